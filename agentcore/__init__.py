@@ -1,0 +1,1 @@
+"""Agents, their briefs, events, the journal, the lab's state and its engine. Knows no terminal."""

@@ -1,0 +1,100 @@
+"""Which constants does a source file have, and how is one changed in place?
+
+A constant is a module-level ``UPPER_CASE = literal``. Its range or choices may stand in the comment above it:
+``(0.005 to 0.08)`` or ``(one of: relu2, gelu)``; without that, the literal's kind and size suggest them.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+Value = bool | int | float | str
+
+_RANGE = re.compile(r"\(([-+.\deE]+) to ([-+.\deE]+)\)")
+_CHOICES = re.compile(r"\(one of: ([^)]+)\)")
+
+
+@dataclass(frozen=True)
+class Constant:
+    """One constant, where it stands, and what the comment above it allows."""
+
+    name: str
+    value: Value
+    line: int
+    """1-based line of the literal."""
+    start: int
+    end: int
+    """Byte columns of the literal in that line."""
+    choices: tuple[Value, ...] = ()
+    low: float | None = None
+    high: float | None = None
+
+
+def find(source: str) -> tuple[Constant, ...]:
+    """Return the constants of a Python file in order. Raises SyntaxError."""
+    lines = source.splitlines()
+    found = []
+    for node in ast.parse(source).body:
+        if not isinstance(node, ast.Assign) or len(node.targets) != 1 or node.lineno != node.end_lineno:
+            continue
+        target, value = node.targets[0], _literal(node.value)
+        if isinstance(target, ast.Name) and target.id.isupper() and value is not None:
+            comment = lines[node.lineno - 2].strip() if node.lineno > 1 else ""
+            found.append(_constant(target.id, value, node.value, comment if comment.startswith("#") else ""))
+    return tuple(found)
+
+
+def rewrite(source: str, changes: Mapping[str, Value]) -> str:
+    """Return the source with the literals of `changes` replaced and every other byte as it was."""
+    lines = source.splitlines(keepends=True)
+    for constant in find(source):
+        if constant.name in changes:
+            line = lines[constant.line - 1].encode()
+            literal = render(changes[constant.name]).encode()
+            lines[constant.line - 1] = (line[: constant.start] + literal + line[constant.end :]).decode()
+    return "".join(lines)
+
+
+def render(value: Value) -> str:
+    """Return a value as a literal: floats short, big integers in groups of three as in ``4_096``."""
+    if isinstance(value, bool) or isinstance(value, str):
+        return f'"{value}"' if isinstance(value, str) else str(value)
+    if isinstance(value, int):
+        return f"{value:_}"
+    text = f"{value:.3g}"
+    return text if "." in text or "e" in text else f"{text}.0"
+
+
+def round_significant(value: float, digits: int = 2) -> float:
+    """Return a value with so many significant digits: 0.0338471 is written, and thought of, as 0.034."""
+    return 0.0 if value == 0 else round(value, digits - 1 - math.floor(math.log10(abs(value))))
+
+
+def _literal(node: ast.expr) -> Value | None:
+    try:
+        value = ast.literal_eval(node)
+    except ValueError:
+        return None
+    return value if isinstance(value, bool | int | float | str) else None
+
+
+def _constant(name: str, value: Value, node: ast.expr, comment: str) -> Constant:
+    assert node.end_col_offset is not None, "ast.parse fills the positions in"
+    choices: tuple[Value, ...] = ()
+    low = high = None
+    if match := _CHOICES.search(comment):
+        words = (word.strip().strip("\"'") for word in match[1].split(","))
+        choices = tuple(_like(value, word) for word in words)
+    elif match := _RANGE.search(comment):
+        low, high = float(match[1]), float(match[2])
+    return Constant(name, value, node.lineno, node.col_offset, node.end_col_offset, choices, low, high)
+
+
+def _like(value: Value, word: str) -> Value:
+    if isinstance(value, bool):
+        return word == "True"
+    return type(value)(word)

@@ -1,0 +1,154 @@
+"""An agent without a model: it samples the constants of the editable file by TPE.
+
+It needs no key and no network, is seeded, and is the baseline that every language model has to beat. It keeps nothing
+in memory: each turn it learns again from the experiments in its brief, so a restart forgets nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import random
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+from agentcore.agents import NoProposal, Proposal
+from agentcore.agents.constants import Constant, Value, find, render, rewrite, round_significant
+from agentcore.brief import Brief
+from agentcore.state import Experiment
+
+if TYPE_CHECKING:
+    import optuna
+
+    Distribution = (
+        optuna.distributions.CategoricalDistribution
+        | optuna.distributions.FloatDistribution
+        | optuna.distributions.IntDistribution
+    )
+
+SPAN = 5.0
+"""A float without a stated range is searched from value/SPAN to value*SPAN, on a logarithmic scale."""
+TRIES = 64
+"""Samples drawn before the space counts as exhausted."""
+SECOND_CHANGE = 0.3
+"""Probability that a proposal changes two constants instead of one."""
+
+
+class SearchAgent:
+    """Proposes changes of constants; see the module."""
+
+    def __init__(self, seed: int) -> None:
+        self.name = "search"
+        self._seed = seed
+
+    async def propose(self, brief: Brief, workspace: Path) -> Proposal:
+        """Change one or two constants of the editable file. Raises NoProposal where there are none left to try."""
+        return await asyncio.to_thread(self._propose, brief, workspace)
+
+    def _propose(self, brief: Brief, workspace: Path) -> Proposal:
+        path = workspace / brief.edit[0]
+        source = path.read_text(encoding="utf-8")
+        try:
+            constants = {each.name: each for each in find(source) if _is_tunable(each)}
+        except SyntaxError as error:
+            raise NoProposal(f"{path.name} does not parse: {error}") from error
+        if not constants:
+            raise NoProposal(f"{path.name} has no constants (module-level UPPER_CASE = literal)")
+        current = {name: each.value for name, each in constants.items()}
+        changes = self._sample(brief, constants, current)
+        path.write_text(rewrite(source, changes), encoding="utf-8")
+        return Proposal(
+            hypothesis=", ".join(f"{name} {render(current[name])} → {render(value)}" for name, value in changes.items()),
+            detail={"changes": changes, "constants": {**current, **changes}},
+        )
+
+    def _sample(self, brief: Brief, constants: dict[str, Constant], current: dict[str, Value]) -> dict[str, Value]:
+        turn = len(brief.experiments)
+        chance = random.Random(f"{self._seed} {brief.worktree} {turn}")
+        seen = [each.detail.get("constants") for each in brief.experiments]
+        study = _study(chance.randrange(2**31), brief.experiments, constants)
+        for _ in range(TRIES):
+            names = _choose(chance, constants, brief.experiments)
+            trial = study.ask()
+            changes = {name: _suggest(trial, constants[name]) for name in names}
+            changes = {name: value for name, value in changes.items() if value != current[name]}
+            if changes and {**current, **changes} not in seen:
+                return changes
+        raise NoProposal(f"nothing new in {TRIES} samples of {len(constants)} constants")
+
+
+def _study(seed: int, experiments: Sequence[Experiment], constants: Mapping[str, Constant]) -> optuna.Study:
+    """Rebuild what is known: each past change with what it lost against its own base (a crash lost the most)."""
+    import optuna  # here, because it takes 0.2 s that no other backend needs
+
+    optuna.logging.set_verbosity(optuna.logging.ERROR)
+    study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=6))
+    worst = max((-each.gain for each in experiments if each.gain is not None), default=1.0)
+    for experiment in experiments:
+        changes = {name: value for name, value in experiment.detail.get("changes", {}).items() if name in constants}
+        found = {name: _space(constants[name], value) for name, value in changes.items()}
+        spaces: dict[str, optuna.distributions.BaseDistribution] = {
+            name: space for name, space in found.items() if space is not None
+        }
+        if experiment.outcome and changes and len(spaces) == len(changes):
+            loss = worst if experiment.gain is None else -experiment.gain
+            study.add_trial(optuna.create_trial(params=changes, distributions=spaces, value=loss))
+    return study
+
+
+def _space(constant: Constant, seen: Value | None = None) -> Distribution | None:
+    """Return where a constant is searched, wide enough to hold a value seen before; None where it cannot hold it."""
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    value, low, high = constant.value, constant.low, constant.high
+    if constant.choices or isinstance(value, bool | str):
+        choices = constant.choices or (False, True)
+        return None if seen is not None and seen not in choices else CategoricalDistribution(choices)
+    log = value > 0 and (low is None or low > 0)
+    if low is None or high is None:
+        low, high = (value / SPAN, value * SPAN) if value > 0 else (min(0.0, 2 * value), 0.2)
+        high = min(high, 1.0) if 0 < value <= 1 and isinstance(value, float) else high
+    if isinstance(seen, int | float):
+        low, high = min(low, seen), max(high, seen)
+    if isinstance(value, int):
+        return IntDistribution(max(1 if log else 0, round(low)), max(2, round(high)), log=log)
+    return FloatDistribution(low, high, log=log and low > 0)
+
+
+def _suggest(trial: optuna.Trial, constant: Constant) -> Value:
+    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
+
+    space = _space(constant)
+    if isinstance(space, FloatDistribution):
+        return round_significant(trial.suggest_float(constant.name, space.low, space.high, log=space.log))
+    if isinstance(space, IntDistribution):
+        count = trial.suggest_int(constant.name, space.low, space.high, log=space.log)
+        return int(2 ** round(math.log2(count))) if _is_power_of_two(constant.value) else count
+    assert isinstance(space, CategoricalDistribution), "these are all kinds"
+    return cast("Value", trial.suggest_categorical(constant.name, space.choices))
+
+
+def _is_power_of_two(value: Value) -> bool:
+    """Sizes such as 64 or 4,096 stay powers of two; small counts such as a depth of 4 need not."""
+    return isinstance(value, int) and value >= 16 and value & (value - 1) == 0
+
+
+def _choose(chance: random.Random, constants: dict[str, Constant], experiments: Sequence[Experiment]) -> list[str]:
+    """Draw one or two constants: those tried less, and those whose change has helped before, more often."""
+    weights = dict.fromkeys(constants, 1.0)
+    for experiment in experiments:
+        for name in experiment.detail.get("changes", {}):
+            if name in weights:
+                weights[name] = weights[name] + 1.0 if experiment.outcome == "keep" else weights[name] * 0.7
+    count = 2 if chance.random() < SECOND_CHANGE and len(constants) > 1 else 1
+    names: list[str] = []
+    while len(names) < count:
+        name = chance.choices(list(weights), [max(weight, 0.05) for weight in weights.values()])[0]
+        if name not in names:
+            names.append(name)
+    return names
+
+
+def _is_tunable(constant: Constant) -> bool:
+    return bool(constant.choices) or not isinstance(constant.value, str)

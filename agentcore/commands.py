@@ -1,0 +1,92 @@
+"""What can a person ask of the engine, and what does it answer?"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from agentcore import events as ev
+from agentcore import promoter
+from agentcore.control import Answer, Command
+from agentcore.lab import Lab
+
+REFUSED, USAGE = 5, 2
+"""Exit codes of the command line, see docs."""
+
+
+class Desk:
+    """Answers commands. `stop` is how the engine is told to leave."""
+
+    def __init__(self, lab: Lab, stop: Callable[[str, bool], None]) -> None:
+        self._lab = lab
+        self._stop = stop
+        self._verbs: dict[str, Callable[[Command], Awaitable[Answer]]] = {
+            "merge": self._merge,
+            "undo": self._undo,
+            "pause": self._pause,
+            "resume": self._resume,
+            "stop": self._leave,
+            "ping": self._ping,
+        }
+
+    async def handle(self, command: Command) -> Answer:
+        """Carry a command out, or say why not."""
+        verb = self._verbs.get(command.verb)
+        if verb is None:
+            return Answer(USAGE, f"unknown command {command.verb!r}; known: {', '.join(self._verbs)}")
+        try:
+            return await verb(command)
+        except promoter.Refused as refusal:
+            return Answer(REFUSED, str(refusal))
+        except (KeyError, TypeError, ValueError) as error:
+            return Answer(USAGE, f"{command.verb}: bad argument {error}")
+
+    async def _merge(self, command: Command) -> Answer:
+        number = int(command.arguments["experiment"])
+        self._expect(number, command.arguments.get("expect") or {})
+        moved = await promoter.promote(self._lab, number, command.by)
+        return Answer(
+            0,
+            f"merged #{number}: trunk {moved.old[:7]} → {moved.new[:7]}",
+            {"experiment": number, "old": moved.old, "new": moved.new, "tree": moved.tree},
+        )
+
+    def _expect(self, number: int, expected: dict[str, Any]) -> None:
+        """Refuse where the facts are no longer those that the caller saw when it asked."""
+        state = self._lab.state
+        candidate = state.candidates.get(number)
+        facts = {"trunk": state.trunk.commit if state.trunk else "", "landing": candidate.landing if candidate else ""}
+        for name, seen in expected.items():
+            if facts[name] != seen:
+                now = facts[name][:7] or "gone"
+                raise promoter.Refused(f"changed while you read: {name} was {str(seen)[:7]} and is {now}")
+
+    async def _undo(self, command: Command) -> Answer:
+        expected = (command.arguments.get("expect") or {}).get("trunk")
+        moved = await promoter.undo(self._lab, command.by, expected)
+        return Answer(0, f"took #{moved.undone} back: trunk is {moved.new[:7]} again", {"new": moved.new})
+
+    async def _pause(self, command: Command) -> Answer:
+        name = str(command.arguments["worktree"])
+        if self._lab.state.worktrees[name].paused:
+            return Answer(REFUSED, f"{name} is paused already")
+        self._lab.record(ev.WorktreePaused(name, f"by {command.by}", command.by))
+        return Answer(0, f"{name} pauses after its experiment")
+
+    async def _resume(self, command: Command) -> Answer:
+        name = str(command.arguments["worktree"])
+        if not self._lab.state.worktrees[name].paused:
+            return Answer(REFUSED, f"{name} is not paused")
+        self._lab.record(ev.WorktreeResumed(name, command.by))
+        return Answer(0, f"{name} goes on")
+
+    async def _leave(self, command: Command) -> Answer:
+        now = bool(command.arguments.get("now"))
+        self._stop(f"stopped by {command.by}", now)
+        runs = len(self._lab.state.active)
+        fate = "are ended now" if now else "go on under their shims"
+        return Answer(0, f"the engine leaves; {runs} runs {fate}", {"runs": runs})
+
+    async def _ping(self, command: Command) -> Answer:
+        return Answer(0, "here", {"pid": os.getpid(), "seq": self._lab.state.seq})

@@ -1,0 +1,215 @@
+"""The engine: one process per lab that writes its journal, its refs and its worktrees.
+
+It holds the lab's lock while it lives. Its loop is four lines: collect what ended, plan, act, wait. Everything that it
+knows is in the journal, so it may be killed at any instant; SIGTERM ends it in order and leaves runs to their shims.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import os
+import shutil
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from agentcore import events as ev
+from agentcore import promoter, proposing, running
+from agentcore.agents import Agent
+from agentcore.commands import Desk
+from agentcore.control import serve
+from agentcore.journal import JournalError
+from agentcore.lab import Lab
+from agentcore.opening import open_lab
+from agentcore.plan import Action, Judge, Limits, MoveWorktree, Promote, Propose, Rebase, Record, StartRun, plan
+from agentcore.telemetry import publish
+from worktrees.layout import LabPaths
+
+TICK_S = 0.25
+"""How often the engine looks whether a run has ended; a look costs about 0.1 ms per run."""
+
+log = logging.getLogger("nightlab.engine")
+
+
+class EngineRunning(Exception):
+    """Another engine holds this lab."""
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Why the engine leaves, and whether runs are ended too."""
+
+    reason: str
+    now: bool = False
+
+
+class Engine:
+    """The loop over one lab. `limits` is what this engine was told to stay within; it leaves when they are reached."""
+
+    def __init__(self, lab: Lab, agent: Agent, prompts: Path, limits: Limits, until: float | None) -> None:
+        self.lab = lab
+        self._agent = agent
+        self._prompts = prompts
+        self._limits = limits
+        self._until = until
+        self._wake = asyncio.Event()
+        self._stop: Stop | None = None
+        self._thinking: dict[str, asyncio.Task[None]] = {}
+
+    def stop(self, reason: str, now: bool = False) -> None:
+        """Leave: start nothing new, and with `now` end the runs in progress first."""
+        self._stop = Stop(reason, now)
+        self._limits = replace(self._limits, stopping=True)
+        self._wake.set()
+
+    async def run(self) -> str:
+        """Work until a limit is reached or `stop` is called; return why it ended. Raises JournalError on a full disk."""
+        await promoter.recover(self.lab)
+        async with asyncio.TaskGroup() as tasks:
+            sampling = tasks.create_task(publish(self.lab))
+            while not self._is_over():
+                await promoter.follow(self.lab)
+                await running.collect(self.lab)
+                if not await self._act(tasks):
+                    await self._wait()
+            sampling.cancel()
+            for task in self._thinking.values():
+                task.cancel()
+        reason = self._stop.reason if self._stop else "the limits are reached and nothing is left to do"
+        if self._stop and self._stop.now:
+            await self._end_runs()
+        self.lab.record(ev.EngineStopped(reason))
+        return reason
+
+    async def _act(self, tasks: asyncio.TaskGroup) -> bool:
+        """Carry out what is due; True where that may have made more due."""
+        if self._is_disk_low():
+            self._limits = replace(self._limits, stopping=True)
+        elif not self._stop:
+            self._limits = replace(self._limits, stopping=self._is_late())
+        actions = plan(self.lab.state, self._limits)
+        for action in actions:
+            await self._carry_out(action, tasks)
+        return bool(actions)
+
+    async def _carry_out(self, action: Action, tasks: asyncio.TaskGroup) -> None:
+        lab = self.lab
+        match action:
+            case Record(event):
+                await self._record(event)
+            case StartRun():
+                await running.start(lab, action)
+            case MoveWorktree(name, base):
+                await proposing.move(lab, name, base)
+            case Propose(name):
+                task = tasks.create_task(proposing.propose(lab, self._agent, self._prompts, name), name=f"agent {name}")
+                task.add_done_callback(lambda _: self._wake.set())
+                self._thinking[name] = task
+                await asyncio.sleep(0)  # the turn announces itself before the next plan
+            case Rebase(number):
+                await promoter.rebase(lab, number)
+            case Judge(number):
+                await promoter.conclude(lab, number)
+            case Promote(number):
+                try:
+                    await promoter.promote(lab, number, by="gate")
+                except promoter.Refused as refusal:
+                    log.warning("%s", refusal)
+
+    async def _record(self, event: ev.Event) -> None:
+        if isinstance(event, ev.ExperimentDecided) and event.outcome == "keep":
+            commit = self.lab.state.experiments[event.experiment].commit
+            await self.lab.git(self.lab.repository.pin, "kept", event.experiment, commit)
+        self.lab.record(event)
+
+    async def _wait(self) -> None:
+        self._wake.clear()
+        try:
+            async with asyncio.timeout(TICK_S):
+                await self._wake.wait()
+        except TimeoutError:
+            return
+
+    def _is_over(self) -> bool:
+        if self._stop:
+            return True
+        if self.lab.state.active or any(not task.done() for task in self._thinking.values()):
+            return False
+        bounded = self._limits.experiments is not None or self._until is not None
+        return bounded and self._is_calibrating_done() and not plan(self.lab.state, self._limits)
+
+    def _is_calibrating_done(self) -> bool:
+        return self._is_late() or bool(self.lab.state.experiments) or self._limits.experiments == 0
+
+    def _is_late(self) -> bool:
+        return self._until is not None and self.lab.clock() >= self._until
+
+    def _is_disk_low(self) -> bool:
+        """Start nothing on a nearly full disk; say so once, and go on by itself when there is room again."""
+        floor_gb = self.lab.project.limits.disk_floor_gb
+        free_gb = shutil.disk_usage(self.lab.paths.dot).free / 1e9
+        raised = "disk" in self.lab.state.warnings
+        if free_gb < floor_gb and not raised:
+            message = f"{free_gb:.1f} GB free, floor {floor_gb:g} GB: no new runs until there is room"
+            self.lab.record(ev.WarningRaised("disk", message))
+        elif free_gb >= floor_gb * 1.1 and raised:
+            self.lab.record(ev.WarningCleared("disk"))
+        return free_gb < floor_gb
+
+    async def _end_runs(self) -> None:
+        while self.lab.state.active:
+            running.cancel_all(self.lab)
+            await asyncio.sleep(TICK_S)
+            await running.collect(self.lab)
+
+
+async def serve_lab(
+    paths: LabPaths,
+    *,
+    limits: Limits,
+    until: float | None,
+    mode: str | None,
+    clock: Callable[[], float],
+) -> str:
+    """Hold the lab at `paths` until it is stopped; return why it ended.
+
+    Raises EngineRunning, and whatever `open_lab` raises where the lab cannot be opened.
+    """
+    with locked(paths.lock):
+        lab, agent, prompts = await open_lab(paths, mode=mode, clock=clock)
+        try:
+            engine = Engine(lab, agent, prompts, replace(limits, crashes_in_a_row=lab.project.limits.crashes_in_a_row), until)
+            loop = asyncio.get_running_loop()
+            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+                loop.add_signal_handler(number, engine.stop, f"{signal.Signals(number).name} received")
+            async with serve(paths.socket, Desk(lab, engine.stop).handle):
+                return await engine.run()
+        except* JournalError as errors:
+            raise errors.exceptions[0] from None
+        finally:
+            lab.close()
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lab's lock. The kernel lets go of it however the process dies. Raises EngineRunning."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise EngineRunning(f"another engine (process {_holder(path)}) runs this lab; stop it: nightlab stop") from None
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, str(os.getpid()).encode())
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _holder(path: Path) -> str:
+    return path.read_text(encoding="utf-8") or "unknown"

@@ -1,0 +1,295 @@
+"""What can happen in a lab?
+
+Every fact that matters is one of these events, appended to the journal by the engine and by nobody else. State is
+their fold (state.py). An event records what was decided or observed, never what could be derived from earlier ones.
+Where an event announces a side effect (RunStarted, MergeIntended) it is written *before* the effect, so that after a
+kill the intent is known and the effect can be looked up.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import msgspec
+
+from worktrees.gate import GateSettings
+from worktrees.runs import Ending, Purpose
+from worktrees.slots import Slot
+from worktrees.statistics import Verdict
+
+Outcome = Literal["keep", "drop", "crash", "nan", "timeout", "invalid", "contended", "duplicate", "cancelled"]
+CandidateState = Literal[
+    "NEW", "CONFIRM", "READY", "MERGING", "MERGED", "NOISE", "REJECTED", "STALE", "CONFLICT", "HELD", "CANCELLED"
+]
+Level = Literal["info", "warn"]
+
+
+@dataclass(frozen=True)
+class LabConfigured:
+    """The lab's settings as the engine read them from lab.toml; written again whenever they change."""
+
+    name: str
+    metric: str
+    lower_is_better: bool
+    profile: str
+    budget: str
+    harness: str
+    gate: GateSettings
+
+
+@dataclass(frozen=True)
+class EngineStarted:
+    """An engine took the lab. An agent's turn that the engine before it had open is lost, nothing else."""
+
+    pid: int
+    start_ticks: int
+    boot_id: str
+    version: str
+    slots: tuple[Slot, ...]
+
+
+@dataclass(frozen=True)
+class EngineStopped:
+    """The engine left in an orderly way; runs go on under their shims."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class WorktreeCreated:
+    """A worktree with its branch, its agent, and the slot that is its home."""
+
+    worktree: str
+    slot: str
+    agent: str
+    base: str
+    tree: str
+
+
+@dataclass(frozen=True)
+class WorktreeMoved:
+    """The worktree stands on `base` again, with no edits of its own."""
+
+    worktree: str
+    base: str
+    tree: str
+
+
+@dataclass(frozen=True)
+class WorktreePaused:
+    """No new experiment starts in this worktree until it is resumed."""
+
+    worktree: str
+    reason: str
+    by: str
+
+
+@dataclass(frozen=True)
+class WorktreeResumed:
+    """The worktree takes experiments again."""
+
+    worktree: str
+    by: str
+
+
+@dataclass(frozen=True)
+class ThinkingStarted:
+    """The worktree's agent was asked for a proposal."""
+
+    worktree: str
+
+
+@dataclass(frozen=True)
+class AgentFailed:
+    """The agent returned no usable proposal."""
+
+    worktree: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class ExperimentProposed:
+    """An agent's edit, checked, committed and pinned."""
+
+    experiment: int
+    worktree: str
+    agent: str
+    base: str
+    base_tree: str
+    commit: str
+    tree: str
+    hypothesis: str
+    added: int
+    removed: int
+    files: tuple[str, ...]
+    detail: Mapping[str, Any] = field(default_factory=dict)
+    """What the agent wants to remember of it, e.g. the constants it chose."""
+
+
+@dataclass(frozen=True)
+class RunStarted:
+    """A run was assigned to a slot. Its shim is started after this row is on disk."""
+
+    run: int
+    purpose: Purpose
+    experiment: int | None
+    commit: str
+    tree: str
+    seed: int
+    scale: int
+    slot: str
+
+
+@dataclass(frozen=True)
+class RunEnded:
+    """A run's result was collected (or, when lost, given up: its work is assigned again under a new number)."""
+
+    run: int
+    ending: Ending
+    score: float | None
+    reason: str
+    train_s: float
+    evaluate_s: float
+    cpu_s: float
+    peak_mb: float
+
+
+@dataclass(frozen=True)
+class ExperimentDecided:
+    """The experiment's outcome. `gain` and `z` are of its screening run against its base's pool."""
+
+    experiment: int
+    outcome: Outcome
+    score: float | None
+    gain: float | None
+    z: float | None
+    reason: str
+
+
+@dataclass(frozen=True)
+class CandidateRebased:
+    """The candidate was replayed on trunk; exactly this tree is to be confirmed by these seeds."""
+
+    experiment: int
+    trunk: str
+    trunk_tree: str
+    commit: str
+    tree: str
+    seeds: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class CandidateJudged:
+    """The confirmation's verdict. `landing` is the commit that a merge would move trunk to, if READY."""
+
+    experiment: int
+    state: CandidateState
+    verdict: Verdict
+    landing: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class CandidateMoved:
+    """The candidate's state changed for a reason other than a rebase, a verdict or a merge."""
+
+    experiment: int
+    state: CandidateState
+    reason: str
+    by: str
+
+
+@dataclass(frozen=True)
+class MergeIntended:
+    """Trunk is about to move from `old` to `new`, if it still is `old`."""
+
+    experiment: int
+    old: str
+    new: str
+    tree: str
+    nonce: str
+    by: str
+
+
+@dataclass(frozen=True)
+class TrunkMoved:
+    """Trunk points to `new`. `experiment` is None where no candidate moved it (creation, a hand, an undo)."""
+
+    old: str
+    new: str
+    tree: str
+    experiment: int | None
+    by: str
+    undone: int | None = None
+    """The experiment whose merge this move takes back."""
+
+
+@dataclass(frozen=True)
+class WarningRaised:
+    """Something needs a person or explains why work waits. One per topic at a time."""
+
+    topic: str
+    message: str
+
+
+@dataclass(frozen=True)
+class WarningCleared:
+    """The warning of this topic no longer holds."""
+
+    topic: str
+
+
+Event = (
+    LabConfigured
+    | EngineStarted
+    | EngineStopped
+    | WorktreeCreated
+    | WorktreeMoved
+    | WorktreePaused
+    | WorktreeResumed
+    | ThinkingStarted
+    | AgentFailed
+    | ExperimentProposed
+    | RunStarted
+    | RunEnded
+    | ExperimentDecided
+    | CandidateRebased
+    | CandidateJudged
+    | CandidateMoved
+    | MergeIntended
+    | TrunkMoved
+    | WarningRaised
+    | WarningCleared
+)
+
+TYPES: dict[str, type[Event]] = {kind.__name__: kind for kind in Event.__args__}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An event in the journal: its place in the order, when it was written (Unix time), and itself."""
+
+    seq: int
+    at: float
+    event: Event
+
+
+def encode(event: Event) -> tuple[str, bytes]:
+    """Return the event's type name and its JSON body."""
+    return type(event).__name__, msgspec.json.encode(event)
+
+
+def decode(name: str, body: bytes) -> Event:
+    """Return the event of that type. Raises ValueError naming the nearest known type, or the field that is wrong."""
+    kind = TYPES.get(name)
+    if kind is None:
+        near = difflib.get_close_matches(name, TYPES, n=1)
+        hint = f" (nearest known: {near[0]})" if near else ""
+        raise ValueError(f"unknown event {name!r}{hint}: this journal was written by a newer nightlab")
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.ValidationError as error:
+        raise ValueError(f"event {name}: {error}") from error

@@ -1,0 +1,124 @@
+"""What do the runs say? Pure: from the state to the event that records the answer."""
+
+from __future__ import annotations
+
+from agentcore.events import CandidateState, ExperimentDecided, Outcome
+from agentcore.state import Candidate, Experiment, LabState
+from worktrees import statistics
+from worktrees.runs import Ending
+from worktrees.statistics import Noise, Pool, Verdict
+
+_OUTCOMES: dict[Ending, Outcome] = {
+    "crash": "crash",
+    "nan": "nan",
+    "timeout": "timeout",
+    "cancelled": "cancelled",
+    "no_score": "crash",
+    "invalid": "invalid",
+}
+
+
+def noise(state: LabState) -> Noise | None:
+    """Return the lab's noise from every pool; None before two runs of one tree exist."""
+    return statistics.pooled_noise(state.pools.values())
+
+
+def is_calibrated(state: LabState) -> bool:
+    """Return True once trunk has a number and the lab knows its noise: before, nothing can be judged."""
+    if state.trunk is None:
+        return False
+    first = state.trunk.tree == state.baseline_tree
+    wanted = state.gate.calibration_runs if first else 1
+    return len(state.pools.get(state.trunk.tree, {})) >= wanted and noise(state) is not None
+
+
+def decide(state: LabState, experiment: Experiment) -> ExperimentDecided:
+    """Return the outcome of an experiment whose screening run has ended.
+
+    Its score is compared with the pool of the tree that it was written on, never with a recorded best.
+    """
+    run = state.runs[experiment.run] if experiment.run is not None else None
+    if run is None or run.ending is None:
+        raise ValueError(f"experiment {experiment.number} has no ended run")
+    if run.score is None:
+        outcome = _OUTCOMES.get(run.ending, "crash")
+        return ExperimentDecided(experiment.number, outcome, None, None, None, run.reason)
+    verdict = _screen(state, base_pool(state, experiment), run.score)
+    outcome = "keep" if verdict.passed else "drop"
+    return ExperimentDecided(experiment.number, outcome, run.score, verdict.gain, verdict.z, "")
+
+
+def base_pool(state: LabState, experiment: Experiment) -> Pool:
+    """Return the pool that an experiment is compared with: its base's, or trunk's where the base has none (any more)."""
+    if pool := state.pools.get(experiment.base_tree):
+        return pool
+    assert state.trunk is not None, "an experiment exists only after trunk"
+    return state.pools[state.trunk.tree]
+
+
+def judge(state: LabState, candidate: Candidate) -> tuple[CandidateState, Verdict]:
+    """Return what a candidate's confirmation says, once every seed of it has run on both sides."""
+    runs = state.pools[candidate.tree]
+    spread = noise(state)
+    assert spread is not None and state.config is not None, "confirmations start after calibration"
+    verdict = statistics.confirm(
+        state.pools[candidate.trunk_tree],
+        {seed: runs[seed] for seed in candidate.seeds},
+        spread,
+        correlation(state),
+        lower_is_better=state.config.lower_is_better,
+        threshold=state.gate.z_confirm,
+    )
+    if verdict.passed:
+        return "READY", verdict
+    return ("NOISE" if verdict.z >= state.gate.z_near_miss else "REJECTED"), verdict
+
+
+def correlation(state: LabState) -> float:
+    """Return the same-seed correlation between candidates and the trunks they were confirmed against."""
+    pairs = (
+        (state.pools.get(each.tree, {}), state.pools.get(each.trunk_tree, {})) for each in state.candidates.values()
+    )
+    return statistics.seed_correlation(pairs)
+
+
+def confirmation_seeds(state: LabState) -> tuple[int, ...]:
+    """Return the seeds of a confirmation: those that trunk ran already first, then new ones that both sides run.
+
+    A screening run's seed (see `screening_seed`) can never be among them.
+    """
+    assert state.trunk is not None, "candidates exist only after trunk"
+    pool = sorted(state.pools.get(state.trunk.tree, {}))
+    return tuple(pool + new_seeds(state.gate.confirm_seeds, pool))[: state.gate.confirm_seeds]
+
+
+def new_seeds(count: int, taken: list[int]) -> list[int]:
+    """Return the `count` smallest positive seeds that are not in `taken`."""
+    seeds: list[int] = []
+    seed = 1
+    while len(seeds) < count:
+        if seed not in taken:
+            seeds.append(seed)
+        seed += 1
+    return seeds
+
+
+SCREENING_SEEDS = 1_000_000
+"""Screening seeds start here, far above those of pools: a kept experiment's lucky run can never confirm itself."""
+
+
+def screening_seed(experiment: int) -> int:
+    """Return the seed of an experiment's screening run."""
+    return SCREENING_SEEDS + experiment
+
+
+def _screen(state: LabState, pool: Pool, score: float) -> Verdict:
+    spread = noise(state)
+    assert spread is not None and state.config is not None, "experiments start after calibration"
+    return statistics.screen(
+        pool,
+        score,
+        spread,
+        lower_is_better=state.config.lower_is_better,
+        threshold=state.gate.z_screen,
+    )

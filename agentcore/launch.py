@@ -1,0 +1,113 @@
+"""How does an engine come to life, in this process or in one of its own, and how does it end?"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from agentcore.control import Answer, Command, EngineUnreachable, ask
+from agentcore.journal import JournalError
+from agentcore.plan import Limits
+from worktrees.layout import LabPaths
+from worktrees.project import ProjectError
+from worktrees.repository import RepositoryError
+
+OK, FAILED, PRECONDITION, UNREACHABLE, LIMIT = 0, 1, 4, 7, 8
+"""Exit codes, see docs/command-line.md."""
+
+START_PATIENCE_S = 20.0
+
+
+class StartError(Exception):
+    """The engine did not come to life. The message holds its last words; `code` is the exit code."""
+
+    def __init__(self, message: str, code: int = FAILED) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+def run_engine(
+    paths: LabPaths, limits: Limits | None = None, until: float | None = None, mode: str | None = None
+) -> int:
+    """Run the lab's engine in this process until it is stopped or done; return an exit code, with the cause on stderr."""
+    from agentcore.engine import EngineRunning, serve_lab  # here: pygit2, optuna and so on are not for every caller
+
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    try:
+        reason = asyncio.run(
+            serve_lab(paths, limits=limits or Limits(), until=until, mode=mode, clock=time.time),
+        )
+    except (ProjectError, RepositoryError, EngineRunning) as error:
+        print(f"nightlab: {error}", file=sys.stderr)
+        return PRECONDITION
+    except JournalError as error:
+        print(f"nightlab: {error}; runs in progress go on, start the engine again when this is mended", file=sys.stderr)
+        return LIMIT
+    logging.getLogger("nightlab.engine").info("left: %s", reason)
+    return OK
+
+
+def start(paths: LabPaths) -> int:
+    """Start the lab's engine detached, so that it outlives this terminal; return its pid once it answers.
+
+    An engine that runs already is left alone. Raises StartError with its last words where it dies.
+    """
+    if (pid := _answering(paths)) is not None:
+        return pid
+    paths.dot.mkdir(parents=True, exist_ok=True)
+    with paths.log.open("ab") as log:
+        mark = log.tell()
+        engine = subprocess.Popen(
+            [sys.executable, "-P", "-m", "agentcore", str(paths.root)],
+            cwd=paths.root,
+            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+        )
+    end = time.monotonic() + START_PATIENCE_S
+    while time.monotonic() < end:
+        if engine.poll() is not None:
+            raise StartError(_last_words(paths.log, mark), engine.returncode or FAILED)
+        if _answering(paths) is not None:
+            return engine.pid
+        time.sleep(0.05)
+    raise StartError(f"the engine does not answer after {START_PATIENCE_S:.0f} s; see {paths.log}", UNREACHABLE)
+
+
+def send(paths: LabPaths, command: Command) -> Answer:
+    """Ask the engine from a program without a loop of its own. Raises EngineUnreachable."""
+    return asyncio.run(ask(paths.socket, command))
+
+
+def wait_until_gone(paths: LabPaths, patience_s: float = 30.0) -> bool:
+    """Wait until no engine answers; True once it is so."""
+    end = time.monotonic() + patience_s
+    while time.monotonic() < end:
+        if _answering(paths) is None:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def _answering(paths: LabPaths) -> int | None:
+    if not paths.socket.exists():
+        return None
+    try:
+        answer = send(paths, Command("ping"))
+    except EngineUnreachable:
+        return None
+    return int(answer.body["pid"])
+
+
+def _last_words(log: Path, mark: int) -> str:
+    with log.open("rb") as file:
+        file.seek(mark)
+        lines = file.read().decode("utf-8", "replace").strip().splitlines()
+    return lines[-1].removeprefix("nightlab: ") if lines else f"the engine ended without a word; see {log}"

@@ -1,0 +1,68 @@
+"""How does a view see a lab? By reading: the journal, the runs' files, the worktrees. It needs no engine to look."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import msgspec
+
+from agentcore.journal import Reader
+from agentcore.overview import Live, Overview, overview
+from agentcore.state import LabState, apply
+from worktrees.devices import DeviceSample
+from worktrees.layout import LabPaths
+from worktrees.metrics import last_point
+from worktrees.processes import is_alive
+
+if TYPE_CHECKING:
+    from worktrees.diff import Diff
+
+
+class Observer:
+    """A follower of one lab. It touches only small files: each method may be called once a second on the view's loop,
+    `diff_of` (up to 20 ms) from a thread."""
+
+    def __init__(self, paths: LabPaths) -> None:
+        self.paths = paths
+        self.state = LabState()
+        self._reader = Reader(paths.journal)
+
+    def refresh(self) -> bool:
+        """Fold what the journal has gained; True where something was new. Raises JournalError."""
+        before = self.state.seq
+        for entry in self._reader.after(before):
+            self.state = apply(self.state, entry)
+        return self.state.seq != before
+
+    def live(self) -> Live:
+        """Read the telemetry and each active run's stage and newest metrics."""
+        stages, points = {}, {}
+        for number in self.state.active:
+            folder = self.paths.run(number)
+            if status := folder.read_status():
+                stages[number] = status.stage
+            if point := last_point(folder.metrics):
+                points[number] = point
+        return Live(self._devices(), stages, points, self.engine_alive())
+
+    def overview(self, now: float) -> Overview:
+        """Return the first screen as data."""
+        return overview(self.state, self.live(), now)
+
+    def engine_alive(self) -> bool:
+        """True while the engine that the journal names is a living process of this boot."""
+        engine = self.state.engine
+        return engine is not None and is_alive(engine.pid, engine.start_ticks, engine.boot_id)
+
+    def diff_of(self, worktree: str) -> Diff:
+        """Return what the agent's checkout changes against the commit that it stands on, live."""
+        from worktrees import diff  # here: pygit2 costs 0.1 s, which the first paint need not wait for
+
+        return diff.of_worktree(self.paths.worktree(worktree), self.state.worktrees[worktree].base)
+
+    def _devices(self) -> dict[str, DeviceSample]:
+        try:
+            samples = msgspec.json.decode(self.paths.devices.read_bytes(), type=list[DeviceSample])
+        except (FileNotFoundError, msgspec.DecodeError):  # no engine has sampled yet
+            return {}
+        return {sample.slot: sample for sample in samples}

@@ -1,0 +1,105 @@
+"""What must be true before an engine can work on a lab? It is checked, and on the first time made so, here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import cast
+
+from agentcore import events as ev
+from agentcore.agents import Agent
+from agentcore.lab import Lab
+from agentcore.seed import prompts_folder
+from worktrees import processes, slots
+from worktrees.executor import LocalExecutor
+from worktrees.gate import Mode
+from worktrees.layout import LabPaths
+from worktrees.project import ProjectError, harness_hash, load
+from worktrees.repository import TRUNK, RepositoryError
+
+
+async def open_lab(paths: LabPaths, *, mode: str | None, clock: Callable[[], float]) -> tuple[Lab, Agent, Path]:
+    """Open the lab for writing; on its first time make trunk and the worktrees.
+
+    Raises ProjectError, RepositoryError or JournalError with what to do about it.
+    """
+    project = load(paths.config)
+    if project.commands.prepare and not (paths.data / "train").is_dir():
+        raise ProjectError(f"{paths.data} holds no data yet: nightlab init {paths.root}")
+    found = slots.discover(project.slots.count or None)
+    lab = Lab(paths, project, found, LocalExecutor(), clock)
+    try:
+        await _check_trunk(lab)
+        lab.record(_started(lab))
+        await _configure(lab, mode)
+        if lab.state.trunk is None:
+            await _create_trunk(lab)
+        await _add_worktrees(lab)
+    except BaseException:
+        lab.close()
+        raise
+    return lab, _agent(lab), prompts_folder()
+
+
+async def _check_trunk(lab: Lab) -> None:
+    """Before anything is written: trunk starts from a commit, so what is not committed would silently be left out."""
+    if await lab.git(lab.repository.resolve, TRUNK) is None:
+        await lab.git(lab.repository.head)
+        if dirty := await lab.git(lab.repository.uncommitted):
+            shown = ", ".join(dirty[:4]) + (" …" if len(dirty) > 4 else "")
+            raise RepositoryError(f"uncommitted changes in {shown}: commit or stash them, trunk starts from HEAD")
+
+
+def _started(lab: Lab) -> ev.EngineStarted:
+    me = processes.stat(os.getpid())
+    assert me is not None, "this process lives"
+    return ev.EngineStarted(me.pid, me.start_ticks, processes.boot_id(), version("nightlab"), lab.slots)
+
+
+async def _configure(lab: Lab, mode: str | None) -> None:
+    trunk = await lab.git(lab.repository.resolve, TRUNK)
+    commit = trunk if trunk is not None else await lab.git(lab.repository.head)
+    frozen = {path: await lab.git(lab.repository.read, commit, path) for path in lab.project.project.frozen}
+    gate = lab.project.gate_for(len(lab.slots))
+    config = ev.LabConfigured(
+        name=lab.project.project.name,
+        metric=lab.project.metric.name,
+        lower_is_better=lab.project.metric.lower_is_better,
+        profile=lab.profile_name,
+        budget=lab.profile.budget,
+        harness=harness_hash(frozen, lab.profile),
+        gate=replace(gate, mode=cast("Mode", mode)) if mode else gate,
+    )
+    if config != lab.state.config:
+        lab.record(config)
+
+
+async def _create_trunk(lab: Lab) -> None:
+    commit = await lab.git(lab.repository.resolve, TRUNK)
+    if commit is None:
+        commit = await lab.git(lab.repository.head)
+        await lab.git(lab.repository.create_trunk, commit)
+    tree = await lab.git(lab.repository.tree_of, commit)
+    lab.record(ev.TrunkMoved("", commit, tree, experiment=None, by="init"), durable=True)
+
+
+async def _add_worktrees(lab: Lab) -> None:
+    """One worktree per slot; folders and branches that were lost are made again on their base."""
+    trunk = lab.state.trunk
+    assert trunk is not None, "made a moment ago"
+    for index, slot in enumerate(lab.slots):
+        name = f"wt{index}"
+        worktree = lab.state.worktrees.get(name)
+        commit = worktree.base if worktree else trunk.commit
+        await lab.git(lab.repository.add_worktree, lab.paths.worktree(name), name, commit)
+        if worktree is None:
+            lab.record(ev.WorktreeCreated(name, slot.name, lab.project.agents.backend, trunk.commit, trunk.tree))
+
+
+def _agent(lab: Lab) -> Agent:
+    from agentcore.agents.search import SearchAgent
+
+    return SearchAgent(lab.project.agents.seed)

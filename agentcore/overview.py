@@ -1,0 +1,297 @@
+"""What does a person need to know at a glance?
+
+One row per worktree, the strip of things that need a person, the queue, the last events: computed once, here, from
+the state, the live measurements and the time, so that the view and the command line say the same and do no arithmetic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from statistics import fmean
+
+from agentcore.judging import is_calibrated, noise
+from agentcore.state import Candidate, LabState, Run, Worktree
+from worktrees.devices import DeviceSample
+from worktrees.metrics import MetricPoint
+from worktrees.statistics import Noise
+
+OPEN = ("NEW", "CONFIRM", "READY", "MERGING", "STALE", "CONFLICT", "HELD")
+"""States of a candidate that is still in the queue."""
+
+
+@dataclass(frozen=True)
+class Live:
+    """What is measured now and is not in the journal."""
+
+    devices: Mapping[str, DeviceSample] = field(default_factory=dict)
+    """The newest sample by slot."""
+    stages: Mapping[int, str] = field(default_factory=dict)
+    """The stage (train, evaluate) that each active run is in, by run number; missing before its shim has spoken."""
+    points: Mapping[int, MetricPoint] = field(default_factory=dict)
+    """The newest training metrics of each active run."""
+    engine_alive: bool = False
+
+
+@dataclass(frozen=True)
+class WorktreeRow:
+    """One line of the overview: a worktree, and what its slot does."""
+
+    slot: str
+    worktree: str
+    state: str
+    """BASE, CONFIRM, RETEST, WARM, TRAIN, EVAL where its slot runs something; else THINK, WAIT, PAUSE, CRASH, IDLE."""
+    purpose: str
+    """What the slot's run is for: screen, baseline, confirm, retest; empty without a run."""
+    experiment: int | None
+    """The experiment that the row speaks of."""
+    run: int | None
+    progress: float | None
+    """Fraction of the training budget that is used, 0 to 1."""
+    since: float
+    """Unix time at which the state began."""
+    left_s: float | None
+    """Seconds of training left, by the speed so far."""
+    best: float | None
+    """Score of the worktree's best open or latest merged candidate."""
+    gain: float | None
+    z: float | None
+    utilisation: float | None
+    """Percent of the slot's device."""
+    memory_mb: float | None
+    idea: str
+    experiments: int
+    """Decided experiments of this worktree."""
+    needs_you: str = ""
+    """Why a person is needed; empty when none is."""
+    started: float | None = None
+    """Unix time at which the slot's run started."""
+
+
+@dataclass(frozen=True)
+class QueueRow:
+    """One candidate in the queue."""
+
+    experiment: int
+    worktree: str
+    state: str
+    idea: str
+    score: float | None
+    """Mean of its confirmation runs, or its screening score before there is one."""
+    gain: float | None
+    z: float | None
+    seeds_done: int
+    seeds: int
+    added: int
+    removed: int
+    since: float
+    reason: str
+
+
+@dataclass(frozen=True)
+class Need:
+    """One thing that needs a person."""
+
+    key: str
+    """Stable as long as it is the same thing: a bell rings once per key."""
+    text: str
+    worktree: str = ""
+    experiment: int | None = None
+
+
+@dataclass(frozen=True)
+class TrunkSummary:
+    """Trunk's number: the mean of its pool, and how far it is from the first trunk."""
+
+    commit: str
+    score: float | None
+    runs: int
+    baseline: float | None
+    gain_percent: float | None
+    """Improvement over the baseline in percent of it, positive is better."""
+
+
+@dataclass(frozen=True)
+class Overview:
+    """The whole first screen as data."""
+
+    name: str
+    metric: str
+    trunk: TrunkSummary | None
+    noise: Noise | None
+    experiments: int
+    """Decided experiments."""
+    kept: int
+    merged: int
+    rows: tuple[WorktreeRow, ...]
+    queue: tuple[QueueRow, ...]
+    """Open candidates, READY first, then in order of arrival; merged and rejected ones are left to results."""
+    needs: tuple[Need, ...]
+    """The strip, most urgent first; empty when nothing needs a person."""
+    calibration: tuple[int, int] | None
+    """(done, wanted) runs while trunk has no number yet."""
+
+
+def overview(state: LabState, live: Live, now: float) -> Overview:
+    """Compute the first screen. `now` is Unix time."""
+    spread = noise(state)
+    rows = tuple(_row(state, live, worktree) for _, worktree in sorted(state.worktrees.items(), key=_natural))
+    decided = [each for each in state.experiments.values() if each.outcome]
+    return Overview(
+        name=state.config.name if state.config else "",
+        metric=state.config.metric if state.config else "",
+        trunk=_trunk(state),
+        noise=spread,
+        experiments=len(decided),
+        kept=sum(each.outcome == "keep" for each in decided),
+        merged=sum(not merge.undone for merge in state.merges),
+        rows=rows,
+        queue=queue_rows(state),
+        needs=tuple(_needs(state, live, rows)),
+        calibration=_calibration(state),
+    )
+
+
+def queue_rows(state: LabState, states: tuple[str, ...] = OPEN) -> tuple[QueueRow, ...]:
+    """Return the candidates in those states: READY first, then by arrival."""
+    chosen = [candidate for candidate in state.candidates.values() if candidate.state in states]
+    chosen.sort(key=lambda each: (each.state != "READY", each.experiment))
+    return tuple(_queue_row(state, candidate) for candidate in chosen)
+
+
+def _natural(item: tuple[str, Worktree]) -> tuple[int, str]:
+    return len(item[0]), item[0]  # wt2 before wt10
+
+
+def _trunk(state: LabState) -> TrunkSummary | None:
+    if state.trunk is None or state.config is None:
+        return None
+    pool, first = state.pools.get(state.trunk.tree), state.pools.get(state.baseline_tree)
+    score, baseline = fmean(pool.values()) if pool else None, fmean(first.values()) if first else None
+    percent = None
+    if score is not None and baseline:
+        percent = 100 * (baseline - score) / baseline * (1 if state.config.lower_is_better else -1)
+    return TrunkSummary(state.trunk.commit, score, len(pool or ()), baseline, percent)
+
+
+def _calibration(state: LabState) -> tuple[int, int] | None:
+    if state.trunk is None or is_calibrated(state):
+        return None
+    return len(state.pools.get(state.trunk.tree, ())), state.gate.calibration_runs
+
+
+def _row(state: LabState, live: Live, worktree: Worktree) -> WorktreeRow:
+    run = next((each for each in state.active.values() if each.slot == worktree.slot), None)
+    experiment = run.experiment if run else worktree.experiment
+    word, since = _state_of(state, live, worktree, run)
+    point, device = live.points.get(run.number) if run else None, live.devices.get(worktree.slot)
+    best = _best(state, worktree.name)
+    return WorktreeRow(
+        slot=worktree.slot,
+        worktree=worktree.name,
+        state=word,
+        purpose=run.purpose if run else "",
+        experiment=experiment,
+        run=run.number if run else None,
+        progress=point.progress if point else None,
+        since=since,
+        left_s=_left(point),
+        best=best.score if best else None,
+        gain=best.gain if best else None,
+        z=best.z if best else None,
+        utilisation=device.utilisation if device else None,
+        memory_mb=device.memory_mb if device else None,
+        idea=_idea(state, worktree, run),
+        experiments=sum(each.worktree == worktree.name for each in state.experiments.values() if each.outcome),
+        needs_you=f"{worktree.name}: {worktree.paused}" if _is_parked(worktree) else "",
+        started=run.started if run else None,
+    )
+
+
+def _state_of(state: LabState, live: Live, worktree: Worktree, run: Run | None) -> tuple[str, float]:
+    """Return the row's word, and when it began to be true."""
+    if run:
+        by_purpose = {"baseline": "BASE", "confirm": "CONFIRM", "retest": "RETEST"}
+        if run.purpose in by_purpose:
+            return by_purpose[run.purpose], run.started
+        if live.stages.get(run.number) == "evaluate":
+            return "EVAL", run.started
+        return ("TRAIN" if run.number in live.points else "WARM"), run.started
+    if worktree.thinking_since is not None:
+        return "THINK", worktree.thinking_since
+    if worktree.experiment is not None:
+        return "WAIT", state.experiments[worktree.experiment].proposed
+    if worktree.paused:
+        return ("CRASH" if _is_parked(worktree) else "PAUSE"), state.at
+    return "IDLE", state.at
+
+
+def _is_parked(worktree: Worktree) -> bool:
+    return bool(worktree.paused) and worktree.failures > 0
+
+
+def _left(point: MetricPoint | None) -> float | None:
+    if point is None or not point.progress or point.elapsed_s is None:
+        return None
+    return point.elapsed_s / point.progress * (1 - point.progress)
+
+
+def _idea(state: LabState, worktree: Worktree, run: Run | None) -> str:
+    if run and run.experiment is not None:
+        experiment = state.experiments[run.experiment]
+        whose = "" if experiment.worktree == worktree.name else f"{experiment.worktree} "
+        number = f"#{experiment.number} " if whose or run.purpose != "screen" else ""
+        seed = f" (seed {run.seed})" if run.purpose == "confirm" else ""
+        return f"{whose}{number}{experiment.hypothesis}{seed}"
+    if run:
+        return f"trunk {run.commit[:7]}, seed {run.seed}"
+    if worktree.experiment is not None:
+        return state.experiments[worktree.experiment].hypothesis
+    return worktree.paused or "waits for trunk's number" if not is_calibrated(state) else worktree.paused
+
+
+def _best(state: LabState, worktree: str) -> QueueRow | None:
+    """The worktree's best candidate that trunk does not hold yet."""
+    own = [row for row in queue_rows(state) if row.worktree == worktree and row.gain is not None]
+    return max(own, key=lambda row: row.gain or 0.0, default=None)
+
+
+def _queue_row(state: LabState, candidate: Candidate) -> QueueRow:
+    experiment, verdict = state.experiments[candidate.experiment], candidate.verdict
+    pool = state.pools.get(candidate.tree, {})
+    done = [seed for seed in candidate.seeds if seed in pool]
+    return QueueRow(
+        experiment=experiment.number,
+        worktree=experiment.worktree,
+        state=candidate.state,
+        idea=experiment.hypothesis,
+        score=fmean(pool[seed] for seed in done) if verdict else experiment.score,
+        gain=verdict.gain if verdict else experiment.gain,
+        z=verdict.z if verdict else experiment.z,
+        seeds_done=len(done),
+        seeds=len(candidate.seeds) or state.gate.confirm_seeds,
+        added=experiment.added,
+        removed=experiment.removed,
+        since=candidate.since,
+        reason=candidate.reason,
+    )
+
+
+def _needs(state: LabState, live: Live, rows: tuple[WorktreeRow, ...]) -> Iterator[Need]:
+    if state.engine and not live.engine_alive:
+        yield Need(f"engine {state.engine.pid}", "the engine is not running; start it: nightlab start")
+    if state.trunk and (reason := state.broken.get(state.trunk.tree)):
+        yield Need(f"trunk {state.trunk.commit}", f"trunk does not train: {reason}")
+    for row in rows:
+        if row.needs_you:
+            yield Need(f"parked {row.worktree} {row.experiments}", row.needs_you, worktree=row.worktree)
+    for topic, message in sorted(state.warnings.items()):
+        yield Need(f"{topic} {message}", message)
+    for candidate in sorted(state.candidates.values(), key=lambda each: each.experiment):
+        if candidate.state == "CONFLICT":
+            text = f"#{candidate.experiment} does not fit on trunk any more"
+            yield Need(f"conflict {candidate.experiment} {candidate.since}", text, experiment=candidate.experiment)
+    for candidate in sorted(state.candidates.values(), key=lambda each: each.experiment):
+        if candidate.state == "READY" and state.gate.mode == "me":
+            text = f"#{candidate.experiment} is ready to merge"
+            yield Need(f"ready {candidate.landing}", text, experiment=candidate.experiment)

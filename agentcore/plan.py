@@ -1,0 +1,239 @@
+"""What should happen next? Pure: from the state to a list of actions, which the engine then carries out.
+
+The engine holds no agenda of its own. After a kill it folds the journal and asks again, so whatever was about to happen
+happens once. Runs are wanted in the order of the promotion rule: trunk's own runs, then confirmations, then screening.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from agentcore import events as ev
+from agentcore.judging import decide, is_calibrated, new_seeds, screening_seed
+from agentcore.state import Candidate, LabState, Worktree
+from worktrees.runs import Purpose
+
+CONFIRM_DEPTH = 2
+"""Candidates confirmed at a time. P(pass) is about 0.4, so a deeper queue would measure on trunks that never come."""
+
+
+@dataclass(frozen=True)
+class Record:
+    """Append an event that needs no side effect."""
+
+    event: ev.Event
+
+
+@dataclass(frozen=True)
+class StartRun:
+    """Start a run on a slot."""
+
+    purpose: Purpose
+    experiment: int | None
+    commit: str
+    tree: str
+    seed: int
+    slot: str
+
+
+@dataclass(frozen=True)
+class MoveWorktree:
+    """Put an idle worktree on `base`."""
+
+    worktree: str
+    base: str
+
+
+@dataclass(frozen=True)
+class Propose:
+    """Ask a worktree's agent for its next experiment."""
+
+    worktree: str
+
+
+@dataclass(frozen=True)
+class Rebase:
+    """Replay a candidate on trunk."""
+
+    experiment: int
+
+
+@dataclass(frozen=True)
+class Judge:
+    """Judge a candidate whose confirmation is complete."""
+
+    experiment: int
+
+
+@dataclass(frozen=True)
+class Promote:
+    """Merge a READY candidate without asking: the gate's mode says so."""
+
+    experiment: int
+
+
+Action = Record | StartRun | MoveWorktree | Propose | Rebase | Judge | Promote
+
+
+@dataclass(frozen=True)
+class Limits:
+    """What the engine was told to stay within."""
+
+    experiments: int | None = None
+    """No proposal is asked for once so many experiments exist."""
+    stopping: bool = False
+    """Start nothing new; runs in progress end."""
+    crashes_in_a_row: int = 3
+
+
+def plan(state: LabState, limits: Limits) -> list[Action]:
+    """Return the actions that are due, most urgent first. Carry them out in order, then plan again."""
+    if state.trunk is None or state.config is None:
+        return []
+    actions: list[Action] = [*_decisions(state), *_park(state, limits), *_queue(state, limits)]
+    if not limits.stopping:
+        actions += _runs(state)
+        actions += _proposals(state, limits)
+    return actions
+
+
+def _decisions(state: LabState) -> Iterator[Action]:
+    """Every experiment whose screening run ended gets its outcome."""
+    for worktree in state.worktrees.values():
+        if worktree.experiment is None:
+            continue
+        experiment = state.experiments[worktree.experiment]
+        run = state.runs[experiment.run] if experiment.run is not None else None
+        if run and run.ending not in (None, "lost"):
+            yield Record(decide(state, experiment))
+
+
+def _park(state: LabState, limits: Limits) -> Iterator[Action]:
+    for worktree in state.worktrees.values():
+        if worktree.failures >= limits.crashes_in_a_row and not worktree.paused:
+            reason = f"{worktree.failures} failures in a row"
+            yield Record(ev.WorktreePaused(worktree.name, reason, by="engine"))
+
+
+def _queue(state: LabState, limits: Limits) -> Iterator[Action]:
+    """Take candidates through rebase, confirmation and, where the gate may, promotion."""
+    if not is_calibrated(state) or state.intent:
+        return
+    candidates = _in_order(state)
+    confirming = [each for each in candidates if each.state == "CONFIRM"]
+    for candidate in confirming:
+        if _is_measured(state, candidate):
+            yield Judge(candidate.experiment)
+    ready = [each for each in candidates if each.state == "READY"]
+    if ready and state.gate.mode == "gate":
+        best = max(ready, key=lambda each: each.verdict.gain if each.verdict else 0.0)
+        yield Promote(best.experiment)
+        return
+    if state.gate.mode != "hold" and not limits.stopping:
+        waiting = [each for each in candidates if each.state in ("NEW", "STALE")]
+        waiting.sort(key=lambda each: -(state.experiments[each.experiment].z or 0.0))
+        for candidate in waiting[: max(0, CONFIRM_DEPTH - len(confirming))]:
+            yield Rebase(candidate.experiment)
+
+
+def _in_order(state: LabState) -> list[Candidate]:
+    return [candidate for _, candidate in sorted(state.candidates.items())]
+
+
+def _is_measured(state: LabState, candidate: Candidate) -> bool:
+    if candidate.tree in state.broken or candidate.trunk_tree in state.broken:
+        return True
+    both = state.pools.get(candidate.tree, {}).keys() & state.pools.get(candidate.trunk_tree, {}).keys()
+    return set(candidate.seeds) <= both
+
+
+def _runs(state: LabState) -> Iterator[Action]:
+    """Give each free slot the most urgent run that is wanted; a worktree's own experiment prefers its home."""
+    free = [slot.name for slot in state.slots if slot.name not in {run.slot for run in state.active.values()}]
+    going = {(run.tree, run.seed, run.purpose == "screen") for run in state.active.values()}
+    for purpose, experiment, commit, tree, seed, home in _wanted(state):
+        if not free:
+            return
+        key = (tree, seed, purpose == "screen")
+        if key in going:
+            continue
+        going.add(key)
+        slot = home if home in free else free[0]
+        free.remove(slot)
+        yield StartRun(purpose, experiment, commit, tree, seed, slot)
+
+
+_Wanted = tuple[Purpose, int | None, str, str, int, str]
+
+
+def _wanted(state: LabState) -> Iterator[_Wanted]:
+    trunk = state.trunk
+    assert trunk is not None, "plan() has checked"
+    if trunk.tree in state.broken:
+        return
+    pool = state.pools.get(trunk.tree, {})
+    first = trunk.tree == state.baseline_tree
+    size = state.gate.calibration_runs if first else state.gate.pool_min
+    for seed in new_seeds(max(0, size - len(pool)), list(pool)):
+        yield "baseline", None, trunk.commit, trunk.tree, seed, ""
+    if not is_calibrated(state):
+        return
+    for candidate in _in_order(state):
+        if candidate.state == "CONFIRM" and candidate.tree not in state.broken:
+            yield from _confirmation(state, candidate)
+    for worktree in _fewest_runs_first(state):
+        if worktree.experiment is not None:
+            experiment = state.experiments[worktree.experiment]
+            run = state.runs[experiment.run] if experiment.run is not None else None
+            if run is None or run.ending == "lost":
+                seed = screening_seed(experiment.number)
+                yield "screen", experiment.number, experiment.commit, experiment.tree, seed, worktree.slot
+
+
+def _confirmation(state: LabState, candidate: Candidate) -> Iterator[_Wanted]:
+    for seed in candidate.seeds:
+        if seed not in state.pools.get(candidate.tree, {}):
+            yield "confirm", candidate.experiment, candidate.commit, candidate.tree, seed, ""
+        if seed not in state.pools.get(candidate.trunk_tree, {}):
+            yield "baseline", None, candidate.trunk, candidate.trunk_tree, seed, ""
+
+
+def _fewest_runs_first(state: LabState) -> list[Worktree]:
+    return sorted(state.worktrees.values(), key=lambda worktree: (worktree.proposed, worktree.name))
+
+
+def _proposals(state: LabState, limits: Limits) -> Iterator[Action]:
+    if not is_calibrated(state):
+        return
+    room = None if limits.experiments is None else limits.experiments - len(state.experiments)
+    if room is not None:
+        room -= sum(worktree.thinking_since is not None for worktree in state.worktrees.values())
+    for worktree in _fewest_runs_first(state):
+        if worktree.experiment is not None or worktree.thinking_since is not None:
+            continue
+        base = home_base(state, worktree)
+        if worktree.at != base:
+            yield MoveWorktree(worktree.name, base)
+        if worktree.paused or (room is not None and room <= 0):
+            continue
+        room = None if room is None else room - 1
+        yield Propose(worktree.name)
+
+
+def home_base(state: LabState, worktree: Worktree) -> str:
+    """Return where a worktree stands between experiments: trunk, or its own best READY candidate on today's trunk.
+
+    So wins still stack while the researcher sleeps, but only those that passed fresh seeds.
+    """
+    assert state.trunk is not None, "worktrees exist only after trunk"
+    own = [
+        candidate
+        for candidate in state.candidates.values()
+        if candidate.state == "READY" and state.experiments[candidate.experiment].worktree == worktree.name
+    ]
+    if not own:
+        return state.trunk.commit
+    return max(own, key=lambda each: each.verdict.gain if each.verdict else 0.0).landing
+
+

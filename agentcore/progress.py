@@ -1,0 +1,81 @@
+"""How did the lab get to where it is? Every scored experiment in order, and the best that was kept so far.
+
+The shape of autoresearch's progress plot: kept and dropped scores over the number of experiments, and a step line
+along the best. The line follows *screening* scores, which flatter (a kept score was lucky or good); trunk's own number
+is the mean of its pool and stands in the title.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import fmean, quantiles
+
+from agentcore.state import LabState
+
+
+@dataclass(frozen=True)
+class Point:
+    """One scored experiment, and the best kept score when it was decided."""
+
+    experiment: int
+    score: float
+    kept: bool
+    best: float
+
+
+@dataclass(frozen=True)
+class Progress:
+    """The points in order of their decision, and the range of scores that is worth looking at."""
+
+    points: tuple[Point, ...] = ()
+    baseline: float | None = None
+    """Mean of the first trunk's pool; where the best line begins."""
+    low: float = 0.0
+    high: float = 1.0
+    """Numerically; scores outside are drawn at the edge, so that one broken run does not flatten all others."""
+    lower_is_better: bool = True
+
+    @property
+    def kept(self) -> int:
+        """How many were kept."""
+        return sum(point.kept for point in self.points)
+
+    @property
+    def best(self) -> float | None:
+        """The best kept score, the baseline before there is one."""
+        return self.points[-1].best if self.points else self.baseline
+
+
+def progress(state: LabState) -> Progress:
+    """Return the course of the lab. Experiments without a score (crashed, invalid, not decided) have no point."""
+    lower = state.config.lower_is_better if state.config else True
+    pool = state.pools.get(state.baseline_tree, {})
+    baseline = fmean(pool.values()) if pool else None
+    better = min if lower else max
+    best, points = baseline, []
+    decided = (e for e in state.experiments.values() if e.decided is not None and e.score is not None)
+    for experiment in sorted(decided, key=lambda e: (e.decided or 0.0, e.number)):
+        assert experiment.score is not None
+        kept = experiment.outcome == "keep"
+        if best is None:
+            best = experiment.score
+        elif kept:
+            best = better(best, experiment.score)
+        points.append(Point(experiment.number, experiment.score, kept, best))
+    low, high = _range([point.score for point in points], [point.best for point in points], baseline, lower)
+    return Progress(tuple(points), baseline, low, high, lower)
+
+
+def _range(scores: list[float], bests: list[float], baseline: float | None, lower: bool) -> tuple[float, float]:
+    """Return the range that holds the whole best line and at least three quarters of the scores."""
+    held = [*bests, *([] if baseline is None else [baseline])]
+    if not held:
+        return 0.0, 1.0
+    low, high = min(held), max(held)
+    if len(scores) >= 2:
+        first, _, third = quantiles(scores, n=4, method="inclusive")
+        low, high = (low, max(high, third)) if lower else (min(low, first), high)
+    if low == high:
+        low, high = low - 0.001, high + 0.001
+    margin = 0.04 * (high - low)
+    return low - margin, high + margin

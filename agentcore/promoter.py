@@ -1,0 +1,158 @@
+"""How does trunk move? Only here, only by compare-and-swap, only to a tree whose runs are in the journal.
+
+The intent is written before the swap and the outcome after it, so a kill between any two steps is resolved by looking
+at the ref. What lands is a commit made from exactly the tree that was trained, on top of exactly the trunk that it was
+compared with.
+"""
+
+from __future__ import annotations
+
+import secrets
+from statistics import fmean
+
+from agentcore import events as ev
+from agentcore.judging import confirmation_seeds, judge
+from agentcore.lab import Lab
+from agentcore.state import Candidate, Experiment
+from worktrees.repository import TRUNK, Conflict
+from worktrees.statistics import Verdict
+
+
+class Refused(Exception):
+    """A merge or an undo that may not happen. The message says why and what to do."""
+
+
+async def rebase(lab: Lab, number: int) -> None:
+    """Replay a candidate on trunk and record the tree that is to be confirmed, or the conflict."""
+    experiment, trunk = lab.state.experiments[number], lab.state.trunk
+    assert trunk is not None, "candidates exist only after trunk"
+    try:
+        commit = await lab.git(lab.repository.rebase, experiment.commit, trunk.commit, experiment.hypothesis)
+    except Conflict as conflict:
+        reason = f"{conflict} with trunk {trunk.commit[:7]}"
+        lab.record(ev.CandidateMoved(number, "CONFLICT", reason, by="engine"))
+        return
+    tree = await lab.git(lab.repository.tree_of, commit)
+    if tree == trunk.tree:
+        lab.record(ev.CandidateMoved(number, "CANCELLED", "trunk holds this change already", by="engine"))
+        return
+    await lab.git(lab.repository.pin, "candidates", number, commit)
+    seeds = confirmation_seeds(lab.state)
+    lab.record(ev.CandidateRebased(number, trunk.commit, trunk.tree, commit, tree, seeds))
+
+
+async def conclude(lab: Lab, number: int) -> None:
+    """Record a candidate's verdict; a READY one gets the commit that a merge would land."""
+    candidate = lab.state.candidates[number]
+    if reason := lab.state.broken.get(candidate.tree) or lab.state.broken.get(candidate.trunk_tree):
+        lab.record(ev.CandidateMoved(number, "REJECTED", f"a confirmation run failed: {reason}", by="engine"))
+        return
+    standing, verdict = judge(lab.state, candidate)
+    landing = ""
+    if standing == "READY":
+        message = _message(lab, lab.state.experiments[number], candidate, verdict)
+        landing = await lab.git(lab.repository.land, candidate.tree, candidate.trunk, message)
+        await lab.git(lab.repository.pin, "candidates", number, landing)
+    lab.record(ev.CandidateJudged(number, standing, verdict, landing, ""))
+
+
+async def promote(lab: Lab, number: int, by: str) -> ev.TrunkMoved:
+    """Merge a READY candidate. Raises Refused, and nothing has changed then."""
+    candidate = lab.state.candidates.get(number)
+    if candidate is None:
+        raise Refused(f"#{number} is not in the queue")
+    if candidate.state != "READY":
+        why = f": {candidate.reason}" if candidate.reason else ""
+        raise Refused(f"#{number} is {candidate.state}, only READY candidates merge{why}")
+    await _check(lab, candidate)
+    intent = ev.MergeIntended(
+        number, candidate.trunk, candidate.landing, candidate.tree, nonce=secrets.token_hex(8), by=by
+    )
+    lab.record(intent, durable=True)
+    return await _swap(lab, intent)
+
+
+async def recover(lab: Lab) -> None:
+    """Bring a merge to its end that a kill has cut in two."""
+    intent = lab.state.intent
+    if intent is None:
+        return
+    now = await lab.git(lab.repository.resolve, TRUNK)
+    if now is not None and await lab.git(lab.repository.is_ancestor, intent.new, now):
+        lab.record(_outcome(intent), durable=True)
+    elif now == intent.old:
+        await _swap(lab, intent)
+    else:
+        lab.record(ev.CandidateMoved(intent.experiment, "STALE", "trunk moved before the merge", by="engine"))
+
+
+async def undo(lab: Lab, by: str, expected: str | None) -> ev.TrunkMoved:
+    """Put trunk back to where it was before the last merge. Raises Refused where trunk has moved on since."""
+    merge = lab.state.merges[-1] if lab.state.merges else None
+    trunk = lab.state.trunk
+    if merge is None or merge.undone or trunk is None:
+        raise Refused("there is no merge to undo")
+    if trunk.commit != merge.new or (expected is not None and trunk.commit != expected):
+        raise Refused(f"trunk is {trunk.commit[:7]}, no longer {merge.new[:7]}: the last merge cannot be undone")
+    if not await lab.git(lab.repository.swap_trunk, merge.new, merge.old):
+        raise Refused("trunk was moved by another hand: nothing was undone")
+    tree = await lab.git(lab.repository.tree_of, merge.old)
+    moved = ev.TrunkMoved(merge.new, merge.old, tree, experiment=None, by=by, undone=merge.experiment)
+    lab.record(moved, durable=True)
+    return moved
+
+
+async def follow(lab: Lab) -> None:
+    """Notice a trunk that somebody moved by hand: it is measured first, and what was READY is confirmed again."""
+    trunk = lab.state.trunk
+    now = await lab.git(lab.repository.resolve, TRUNK)
+    if trunk is None or now is None or now == trunk.commit or lab.state.intent:
+        return
+    tree = await lab.git(lab.repository.tree_of, now)
+    lab.record(ev.TrunkMoved(trunk.commit, now, tree, experiment=None, by="hand"), durable=True)
+
+
+async def _check(lab: Lab, candidate: Candidate) -> None:
+    """What must hold at the last moment: the landing commit is trunk's child with exactly the measured tree."""
+    runs = {
+        run.seed
+        for run in lab.state.runs.values()
+        if run.tree == candidate.tree and run.purpose == "confirm" and run.score is not None
+    }
+    if missing := set(candidate.seeds) - runs - lab.state.pools.get(candidate.tree, {}).keys():
+        raise Refused(f"#{candidate.experiment} lacks runs of seeds {sorted(missing)}")
+    if await lab.git(lab.repository.tree_of, candidate.landing) != candidate.tree:
+        raise Refused(f"the commit of #{candidate.experiment} does not hold the tree that was measured")
+    if await lab.git(lab.repository.parent_of, candidate.landing) != candidate.trunk:
+        raise Refused(f"the commit of #{candidate.experiment} does not stand on the trunk it was compared with")
+
+
+async def _swap(lab: Lab, intent: ev.MergeIntended) -> ev.TrunkMoved:
+    if not await lab.git(lab.repository.swap_trunk, intent.old, intent.new):
+        lab.record(ev.CandidateMoved(intent.experiment, "STALE", "trunk moved before the merge", by="engine"))
+        raise Refused(f"changed while you read: trunk is no longer {intent.old[:7]}; #{intent.experiment} is STALE")
+    moved = _outcome(intent)
+    lab.record(moved, durable=True)
+    return moved
+
+
+def _outcome(intent: ev.MergeIntended) -> ev.TrunkMoved:
+    return ev.TrunkMoved(intent.old, intent.new, intent.tree, intent.experiment, intent.by)
+
+
+def _message(lab: Lab, experiment: Experiment, candidate: Candidate, verdict: Verdict) -> str:
+    """The commit's message, with the evidence as trailers: the journal could be rebuilt from them."""
+    state = lab.state
+    score = fmean(state.pools[candidate.tree].values())
+    baseline = fmean(state.pools[candidate.trunk_tree].values())
+    trailers = {
+        "Experiment": f"#{experiment.number}",
+        "Score": f"{score:.6f}",
+        "Baseline": f"{baseline:.6f}",
+        "Gain": f"{verdict.gain:+.6f} ± {1.96 * verdict.standard_error:.6f}",
+        "Z": f"{verdict.z:.2f}",
+        "Seeds": " ".join(str(seed) for seed in verdict.seeds),
+        "Tree": candidate.tree,
+    }
+    lines = [f"{name}: {value}" for name, value in trailers.items()]
+    return "\n".join([experiment.hypothesis, "", *lines]) + "\n"

@@ -1,0 +1,142 @@
+"""How does a run get from the plan to its result?
+
+The RunStarted row is written first; then a clean checkout is made and a shim takes it over. From there on the run
+belongs to its folder: the engine only looks whether it has ended. A new engine looks in the same way, so adoption is
+not a special case.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from collections.abc import Mapping
+
+from agentcore import events as ev
+from agentcore.lab import Lab
+from agentcore.plan import StartRun
+from agentcore.state import Run
+from worktrees.runs import RunFolder, RunResult, RunSpec, Stage, write_json
+from worktrees.slots import Slot
+
+
+async def start(lab: Lab, action: StartRun) -> None:
+    """Announce a run and start it."""
+    number = len(lab.state.runs) + 1
+    lab.record(
+        ev.RunStarted(
+            run=number,
+            purpose=action.purpose,
+            experiment=action.experiment,
+            commit=action.commit,
+            tree=action.tree,
+            seed=action.seed,
+            scale=1,
+            slot=action.slot,
+        )
+    )
+    await _launch(lab, lab.state.runs[number])
+
+
+async def collect(lab: Lab) -> None:
+    """Record the result of every run that has ended, and take up those that an earlier engine left half started."""
+    for run in sorted(lab.state.active.values(), key=lambda run: run.number):
+        folder = lab.paths.run(run.number)
+        match lab.executor.look(folder):
+            case "ended":
+                result = folder.read_result()
+                assert result is not None, "ended means that the result is there"
+                _finish(lab, run, result)
+            case "absent":
+                await _launch(lab, run)
+            case "lost":
+                lab.executor.clear(folder)
+                lab.record(_lost(run))
+            case "running":
+                pass
+
+
+def cancel_all(lab: Lab) -> None:
+    """Ask every shim to end its run now; the results arrive by `collect`."""
+    for run in lab.state.active.values():
+        lab.executor.cancel(lab.paths.run(run.number))
+
+
+async def _launch(lab: Lab, run: Run) -> None:
+    folder = lab.paths.run(run.number)
+    shutil.rmtree(folder.path, ignore_errors=True)  # what an engine that died between row and start left
+    folder.out.mkdir(parents=True)
+    await lab.git(lab.repository.export, run.commit, folder.checkout)
+    slot = next((slot for slot in lab.state.slots if slot.name == run.slot), lab.state.slots[0])
+    write_json(folder.spec, _spec(lab, run, folder, slot))
+    lab.executor.submit(folder)
+
+
+def _spec(lab: Lab, run: Run, folder: RunFolder, slot: Slot) -> RunSpec:
+    env = _environment(lab, run, folder, slot)
+    commands, profile = lab.project.commands, lab.profile
+    scoring = {"NIGHTLAB_VALIDATION": str(lab.paths.data / "validation"), "NIGHTLAB_SCORE": str(folder.score)}
+    return RunSpec(
+        run=run.number,
+        purpose=run.purpose,
+        commit=run.commit,
+        tree=run.tree,
+        seed=run.seed,
+        scale=run.scale,
+        budget=profile.budget,
+        slot=slot,
+        stages=(
+            Stage("train", _argv(commands.train), env, profile.train_wall_s),
+            Stage("evaluate", _argv(commands.evaluate), {**env, **scoring}, profile.evaluate_wall_s),
+        ),
+    )
+
+
+def _environment(lab: Lab, run: Run, folder: RunFolder, slot: Slot) -> Mapping[str, str]:
+    """The whole environment of a training: the contract with the project, and nothing of the researcher's."""
+    return {
+        "PATH": os.defpath,
+        "LC_ALL": "C.UTF-8",
+        "HOME": str(folder.out),
+        "TMPDIR": str(folder.out),
+        "OMP_NUM_THREADS": "1" if slot.kind == "cpu" else "8",
+        "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
+        "CUDA_VISIBLE_DEVICES": slot.uuid,
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONUNBUFFERED": "1",
+        **lab.profile.env,
+        "NIGHTLAB_DATA": str(lab.paths.data / "train"),
+        "NIGHTLAB_OUT": str(folder.out),
+        "NIGHTLAB_SEED": str(run.seed),
+        "NIGHTLAB_BUDGET": lab.profile.budget,
+        "NIGHTLAB_SCALE": str(run.scale),
+        "NIGHTLAB_DEVICE": slot.kind,
+    }
+
+
+def _argv(command: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(part.replace("{python}", sys.executable) for part in command)
+
+
+def _finish(lab: Lab, run: Run, result: RunResult) -> None:
+    lab.record(
+        ev.RunEnded(
+            run=run.number,
+            ending=result.ending,
+            score=result.score,
+            reason=result.reason,
+            train_s=result.stage_s.get("train", 0.0),
+            evaluate_s=result.stage_s.get("evaluate", 0.0),
+            cpu_s=result.cpu_s,
+            peak_mb=result.peak_mb,
+        )
+    )
+    folder = lab.paths.run(run.number)
+    shutil.rmtree(folder.checkout, ignore_errors=True)  # git has it; the checkpoint is the large part
+    for checkpoint in folder.out.glob("*.pt"):
+        checkpoint.unlink()
+
+
+def _lost(run: Run) -> ev.RunEnded:
+    reason = "its shim is gone without a result (killed, or the machine restarted): the run is done again"
+    return ev.RunEnded(run.number, "lost", None, reason, 0.0, 0.0, 0.0, 0.0)

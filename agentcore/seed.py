@@ -1,0 +1,102 @@
+"""How does a new lab begin? From the training project and the prompts that nightlab carries with it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+from worktrees import repository, slots
+from worktrees.layout import LabPaths
+from worktrees.project import Project, ProjectError, load
+
+
+class SeedError(Exception):
+    """A lab cannot be made there. The message says why and what to do."""
+
+
+def create(root: Path, say: Callable[[str], None]) -> LabPaths:
+    """Make a lab at `root`: project files, git, and the prepared data. What is there already is kept.
+
+    `say` gets a line about each step. Raises SeedError, ProjectError or RepositoryError.
+    """
+    paths = LabPaths(root)
+    if paths.config.exists():
+        say(f"Found  {paths.config}")
+    elif root.exists() and any(root.iterdir()):
+        raise SeedError(f"{root} is not empty and has no lab.toml: give a new folder, or write a lab.toml there")
+    else:
+        _copy_project(paths, say)
+    if not (root / ".git").exists():
+        commit = repository.initialise(root, "Start the lab from nightlab's nanochat")
+        say(f"Wrote  a git repository, commit {commit[:7]}; the lab will write refs/heads/lab/* and refs/lab/* only")
+    _ignore(paths)
+    prepare(paths, say)
+    return paths
+
+
+def prepare(paths: LabPaths, say: Callable[[str], None]) -> None:
+    """Run the project's `prepare` command, which makes `.lab/data`. Raises SeedError with its last words."""
+    project = load(paths.config)
+    if not project.commands.prepare:
+        return
+    _, profile = project.profile_for(slots.discover()[0].kind)
+    argv = [part.replace("{python}", sys.executable) for part in project.commands.prepare]
+    environment = {"PATH": os.defpath, "LC_ALL": "C.UTF-8", "HOME": str(Path.home()), **profile.env}
+    paths.data.mkdir(parents=True, exist_ok=True)
+    done = subprocess.run(
+        argv,
+        cwd=paths.root,
+        env={**environment, "NIGHTLAB_DATA_ROOT": str(paths.data), "PYTHONDONTWRITEBYTECODE": "1"},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        last = done.stdout.strip().splitlines()[-3:]
+        raise SeedError(f"{' '.join(project.commands.prepare)} failed ({done.returncode}): {' / '.join(last)}")
+    for line in done.stdout.strip().splitlines():
+        say(f"Data   {line}")
+
+
+def prompts_folder() -> Path:
+    """Return the folder of templates that came with this nightlab."""
+    return _carried("prompts")
+
+
+def python_check(project: Project) -> str | None:
+    """Return why this interpreter cannot train the project, or None where nothing speaks against it."""
+    if not any("{python}" in part for part in project.commands.train):
+        return None
+    done = subprocess.run([sys.executable, "-c", "import torch"], capture_output=True, text=True, check=False)
+    return None if done.returncode == 0 else f"{sys.executable} has no torch: pip install 'nightlab[nanochat]'"
+
+
+def _copy_project(paths: LabPaths, say: Callable[[str], None]) -> None:
+    ignore = shutil.ignore_patterns("__pycache__", "*.pyc")
+    shutil.copytree(_carried("nanochat"), paths.root, ignore=ignore, dirs_exist_ok=True)
+    shutil.copy(_carried("prompts") / "program.md", paths.program)
+    say(f"Wrote  {paths.root}: train.py, its harness, lab.toml, program.md")
+
+
+def _ignore(paths: LabPaths) -> None:
+    """Let git ignore `.lab/` without touching a committed file."""
+    exclude = paths.root / ".git" / "info" / "exclude"
+    exclude.parent.mkdir(exist_ok=True)
+    text = exclude.read_text(encoding="utf-8") if exclude.exists() else ""
+    if "/.lab/" not in text.splitlines():
+        exclude.write_text(f"{text.rstrip()}\n/.lab/\n".lstrip(), encoding="utf-8")
+
+
+def _carried(name: str) -> Path:
+    """Return a data folder: inside the package where a wheel put it, else beside it in a checkout of the source."""
+    package = Path(__file__).parent
+    for folder in (package / "carried" / name, package.parent / name):
+        if folder.is_dir():
+            return folder
+    raise ProjectError(f"this installation of nightlab lacks its {name}/ folder: install it again")

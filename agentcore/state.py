@@ -1,0 +1,449 @@
+"""What is the lab's state? The pure fold of its events.
+
+``apply(state, entry) -> state`` never looks at a clock, a file or a process, so a recorded journal is a demo, a test
+and a bug report. The big tables are persistent maps (immutables.Map): a step costs the same at ten experiments and at
+ten thousand. Every reader (view, command line, brief, engine) reads only this.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
+from functools import singledispatch
+from typing import Any
+
+from immutables import Map
+
+from agentcore import events as ev
+from agentcore.events import CandidateState, Entry, Outcome
+from worktrees.gate import GateSettings
+from worktrees.runs import Ending, Purpose
+from worktrees.slots import Slot
+from worktrees.statistics import Pool, Verdict
+
+RECENT = 500
+"""Entries kept in memory for the events pane; the journal has all."""
+
+
+@dataclass(frozen=True)
+class Engine:
+    """The engine that holds or last held the lab."""
+
+    pid: int
+    start_ticks: int
+    boot_id: str
+    version: str
+    since: float
+    stopped: float | None = None
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Trunk:
+    """The branch of measured winners."""
+
+    commit: str
+    tree: str
+    since: float
+    by: str
+
+
+@dataclass(frozen=True)
+class Worktree:
+    """One worktree, the agent in it, and what it is at."""
+
+    name: str
+    slot: str
+    agent: str
+    base: str
+    base_tree: str
+    """The commit that its edits are made on, and that commit's tree."""
+    at: str
+    """The commit whose files it holds; empty when an edit was given up half way."""
+    proposed: int = 0
+    """How many experiments it has had."""
+    thinking_since: float | None = None
+    experiment: int | None = None
+    """The experiment that it waits for; None when the agent may propose."""
+    paused: str = ""
+    """Why no new experiment starts; empty when it is not paused."""
+    failures: int = 0
+    """Experiments in a row that crashed, or turns without a proposal."""
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """One hypothesis: its commit, its screening run, its outcome."""
+
+    number: int
+    worktree: str
+    agent: str
+    base: str
+    base_tree: str
+    commit: str
+    tree: str
+    hypothesis: str
+    added: int
+    removed: int
+    files: tuple[str, ...]
+    proposed: float
+    detail: Mapping[str, Any]
+    run: int | None = None
+    """Its latest screening run."""
+    outcome: Outcome | None = None
+    score: float | None = None
+    gain: float | None = None
+    z: float | None = None
+    reason: str = ""
+    decided: float | None = None
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training of one commit with one seed."""
+
+    number: int
+    purpose: Purpose
+    experiment: int | None
+    commit: str
+    tree: str
+    seed: int
+    scale: int
+    slot: str
+    started: float
+    ending: Ending | None = None
+    score: float | None = None
+    reason: str = ""
+    train_s: float = 0.0
+    evaluate_s: float = 0.0
+    cpu_s: float = 0.0
+    peak_mb: float = 0.0
+    ended: float | None = None
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A kept experiment in the merge queue."""
+
+    experiment: int
+    state: CandidateState
+    since: float
+    trunk: str = ""
+    """The trunk commit that it was rebased on."""
+    trunk_tree: str = ""
+    commit: str = ""
+    tree: str = ""
+    seeds: tuple[int, ...] = ()
+    """Seeds of its confirmation."""
+    verdict: Verdict | None = None
+    landing: str = ""
+    """The commit that a merge moves trunk to."""
+    reason: str = ""
+
+
+@dataclass(frozen=True)
+class Merge:
+    """A promotion that happened, newest last."""
+
+    experiment: int
+    at: float
+    old: str
+    new: str
+    by: str
+    verdict: Verdict | None
+    undone: bool = False
+
+
+@dataclass(frozen=True)
+class LabState:
+    """Everything that is true of the lab after `seq` events."""
+
+    seq: int = 0
+    at: float = 0.0
+    config: ev.LabConfigured | None = None
+    engine: Engine | None = None
+    slots: tuple[Slot, ...] = ()
+    trunk: Trunk | None = None
+    baseline_tree: str = ""
+    """The tree of the first trunk."""
+    worktrees: Map[str, Worktree] = field(default_factory=Map)
+    experiments: Map[int, Experiment] = field(default_factory=Map)
+    runs: Map[int, Run] = field(default_factory=Map)
+    active: Map[int, Run] = field(default_factory=Map)
+    """The runs that have not ended, by number."""
+    candidates: Map[int, Candidate] = field(default_factory=Map)
+    pools: Map[str, Pool] = field(default_factory=Map)
+    """{tree: {seed: score}} of valid, unselected runs at scale 1 under today's harness and budget."""
+    broken: Map[str, str] = field(default_factory=Map)
+    """{tree: why its baseline or confirmation run failed}: a tree that does not train is not run again."""
+    trees: Map[str, int] = field(default_factory=Map)
+    """{tree: the first experiment that proposed it}: the same tree is never run twice as an experiment."""
+    merges: tuple[Merge, ...] = ()
+    intent: ev.MergeIntended | None = None
+    """A merge that was announced and whose outcome is not known yet."""
+    warnings: Map[str, str] = field(default_factory=Map)
+    recent: tuple[Entry, ...] = ()
+
+    @property
+    def gate(self) -> GateSettings:
+        """The gate's settings; the defaults before the lab was configured."""
+        return self.config.gate if self.config else GateSettings()
+
+
+def fold(entries: Iterable[Entry], state: LabState | None = None) -> LabState:
+    """Apply `entries` in order."""
+    state = state or LabState()
+    for entry in entries:
+        state = apply(state, entry)
+    return state
+
+
+def apply(state: LabState, entry: Entry) -> LabState:
+    """Return the state after `entry`. Raises ValueError where the journal skips or repeats a sequence number."""
+    if entry.seq != state.seq + 1:
+        raise ValueError(f"journal out of order: event {entry.seq} after {state.seq}")
+    state = _apply(entry.event, state, entry.at)
+    return replace(state, seq=entry.seq, at=entry.at, recent=(*state.recent[-RECENT + 1 :], entry))
+
+
+@singledispatch
+def _apply(event: object, state: LabState, at: float) -> LabState:
+    raise TypeError(f"no fold for {type(event).__name__}")
+
+
+@_apply.register
+def _(event: ev.LabConfigured, state: LabState, at: float) -> LabState:
+    """Forget every pool when the harness or the budget changed: the scores are not comparable any more."""
+    if state.config is None or state.config.harness == event.harness:
+        return replace(state, config=event)
+    stale = _outdate(state.candidates, "", at)
+    return replace(state, config=event, pools=Map(), broken=Map(), trees=Map(), baseline_tree="", candidates=stale)
+
+
+@_apply.register
+def _(event: ev.EngineStarted, state: LabState, at: float) -> LabState:
+    engine = Engine(event.pid, event.start_ticks, event.boot_id, event.version, since=at)
+    state = replace(state, engine=engine, slots=event.slots)
+    for worktree in state.worktrees.values():
+        if worktree.thinking_since is not None:
+            state = _worktree(state, worktree.name, thinking_since=None, at="")
+    return state
+
+
+@_apply.register
+def _(event: ev.EngineStopped, state: LabState, at: float) -> LabState:
+    engine = replace(state.engine, stopped=at, reason=event.reason) if state.engine else None
+    return replace(state, engine=engine)
+
+
+@_apply.register
+def _(event: ev.WorktreeCreated, state: LabState, at: float) -> LabState:
+    worktree = Worktree(event.worktree, event.slot, event.agent, base=event.base, base_tree=event.tree, at=event.base)
+    return replace(state, worktrees=state.worktrees.set(event.worktree, worktree))
+
+
+@_apply.register
+def _(event: ev.WorktreeMoved, state: LabState, at: float) -> LabState:
+    return _worktree(state, event.worktree, base=event.base, base_tree=event.tree, at=event.base)
+
+
+@_apply.register
+def _(event: ev.WorktreePaused, state: LabState, at: float) -> LabState:
+    return _worktree(state, event.worktree, paused=event.reason)
+
+
+@_apply.register
+def _(event: ev.WorktreeResumed, state: LabState, at: float) -> LabState:
+    return _worktree(state, event.worktree, paused="", failures=0)
+
+
+@_apply.register
+def _(event: ev.ThinkingStarted, state: LabState, at: float) -> LabState:
+    return _worktree(state, event.worktree, thinking_since=at)
+
+
+@_apply.register
+def _(event: ev.AgentFailed, state: LabState, at: float) -> LabState:
+    failures = state.worktrees[event.worktree].failures + 1
+    return _worktree(state, event.worktree, thinking_since=None, at="", failures=failures)
+
+
+@_apply.register
+def _(event: ev.ExperimentProposed, state: LabState, at: float) -> LabState:
+    experiment = Experiment(
+        number=event.experiment,
+        worktree=event.worktree,
+        agent=event.agent,
+        base=event.base,
+        base_tree=event.base_tree,
+        commit=event.commit,
+        tree=event.tree,
+        hypothesis=event.hypothesis,
+        added=event.added,
+        removed=event.removed,
+        files=event.files,
+        proposed=at,
+        detail=event.detail,
+    )
+    state = _worktree(
+        state,
+        event.worktree,
+        thinking_since=None,
+        experiment=event.experiment,
+        at=event.commit,
+        proposed=state.worktrees[event.worktree].proposed + 1,
+    )
+    trees = state.trees if event.tree in state.trees else state.trees.set(event.tree, event.experiment)
+    return replace(state, experiments=state.experiments.set(event.experiment, experiment), trees=trees)
+
+
+@_apply.register
+def _(event: ev.RunStarted, state: LabState, at: float) -> LabState:
+    run = Run(
+        number=event.run,
+        purpose=event.purpose,
+        experiment=event.experiment,
+        commit=event.commit,
+        tree=event.tree,
+        seed=event.seed,
+        scale=event.scale,
+        slot=event.slot,
+        started=at,
+    )
+    if event.purpose == "screen" and event.experiment is not None:
+        experiment = replace(state.experiments[event.experiment], run=event.run)
+        state = replace(state, experiments=state.experiments.set(experiment.number, experiment))
+    return replace(state, runs=state.runs.set(run.number, run), active=state.active.set(run.number, run))
+
+
+@_apply.register
+def _(event: ev.RunEnded, state: LabState, at: float) -> LabState:
+    run = replace(
+        state.runs[event.run],
+        ending=event.ending,
+        score=event.score,
+        reason=event.reason,
+        train_s=event.train_s,
+        evaluate_s=event.evaluate_s,
+        cpu_s=event.cpu_s,
+        peak_mb=event.peak_mb,
+        ended=at,
+    )
+    pools, broken = state.pools, state.broken
+    if run.purpose in ("baseline", "confirm") and run.scale == 1:
+        if run.score is not None:
+            pools = pools.set(run.tree, {**pools.get(run.tree, {}), run.seed: run.score})
+        elif run.ending not in ("lost", "cancelled"):
+            broken = broken.set(run.tree, run.reason)
+    return replace(
+        state,
+        runs=state.runs.set(run.number, run),
+        active=state.active.delete(run.number),
+        pools=pools,
+        broken=broken,
+    )
+
+
+@_apply.register
+def _(event: ev.ExperimentDecided, state: LabState, at: float) -> LabState:
+    experiment = replace(
+        state.experiments[event.experiment],
+        outcome=event.outcome,
+        score=event.score,
+        gain=event.gain,
+        z=event.z,
+        reason=event.reason,
+        decided=at,
+    )
+    worktree = state.worktrees[experiment.worktree]
+    failures = worktree.failures + 1 if event.outcome in ("crash", "timeout") else 0
+    state = _worktree(state, worktree.name, experiment=None, failures=failures)
+    candidates = state.candidates
+    if event.outcome == "keep":
+        candidates = candidates.set(event.experiment, Candidate(event.experiment, "NEW", since=at))
+    return replace(state, experiments=state.experiments.set(event.experiment, experiment), candidates=candidates)
+
+
+@_apply.register
+def _(event: ev.CandidateRebased, state: LabState, at: float) -> LabState:
+    return _candidate(
+        state,
+        event.experiment,
+        at,
+        state="CONFIRM",
+        trunk=event.trunk,
+        trunk_tree=event.trunk_tree,
+        commit=event.commit,
+        tree=event.tree,
+        seeds=event.seeds,
+        verdict=None,
+        landing="",
+        reason="",
+    )
+
+
+@_apply.register
+def _(event: ev.CandidateJudged, state: LabState, at: float) -> LabState:
+    return _candidate(
+        state,
+        event.experiment,
+        at,
+        state=event.state,
+        verdict=event.verdict,
+        landing=event.landing,
+        reason=event.reason,
+    )
+
+
+@_apply.register
+def _(event: ev.CandidateMoved, state: LabState, at: float) -> LabState:
+    intent = state.intent
+    if intent and intent.experiment == event.experiment:
+        intent = None
+    return replace(_candidate(state, event.experiment, at, state=event.state, reason=event.reason), intent=intent)
+
+
+@_apply.register
+def _(event: ev.MergeIntended, state: LabState, at: float) -> LabState:
+    return replace(_candidate(state, event.experiment, at, state="MERGING"), intent=event)
+
+
+@_apply.register
+def _(event: ev.TrunkMoved, state: LabState, at: float) -> LabState:
+    trunk = Trunk(event.new, event.tree, since=at, by=event.by)
+    state = replace(state, trunk=trunk, baseline_tree=state.baseline_tree or event.tree, intent=None)
+    if event.experiment is not None:
+        verdict = state.candidates[event.experiment].verdict
+        merge = Merge(event.experiment, at, event.old, event.new, event.by, verdict)
+        state = _candidate(replace(state, merges=(*state.merges, merge)), event.experiment, at, state="MERGED")
+    if event.undone is not None:
+        undone = replace(state.merges[-1], undone=True)
+        state = _candidate(replace(state, merges=(*state.merges[:-1], undone)), event.undone, at, state="READY")
+    return replace(state, candidates=_outdate(state.candidates, event.new, at))
+
+
+@_apply.register
+def _(event: ev.WarningRaised, state: LabState, at: float) -> LabState:
+    return replace(state, warnings=state.warnings.set(event.topic, event.message))
+
+
+@_apply.register
+def _(event: ev.WarningCleared, state: LabState, at: float) -> LabState:
+    return replace(state, warnings=state.warnings.delete(event.topic)) if event.topic in state.warnings else state
+
+
+def _worktree(state: LabState, name: str, /, **changes: Any) -> LabState:
+    return replace(state, worktrees=state.worktrees.set(name, replace(state.worktrees[name], **changes)))
+
+
+def _candidate(lab: LabState, experiment: int, at: float, /, **changes: Any) -> LabState:
+    candidate = replace(lab.candidates[experiment], since=at, **changes)
+    return replace(lab, candidates=lab.candidates.set(experiment, candidate))
+
+
+def _outdate(candidates: Map[int, Candidate], trunk: str, at: float) -> Map[int, Candidate]:
+    """Mark what was measured against another trunk: it is rebased and confirmed again."""
+    for number, candidate in candidates.items():
+        if candidate.state in ("CONFIRM", "READY") and candidate.trunk != trunk:
+            candidates = candidates.set(number, replace(candidate, state="STALE", since=at, reason="trunk moved"))
+    return candidates

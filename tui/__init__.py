@@ -1,0 +1,1 @@
+"""The command line and the terminal: they show state and post intents, and hold no truth of their own."""

@@ -1,0 +1,184 @@
+"""Which key does what, where, and why not just now?
+
+One table of records. The key lines, the help screen, `nightlab keys` and the dispatch of key presses all read it, so
+that none of them can tell another story. A key that cannot act says why: `disabled` returns that sentence.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
+from agentcore.overview import Overview, WorktreeRow
+from agentcore.state import LabState
+
+SCREENS = {"L": "lab", "W": "worktree", "Q": "queue", "E": "events", "D": "diff"}
+"""Letter: name of each screen; "diff" is the full-screen reader and has no number of its own."""
+
+ALL = "".join(SCREENS)
+
+
+@dataclass(frozen=True)
+class Target:
+    """The candidate that a merge would take."""
+
+    experiment: int
+    worktree: str
+    state: str
+    reason: str = ""
+    seeds_done: int = 0
+    seeds: int = 0
+
+
+@dataclass(frozen=True)
+class Situation:
+    """What a key's permission depends on: what is selected, and what the lab is able to do."""
+
+    state: LabState
+    overview: Overview
+    row: WorktreeRow | None
+    """The selected worktree."""
+    target: Target | None
+    engine_alive: bool
+    readonly: bool
+
+
+Reason = Callable[[Situation], str]
+
+
+@dataclass(frozen=True)
+class Binding:
+    """One key: its identity, how it is pressed, how it is called, where it works, why it may be refused."""
+
+    id: str
+    keys: tuple[str, ...]
+    """The first is shown; printable keys by their character, others by Textual's name."""
+    label: str
+    tooltip: str
+    screens: str
+    """Letters of `SCREENS`."""
+    group: str
+    disabled: Reason = lambda situation: ""
+    rank: int = 0
+    """Place in the key line, most used first; 0: not shown there."""
+
+    @property
+    def shown(self) -> str:
+        """The key as people know it."""
+        return {"escape": "esc", "enter": "enter", "down": "↓", "tab": "tab"}.get(self.keys[0], self.keys[0])
+
+
+def _changing(situation: Situation) -> str:
+    if situation.readonly:
+        return "read-only: this view was opened with --readonly and changes nothing"
+    if not situation.engine_alive:
+        return "the engine is not running, so nothing can be changed. Start it: nightlab start"
+    return ""
+
+
+def _merge(situation: Situation) -> str:
+    if reason := _changing(situation):
+        return reason
+    target = situation.target
+    if target is None:
+        return "nothing to merge yet: a kept experiment whose gain fresh seeds confirm becomes READY"
+    return "" if target.state == "READY" else _unready(target)
+
+
+def _unready(row: Target) -> str:
+    name = f"{row.worktree} #{row.experiment}"
+    match row.state:
+        case "NEW":
+            return f"{name} is not READY: the queue has not confirmed it yet"
+        case "CONFIRM":
+            return f"{name} is not READY: its fresh seeds train now ({row.seeds_done}/{row.seeds})"
+        case "MERGING":
+            return f"{name} is being merged already"
+        case "STALE":
+            return f"{name} is STALE: trunk moved since it was confirmed, it is confirmed again by itself"
+        case _:
+            return f"{name} is {row.state}" + (f": {row.reason}" if row.reason else "")
+
+
+def _undo(situation: Situation) -> str:
+    if reason := _changing(situation):
+        return reason
+    merges = situation.state.merges
+    if not merges or merges[-1].undone:
+        return "nothing to undo: no merge since the last undo"
+    return ""
+
+
+def _pause(situation: Situation) -> str:
+    return _changing(situation) or ("" if situation.row else "no worktree is selected")
+
+
+def _row(situation: Situation) -> str:
+    return "" if situation.row else "there is no worktree yet"
+
+
+def _attend(situation: Situation) -> str:
+    return "" if situation.overview.needs_you else "nothing needs you"
+
+
+TABLE: tuple[Binding, ...] = (
+    Binding("lab", ("1",), "lab", "All worktrees, the queue, the last events", ALL, "screens"),
+    Binding("worktree", ("2",), "worktree", "The selected worktree: its diff and its log", ALL, "screens", _row),
+    Binding("queue", ("3",), "queue", "The merge queue", ALL, "screens"),
+    Binding("events", ("8",), "events", "Everything that happened", ALL, "screens"),
+    Binding("previous", ("-",), "previous", "Back to the screen before this one", ALL, "screens"),
+    Binding("up", ("escape",), "back", "One level up; never stops any work", ALL, "screens", rank=60),
+    Binding("down", ("j", "down"), "down", "Next line", ALL, "moving"),
+    Binding("above", ("k", "up"), "up", "Line before", ALL, "moving"),
+    Binding("first", ("g", "home"), "first", "First line", ALL, "moving"),
+    Binding("last", ("G", "end"), "last", "Last line", ALL, "moving"),
+    Binding("page-down", ("ctrl+d", "pagedown"), "half page down", "Half a page down", ALL, "moving"),
+    Binding("page-up", ("ctrl+u", "pageup"), "half page up", "Half a page up", ALL, "moving"),
+    Binding("scroll-down", ("J",), "scroll", "Scroll the preview down, the list stays", "LQ", "moving", rank=45),
+    Binding("scroll-up", ("K",), "scroll preview up", "Scroll the preview up, the list stays", "LQ", "moving"),
+    Binding("left", ("h", "left"), "left", "Scroll sideways to the left", "WD", "moving"),
+    Binding("right", ("l", "right"), "right", "Scroll sideways to the right", "WD", "moving"),
+    Binding("next-hunk", ("}",), "next hunk", "Next hunk of the diff, next error of the log", "WD", "moving", rank=30),
+    Binding("previous-hunk", ("{",), "hunk before", "Hunk or error before", "WD", "moving"),
+    Binding("tab", ("tab", "shift+tab"), "next pane", "Next pane: Diff, Log", "W", "moving", rank=20),
+    Binding("next-worktree", ("]",), "next worktree", "The same view of the next worktree", "W", "moving", rank=40),
+    Binding("previous-worktree", ("[",), "worktree before", "The same view of the worktree before", "W", "moving"),
+    Binding("follow", ("F",), "follow", "Go back to the newest and stay there", "WED", "moving", rank=35),
+    Binding("open", ("enter",), "open", "Open what is selected", "LQ", "looking", _row, rank=10),
+    Binding("diff", ("d",), "diff", "The whole diff of what is selected", "LWQ", "looking", _row, rank=15),
+    Binding("attend", ("a",), "attend", "Go to the next thing that needs you", ALL, "looking", _attend, rank=50),
+    Binding("merge", ("m",), "merge", "Merge a READY candidate into trunk (asks)", "LWQD", "deciding", _merge, rank=18),
+    Binding("undo", ("u",), "undo", "Take the last merge back (asks)", ALL, "deciding", _undo, rank=55),
+    Binding("pause", ("p",), "pause", "Pause after the current run; again: resume", "LW", "deciding", _pause, rank=25),
+    Binding("help", ("?", "f1"), "help", "Every key, every state and its colour", ALL, "the view", rank=1),
+    Binding("redraw", ("ctrl+l",), "redraw", "Draw the screen again", ALL, "the view"),
+    Binding("detach", ("q", "ctrl+q", "ctrl+c"), "detach", "Close this view; all work goes on", ALL, "the view", rank=70),
+)
+
+
+def on_screen(screen: str) -> Iterator[Binding]:
+    """Yield the bindings that work on `screen`, in the table's order."""
+    return (binding for binding in TABLE if screen in {SCREENS[letter] for letter in binding.screens})
+
+
+def find(screen: str, key: str) -> Binding | None:
+    """Return the binding of `key` on `screen`."""
+    return next((binding for binding in on_screen(screen) if key in binding.keys), None)
+
+
+def key_line(screen: str) -> list[Binding]:
+    """Return the bindings for the key line of `screen`, most used first."""
+    return sorted((binding for binding in on_screen(screen) if binding.rank), key=lambda binding: binding.rank)
+
+
+def conflicts() -> list[str]:
+    """Return one sentence for each key with two meanings on one screen; a test keeps it empty."""
+    found = []
+    for screen in SCREENS.values():
+        owners: dict[str, str] = {}
+        for binding in on_screen(screen):
+            for key in binding.keys:
+                if key in owners:
+                    found.append(f"{key} on {screen}: {owners[key]} and {binding.id}")
+                owners[key] = binding.id
+    return found

@@ -1,0 +1,113 @@
+"""Where does each pane stand, for any size of the terminal?
+
+Pure geometry. Three classes by width: under 100 one column, as much as fits of list, detail, plot and events; from 100 a
+list above one diff; from 140 two columns. What has to go first when lines are short is fixed: devices, plot, events,
+detail. Title, strip, key line and list never go.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from textual.geometry import Region
+
+MIN_WIDTH, MIN_HEIGHT = 60, 15
+"""Below this a screen is one line that says so."""
+
+MEDIUM, WIDE = 100, 140
+
+Places = Mapping[str, Region]
+
+
+def is_small(width: int, height: int) -> bool:
+    """True where no screen fits."""
+    return width < MIN_WIDTH or height < MIN_HEIGHT
+
+
+def lab(width: int, height: int, rows: int, slots: int) -> Places:
+    """Place the overview's panes between row 0 and `height` (title, strip and key line are not counted)."""
+    if width < MEDIUM:
+        return _narrow(width, height, rows)
+    if width < WIDE:
+        return _medium(width, height, rows)
+    return _wide(width, height, rows, slots)
+
+
+def _narrow(width: int, height: int, rows: int) -> Places:
+    """List, detail, plot, events from the top; unframed list, ruled others."""
+    listed = min(rows + 1, height)
+    rest = height - listed
+    detail = 3 if rest >= 3 else 0
+    rest -= detail
+    events = 3 if rest >= 3 else 0
+    rest -= events
+    plot = min(rest, 6 if rest < 12 else 10) if rest >= 6 else 0
+    events += rest - plot if events else 0
+    spare = rest - plot if not events else 0
+    return _stack(width, [("rows", listed + spare), ("detail", detail), ("progress", plot), ("events", events)])
+
+
+def _medium(width: int, height: int, rows: int) -> Places:
+    """A boxed list with its detail line, one diff, the events."""
+    listed = min(rows + 4, height)
+    rest = height - listed
+    events = min(8, rest // 3) if rest >= 12 else 0
+    diff = rest - events if rest - events >= 4 else 0
+    return _stack(width, [("rows", height - diff - events), ("diff", diff), ("events", events)])
+
+
+def _wide(width: int, height: int, rows: int, slots: int) -> Places:
+    """Left: list, plot, events. Right: diff, devices, queue. The lower edges are one line."""
+    right = max(56, min(100, width * 35 // 100))
+    left = width - right
+    below = max(5, min(12, height // 4))
+    listed = min(rows + 4, height - below)
+    plot = height - below - listed
+    if plot < 7:
+        listed, plot = height - below, 0
+    devices = slots + 2 if slots and height - below - slots - 2 >= 8 else 0
+    return {
+        **_stack(left, [("rows", listed), ("progress", plot), ("events", below)]),
+        **_stack(right, [("diff", height - below - devices), ("devices", devices), ("queue", below)], left),
+    }
+
+
+def welcome(width: int, height: int) -> Places:
+    """One box in the middle, before there is anything to list."""
+    wide, tall = min(78, width - 2), min(18, height)
+    return {"welcome": Region((width - wide) // 2, min(1, height - tall), wide, tall)}
+
+
+def queue(width: int, height: int) -> Places:
+    """The list of candidates; beside it (wide) or below it (else) the diff of the selected one."""
+    if width < WIDE:
+        listed = max(6, height * 2 // 5)
+        return _stack(width, [("candidates", listed), ("detail", min(4, height - listed)), ("diff", height - listed - 4)])
+    right = max(56, min(100, width * 40 // 100))
+    left = _stack(width - right, [("candidates", height - 6), ("detail", 6)])
+    return {**left, **_stack(right, [("diff", height)], width - right)}
+
+
+def worktree(width: int, height: int, pane: str) -> Places:
+    """Diff and log side by side where there is room, else the chosen one; what goes on now is below."""
+    if width < WIDE:
+        now = 0 if height < 12 else 3 if width < MEDIUM else 4
+        return _stack(width, [("tabs", 1), (pane, height - 1 - now), ("detail", now)])
+    left = max(width // 2, min(100, width * 54 // 100))
+    right = _stack(width - left, [("log", height - 4), ("detail", 4)], left)
+    return {**_stack(left, [("diff", height)]), **right}
+
+
+def whole(width: int, height: int, pane: str) -> Places:
+    """One pane and nothing else."""
+    return {pane: Region(0, 0, width, height)}
+
+
+def _stack(width: int, parts: list[tuple[str, int]], x: int = 0) -> dict[str, Region]:
+    """Place panes of the given heights one below the other; those without height are left out."""
+    places, y = {}, 0
+    for name, height in parts:
+        if height > 0:
+            places[name] = Region(x, y, width, height)
+            y += height
+    return places

@@ -1,0 +1,158 @@
+"""Which change does the selected worktree hold right now, and what does its run print?
+
+One watcher on the folder of all worktrees (many watchers starve the thread pool, and a worktree that is made anew would
+be missed); a change is only a hint to read again. Reading happens in threads, at most a few times a second.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from agentcore.observer import Observer
+
+if TYPE_CHECKING:
+    from worktrees.diff import Diff
+
+PAUSE_S = 0.2
+"""Least time between two readings."""
+
+LOG_LINES, LOG_WIDTH = 5000, 2000
+"""What is kept of a log; the file on disk has the rest."""
+
+RESCAN_S = 10.0
+"""A file in a folder made a moment before can be missed by the watcher: so often the worktree is read without a hint."""
+
+
+class LiveDiff:
+    """Keeps the diff of one worktree current and tells `changed` when it is another one."""
+
+    def __init__(self, observer: Observer, changed: Callable[[], None]) -> None:
+        self.diff: Diff | None = None
+        self.of = ""
+        """The worktree that `diff` belongs to."""
+        self.edited: float | None = None
+        """When the newest of the changed files was written, Unix time."""
+        self._observer = observer
+        self._changed = changed
+        self._wanted = ""
+        self._base = ""
+        self._wake = asyncio.Event()
+
+    def want(self, worktree: str, base: str) -> None:
+        """Follow `worktree` from now on; a new `base` is a reason to read again."""
+        if (worktree, base) != (self._wanted, self._base):
+            self._wanted, self._base = worktree, base
+            self._wake.set()
+
+    async def run(self) -> None:
+        """Watch and read until cancelled."""
+        async with asyncio.TaskGroup() as group:
+            group.create_task(self._watch())
+            group.create_task(self._read())
+
+    async def _watch(self) -> None:
+        folder = self._observer.paths.worktrees
+        while not folder.is_dir():
+            await asyncio.sleep(1)
+        from watchfiles import awatch  # 60 ms of import, after the first paint
+
+        async for changes in awatch(folder, step=20, debounce=100):
+            if any(self._concerns(Path(path).relative_to(folder)) for _, path in changes):
+                self._wake.set()
+
+    def _concerns(self, path: Path) -> bool:
+        return path.parts[:1] == (self._wanted,)
+
+    async def _read(self) -> None:
+        while True:
+            try:
+                async with asyncio.timeout(RESCAN_S):
+                    await self._wake.wait()
+            except TimeoutError:
+                pass
+            self._wake.clear()
+            if wanted := self._wanted:
+                diff, edited = await asyncio.to_thread(self._look, wanted)
+                if (wanted, diff, edited) != (self.of, self.diff, self.edited):
+                    self.of, self.diff, self.edited = wanted, diff, edited
+                    self._changed()
+            await asyncio.sleep(PAUSE_S)
+
+    def _look(self, worktree: str) -> tuple[Diff | None, float | None]:
+        """Read the diff; None where the worktree is being made, moved or removed just now."""
+        from pygit2 import GitError
+
+        try:
+            diff = self._observer.diff_of(worktree)
+        except (GitError, KeyError, ValueError, OSError):
+            return None, None
+        folder = self._observer.paths.worktree(worktree)
+        written = [_written(folder / file.path) for file in diff.files]
+        return diff, max((at for at in written if at), default=None)
+
+
+class RunLog:
+    """Keeps the end of one run's log current while somebody looks at it."""
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        self.subject = ""
+        self.lines: tuple[str, ...] = ()
+        self.is_wanted = False
+        self._path: Path | None = None
+        self._read: tuple[int, int] | None = None
+        self._changed = changed
+        self._wake = asyncio.Event()
+
+    def follow(self, path: Path | None, subject: str) -> None:
+        """Read the log at `path`, if it was written since the last time; to be called every tick."""
+        if subject != self.subject:
+            self.subject, self.lines, self._read = subject, (), None
+        self._path = path
+        if self.is_wanted and path and _stamp(path) != self._read:
+            self._wake.set()
+
+    async def run(self) -> None:
+        """Read whenever asked, in a thread, until cancelled."""
+        from worktrees.metrics import tail_text
+
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            if path := self._path:
+                self._read = _stamp(path)
+                subject = self.subject
+                lines = await asyncio.to_thread(tail_text, path, LOG_LINES, LOG_WIDTH)
+                if subject == self.subject and lines != self.lines:
+                    self.lines = lines
+                    self._changed()
+            await asyncio.sleep(PAUSE_S)
+
+
+def _stamp(path: Path) -> tuple[int, int] | None:
+    try:
+        state = path.stat()
+    except OSError:
+        return None
+    return state.st_mtime_ns, state.st_size
+
+
+def _written(path: Path) -> float | None:
+    try:
+        return path.lstat().st_mtime
+    except OSError:
+        return None
+
+
+def read_change(repository: Path, old: str, new: str) -> Diff | None:
+    """Return the change between two commits; None where one of them is gone. To be called in a thread."""
+    from pygit2 import GitError
+
+    from worktrees.diff import between
+
+    try:
+        return between(repository, old, new)
+    except (GitError, KeyError, ValueError, OSError):
+        return None

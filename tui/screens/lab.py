@@ -1,0 +1,111 @@
+"""Screen 1: the whole lab at a glance."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from tui import layout
+from tui import format as fmt
+from tui.bindings import Target
+from tui.follow import Scene
+from tui.screens.base import Action, BaseScreen
+from tui.screens.targets import target_of_row
+from tui.widgets.detail import DetailPane
+from tui.widgets.devices import DevicesPane
+from tui.widgets.diff import DiffPane
+from tui.widgets.events import EventsPane
+from tui.widgets.pane import Pane
+from tui.widgets.progress import ProgressPane
+from tui.widgets.queue import QueuePane
+from tui.widgets.rows import RowsTable
+from tui.widgets.welcome import WelcomePane
+
+if TYPE_CHECKING:
+    from tui.app import View
+
+PREVIEW_LINES = 5
+
+
+class LabScreen(BaseScreen):
+    """All worktrees, the selected one's live diff, progress, devices, events, queue: as many as fit."""
+
+    NAME = "lab"
+
+    def __init__(self, view: View) -> None:
+        super().__init__(view)
+        look = view.look
+        self.rows = RowsTable(look)
+        self.detail = DetailPane(look)
+        self.diff = DiffPane(look, id="diff")
+        self.progress = ProgressPane(look)
+        self.devices = DevicesPane(look)
+        self.events = EventsPane(look)
+        self.queue = QueuePane(look)
+        self.welcome = WelcomePane(look)
+
+    def panes(self) -> Iterable[Pane]:
+        """Return the panes."""
+        return (
+            self.rows,
+            self.detail,
+            self.diff,
+            self.progress,
+            self.devices,
+            self.events,
+            self.queue,
+            self.welcome,
+        )
+
+    def places(self, width: int, height: int) -> layout.Places:
+        """Place the panes, or the welcome before there are worktrees."""
+        scene = self.view.scene
+        if not scene.overview.rows:
+            return layout.welcome(width, height)
+        narrow = width < layout.MEDIUM
+        self.rows.frame = "bare" if narrow else "box"
+        self.progress.frame = self.events.frame = "rule" if narrow else "box"
+        return layout.lab(width, height, len(scene.overview.rows), len(scene.state.slots))
+
+    def actions(self) -> dict[str, Action]:
+        """Return what this screen's keys do."""
+        return {
+            **super().actions(),
+            "down": lambda: self._move(1),
+            "above": lambda: self._move(-1),
+            "first": lambda: self._move(-self.rows.count()),
+            "last": lambda: self._move(self.rows.count()),
+            "page-down": lambda: self._move(max(1, self.rows.inner()[1] // 2)),
+            "page-up": lambda: self._move(-max(1, self.rows.inner()[1] // 2)),
+            "scroll-down": lambda: self.diff.scroll_by(PREVIEW_LINES),
+            "scroll-up": lambda: self.diff.scroll_by(-PREVIEW_LINES),
+            "open": lambda: self.view.go("worktree"),
+            "diff": self.view.read_worktree,
+            "pause": self.view.pause,
+        }
+
+    def leave(self) -> None:
+        """Say that this is the top."""
+        self.say("this is the top screen; q closes the view, all work goes on")
+
+    def show(self, scene: Scene) -> None:
+        """Hand the scene to the panes."""
+        self.rows.scene = self.detail.scene = self.devices.scene = self.queue.scene = scene
+        self.rows.select(self.view.selected)
+        self.detail.row = self.rows.selected
+        self.progress.progress = scene.progress
+        self.progress.experiments = scene.overview.experiments
+        self.events.told = scene.told
+        self.welcome.situation, self.welcome.trouble = self.situation(), scene.trouble
+        live = self.view.live
+        self.diff.aside = f"{fmt.age(scene.now - live.edited)} ago" if live.edited else ""
+        self.diff.show(live.diff if live.of == self.view.selected else None, subject=f"{self.view.selected} live diff")
+
+    def target(self, scene: Scene) -> Target | None:
+        """Return the selected worktree's candidate."""
+        return target_of_row(scene, self.view.selected)
+
+    def _move(self, delta: int) -> None:
+        self.rows.move(delta)
+        if row := self.rows.selected:
+            self.view.select(row.worktree)

@@ -1,0 +1,132 @@
+"""Screen 3: the merge queue, and the change of the selected candidate."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from agentcore.state import LabState
+from tui import format as fmt
+from tui import layout
+from tui.bindings import Target
+from tui.follow import Scene
+from tui.lines import Line, clip
+from tui.screens.base import Action, BaseScreen
+from tui.screens.targets import target_of
+from tui.theme import CANDIDATES, Theme
+from tui.widgets.diff import DiffPane
+from tui.widgets.pane import Pane
+from tui.widgets.queue import QueueItem, QueueList, gate_sentences
+
+if TYPE_CHECKING:
+    from tui.app import View
+
+PREVIEW_LINES = 5
+
+
+class EvidencePane(Pane):
+    """What the selected candidate was measured by."""
+
+    def __init__(self, look: Theme) -> None:
+        super().__init__(look, id="detail", frame="rule")
+        self.state = LabState()
+        self.item: QueueItem | None = None
+
+    def head(self) -> tuple[str, str]:
+        """Return whose evidence it is."""
+        return (f"{self.item.worktree} #{self.item.experiment}  {self.item.idea}" if self.item else ""), ""
+
+    def body(self, width: int, height: int) -> list[Line]:
+        """Return the evidence, most important first."""
+        if self.item is None:
+            return [((f" {text}", "grey"),) for text in gate_sentences(self.state)]
+        facts = evidence(self.state, self.item)
+        return [((f" {label:<6} ", "grey"), (clip(text, width - 9), "text")) for label, text in facts]
+
+
+class QueueScreen(BaseScreen):
+    """The candidates in the order of merging, then those that are done with."""
+
+    NAME = "queue"
+
+    def __init__(self, view: View) -> None:
+        super().__init__(view)
+        self.candidates = QueueList(view.look)
+        self.evidence = EvidencePane(view.look)
+        self.diff = DiffPane(view.look, id="diff")
+
+    def panes(self) -> Iterable[Pane]:
+        """Return the panes."""
+        return self.candidates, self.evidence, self.diff
+
+    def places(self, width: int, height: int) -> layout.Places:
+        """Place the panes."""
+        narrow = width < layout.MEDIUM
+        self.candidates.frame = "bare" if narrow else "box"
+        self.evidence.frame = self.diff.frame = "rule" if narrow else "box"
+        return layout.queue(width, height)
+
+    def actions(self) -> dict[str, Action]:
+        """Return what this screen's keys do."""
+        return {
+            **super().actions(),
+            "down": lambda: self._move(1),
+            "above": lambda: self._move(-1),
+            "first": lambda: self._move(-self.candidates.count()),
+            "last": lambda: self._move(self.candidates.count()),
+            "page-down": lambda: self._move(5),
+            "page-up": lambda: self._move(-5),
+            "scroll-down": lambda: self.diff.scroll_by(PREVIEW_LINES),
+            "scroll-up": lambda: self.diff.scroll_by(-PREVIEW_LINES),
+            "open": self._read,
+            "diff": self._read,
+        }
+
+    def show(self, scene: Scene) -> None:
+        """Hand the scene to the panes."""
+        self.candidates.feed(scene)
+        item = self.candidates.selected
+        self.evidence.state, self.evidence.item = scene.state, item
+        self.diff.empty = "reading" if item else "no candidate is selected"
+        change = self.view.change_of(item.experiment) if item else None
+        self.diff.show(change, subject=f"{item.worktree} #{item.experiment}" if item else "diff")
+
+    def target(self, scene: Scene) -> Target | None:
+        """Return the selected candidate, and never another one."""
+        item = self.candidates.selected
+        return target_of(scene, item.experiment) if item else None
+
+    def select(self, experiment: int) -> None:
+        """Put the cursor on a candidate."""
+        self.candidates.feed(self.view.scene)
+        self.candidates.select(experiment)
+
+    def _move(self, delta: int) -> None:
+        self.candidates.move(delta)
+        self.paint()
+
+    def _read(self) -> None:
+        if item := self.candidates.selected:
+            self.view.read_candidate(item.experiment)
+        else:
+            self.say("there is no candidate to read")
+
+
+def evidence(state: LabState, item: QueueItem) -> list[tuple[str, str]]:
+    """Return (label, text) of what is known of a candidate."""
+    candidate, experiment = state.candidates[item.experiment], state.experiments[item.experiment]
+    facts = []
+    own = state.pools.get(candidate.tree, {})
+    trunk = state.pools.get(candidate.trunk_tree, {})
+    if candidate.seeds:
+        scores = "  ".join(fmt.score(own.get(seed)) for seed in candidate.seeds)
+        same = "  ".join(fmt.score(trunk.get(seed)) for seed in candidate.seeds)
+        facts.append(("seeds", f"{scores}   trunk, same seeds: {same}"))
+    if candidate.commit:
+        tree = f"rebased on {fmt.short(candidate.trunk)} as {fmt.short(candidate.commit)}; exactly this tree is measured"
+        facts.append(("tree", tree))
+    meaning = CANDIDATES.get(candidate.state, ("", ""))[1]
+    facts.append(("state", f"{candidate.state}: {candidate.reason or meaning}"))
+    screen = f"{fmt.score(experiment.score)}, gain {fmt.gain(experiment.gain)} ({fmt.sigmas(experiment.z)}σ)"
+    facts.append(("screen", f"{screen}, one run; it does not count in the verdict"))
+    return facts

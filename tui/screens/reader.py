@@ -1,0 +1,81 @@
+"""One diff and nothing else: of a worktree, live, or of a candidate as it would land."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from tui import format as fmt
+from tui import layout
+from tui.bindings import Target
+from tui.follow import Scene
+from tui.screens.base import Action, BaseScreen
+from tui.screens.targets import target_of, target_of_row
+from tui.screens.worktree import SIDEWAYS
+from tui.widgets.diff import DiffPane
+from tui.widgets.pane import Pane
+
+if TYPE_CHECKING:
+    from tui.app import View
+
+
+class ReaderScreen(BaseScreen):
+    """A full-screen diff."""
+
+    NAME = "diff"
+
+    def __init__(self, view: View) -> None:
+        super().__init__(view)
+        self.diff = DiffPane(view.look, id="diff", numbered=True)
+        self.experiment: int | None = None
+        """The candidate whose change is read; None for the selected worktree's live diff."""
+
+    def panes(self) -> Iterable[Pane]:
+        """Return the pane."""
+        return (self.diff,)
+
+    def places(self, width: int, height: int) -> layout.Places:
+        """Give the pane all the room."""
+        self.diff.frame = "box" if width >= layout.MEDIUM else "rule"
+        self.diff.heavy = True
+        return layout.whole(width, height, "diff")
+
+    def actions(self) -> dict[str, Action]:
+        """Return what this screen's keys do."""
+        return {
+            **super().actions(),
+            "down": lambda: self.diff.scroll_by(1),
+            "above": lambda: self.diff.scroll_by(-1),
+            "first": lambda: self.diff.scroll_by(-self.diff.count()),
+            "last": lambda: self.diff.scroll_by(self.diff.count()),
+            "page-down": lambda: self.diff.page(1),
+            "page-up": lambda: self.diff.page(-1),
+            "left": lambda: self.diff.sideways(-SIDEWAYS),
+            "right": lambda: self.diff.sideways(SIDEWAYS),
+            "next-hunk": lambda: self.diff.hunk(1),
+            "previous-hunk": lambda: self.diff.hunk(-1),
+            "follow": self.diff.follow,
+        }
+
+    def leave(self) -> None:
+        """Go back to where the diff was opened."""
+        self.view.previous()
+
+    def show(self, scene: Scene) -> None:
+        """Hand the diff to the pane."""
+        if self.experiment is None:
+            live, name = self.view.live, self.view.selected
+            self.bar.about = name
+            self.diff.aside = f"{fmt.age(scene.now - live.edited)} ago" if live.edited else ""
+            self.diff.show(live.diff if live.of == name else None, subject=f"{name} live diff")
+            return
+        experiment = scene.state.experiments[self.experiment]
+        self.bar.about = f"{experiment.worktree} #{experiment.number}"
+        self.diff.aside, self.diff.empty = "", "reading"
+        self.diff.show(self.view.change_of(self.experiment), subject=experiment.hypothesis)
+
+    def target(self, scene: Scene) -> Target | None:
+        """Return the candidate that is read, or the worktree's."""
+        if self.experiment is None:
+            return target_of_row(scene, self.view.selected)
+        return target_of(scene, self.experiment)

@@ -1,0 +1,32 @@
+"""Which candidate does `m` mean here?"""
+
+from __future__ import annotations
+
+from agentcore.overview import QueueRow
+from tui.bindings import Target
+from tui.follow import Scene
+
+
+def target_of_row(scene: Scene, worktree: str) -> Target | None:
+    """Return the selected worktree's READY candidate, else the first READY one, else one that can say why it is not."""
+    queue = scene.overview.queue
+    own = [row for row in queue if row.worktree == worktree]
+    ready = [row for row in (*own, *queue) if row.state == "READY"]
+    chosen = next(iter((*ready, *own, *queue)), None)
+    return None if chosen is None else of_row(chosen)
+
+
+def of_row(row: QueueRow) -> Target:
+    """Return an open candidate as a target."""
+    return Target(row.experiment, row.worktree, row.state, row.reason, row.seeds_done, row.seeds)
+
+
+def target_of(scene: Scene, experiment: int) -> Target | None:
+    """Return the candidate of `experiment`, open or not; None where it is no candidate."""
+    for row in scene.overview.queue:
+        if row.experiment == experiment:
+            return of_row(row)
+    candidate = scene.state.candidates.get(experiment)
+    if candidate is None:
+        return None
+    return Target(experiment, scene.state.experiments[experiment].worktree, candidate.state, candidate.reason)

@@ -1,0 +1,50 @@
+"""The question before a candidate is merged into trunk."""
+
+from __future__ import annotations
+
+from agentcore.state import Candidate, LabState
+from tui import format as fmt
+from tui.follow import Scene
+from tui.sheets.sheet import Question
+
+
+def question(scene: Scene, experiment: int) -> Question:
+    """Return what is asked before #`experiment` is merged, by what the journal says now."""
+    state = scene.state
+    candidate, idea = state.candidates[experiment], state.experiments[experiment]
+    title = f"Merge {idea.worktree} #{experiment} into trunk?"
+    trunk = state.trunk.commit if state.trunk else ""
+    pins = (trunk, candidate.state, candidate.landing, candidate.tree)
+    if candidate.state != "READY":
+        facts = (("it is now", f"{candidate.state}" + (f": {candidate.reason}" if candidate.reason else "")),)
+        return Question(title, (*facts, ("so", "it cannot be merged")), "", pins, readable=True)
+    files = " ".join(idea.files)
+    facts = (
+        ("commit", f'"{idea.hypothesis}"'),
+        ("change", f"{fmt.change(idea.added, idea.removed)} {files}"),
+        ("tree", f"{fmt.short(candidate.tree)}, {_evidence(candidate)}"),
+        ("trunk", f"{fmt.short(trunk)} to {fmt.short(candidate.landing)}, not pushed anywhere"),
+        ("after", _others(state, experiment)),
+        ("undo", f"u, until trunk moves on: it goes back to {fmt.short(trunk)}"),
+    )
+    expect = {"trunk": trunk, "landing": candidate.landing}
+    arguments = {"experiment": experiment, "expect": expect}
+    return Question(title, facts, "merge", pins, "merge", arguments, readable=True)
+
+
+def _evidence(candidate: Candidate) -> str:
+    trained = f"trained {fmt.count(len(candidate.seeds), 'time')} on fresh seeds"
+    verdict = candidate.verdict
+    if verdict is None or not verdict.standard_error:
+        return trained
+    error = fmt.gain(verdict.standard_error).lstrip("+")
+    return f"{trained}: gain {fmt.gain(verdict.gain)} ±{error} ({fmt.sigmas(verdict.z)}σ)"
+
+
+def _others(state: LabState, experiment: int) -> str:
+    waiting = [n for n, one in state.candidates.items() if n != experiment and one.state in ("READY", "CONFIRM")]
+    rebase = "every worktree rebases between two experiments"
+    if not waiting:
+        return rebase
+    names = ", ".join(f"#{number}" for number in sorted(waiting))
+    return f"{names} {'becomes' if len(waiting) == 1 else 'become'} STALE and run again on the new trunk; {rebase}"

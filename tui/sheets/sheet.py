@@ -1,0 +1,180 @@
+"""How is a costly action confirmed, so that nothing typed by mistake confirms it?
+
+A sheet is a question with facts. `y` counts only from half a second after the sheet was drawn, so a word typed into the
+wrong pane (`mypy`) cannot say yes; any other printable key means no; `enter` only makes the answer line blink (a
+repeated enter has merged people's work before). What the sheet showed is pinned: if it changed in the meantime, `y` is
+refused and the new facts are shown.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass, field
+
+from textual.geometry import Region
+from textual.message import Message
+
+from agentcore.control import Answer
+from tui.follow import Scene
+from tui.lines import BLANK, Line, wrap
+from tui.theme import Theme
+from tui.widgets.pane import Pane
+
+ARMED_S = 0.5
+BLINK_S = 0.3
+LABEL = 16
+"""Cells left of the facts, inside the frame."""
+
+CHANGED = "changed while you read"
+
+
+@dataclass(frozen=True)
+class Question:
+    """What is asked."""
+
+    title: str
+    facts: tuple[tuple[str, str], ...]
+    """(label, sentence)."""
+    yes: str
+    """What `y` does, in a word; empty where it cannot be answered with yes any more."""
+    pins: tuple[str, ...]
+    """What the answer relies on: hashes and states as they were shown."""
+    verb: str = ""
+    arguments: Mapping[str, object] = field(default_factory=dict)
+    readable: bool = False
+    """Whether `d` opens the diff first."""
+
+
+class Sheet(Pane):
+    """One question over the screen that asked it."""
+
+    DEFAULT_CSS = "Sheet { layer: sheet; }"
+
+    class Closed(Message):
+        """The sheet is gone. `said` is what to tell; `wants_diff` that the reader wants the diff instead."""
+
+        def __init__(self, said: str, *, wants_diff: bool = False) -> None:
+            super().__init__()
+            self.said = said
+            self.wants_diff = wants_diff
+
+    def __init__(
+        self,
+        look: Theme,
+        *,
+        ask: Callable[[Scene], Question],
+        fresh: Callable[[], Scene],
+        send: Callable[[str, Mapping[str, object]], Awaitable[Answer]],
+        clock: Callable[[], float],
+    ) -> None:
+        super().__init__(look, id="sheet", heavy=True)
+        self.over = "sheet"
+        self.question = ask(fresh())
+        self.notice = ""
+        """Why the sheet was shown again."""
+        self._ask, self._fresh, self._send, self._clock = ask, fresh, send, clock
+        self._drawn = float("inf")
+        self._scrolled = 0
+        self._is_blinking = False
+        self._is_waiting = False
+
+    def on_mount(self) -> None:
+        """Start the half second when the sheet is on the screen."""
+        self.call_after_refresh(self._draw_began)
+
+    def fit_into(self, width: int, height: int) -> None:
+        """Stand in the middle of a screen of that size."""
+        wide = min(70, width - 4)
+        tall = min(len(self._lines(wide - 2)) + 2, height - 2)
+        self.place(Region((width - wide) // 2, max(1, (height - tall) // 2), wide, tall))
+        self.paint()
+
+    def head(self) -> tuple[str, str]:
+        """Return the question."""
+        return self.question.title, ""
+
+    def body(self, width: int, height: int) -> list[Line]:
+        """Return the facts, scrolled where there are too many; the answer lines stay."""
+        lines = self._lines(width)
+        over = max(0, len(lines) - height)
+        self._scrolled = max(0, min(self._scrolled, over))
+        facts, answers = lines[:-4], lines[-4:]
+        return [*facts[self._scrolled : self._scrolled + height - 4], *answers]
+
+    def press(self, key: str) -> None:
+        """Take a key: the character of a printable one, else Textual's name."""
+        if self._is_waiting:
+            return
+        if key in ("up", "down"):
+            self._scrolled += 1 if key == "down" else -1
+            self.paint()
+        elif key == "enter":
+            self._blink()
+        elif key == "y" and self.question.yes:
+            if self._is_armed():
+                self.run_worker(self._confirm(), exclusive=True)
+        elif key == "d" and self.question.readable:
+            self._close("", wants_diff=True)
+        elif key == "escape" or len(key) == 1:
+            self._close("no: nothing was changed")
+
+    async def _confirm(self) -> None:
+        """Send the answer if the facts still hold, else show the new ones."""
+        fresh = self._ask(self._fresh())
+        if fresh.pins != self.question.pins:
+            self._reload(fresh, f"{CHANGED}: please look again")
+            return
+        self._is_waiting = True
+        self.paint()
+        answer = await self._send(self.question.verb, self.question.arguments)
+        self._is_waiting = False
+        if answer.message.startswith(CHANGED):
+            self._reload(self._ask(self._fresh()), answer.message)
+        else:
+            self._close(answer.message if answer.done else f"refused: {answer.message}")
+
+    def _reload(self, question: Question, notice: str) -> None:
+        self.question, self.notice, self._drawn = question, notice, float("inf")
+        self.fit_into(*self.screen.size)
+        self.call_after_refresh(self._draw_began)
+
+    def _close(self, said: str, *, wants_diff: bool = False) -> None:
+        self.post_message(self.Closed(said, wants_diff=wants_diff))
+
+    def _draw_began(self) -> None:
+        self._drawn = self._clock()
+        self.set_timer(ARMED_S, self.paint)
+
+    def _is_armed(self) -> bool:
+        return self._clock() - self._drawn >= ARMED_S
+
+    def _blink(self) -> None:
+        self._is_blinking = True
+        self.paint()
+        self.set_timer(BLINK_S, self._calm)
+
+    def _calm(self) -> None:
+        self._is_blinking = False
+        self.paint()
+
+    def _lines(self, width: int) -> list[Line]:
+        lines: list[Line] = [BLANK]
+        if self.notice:
+            lines += [(("  ", "text"), (part, "you")) for part in wrap(self.notice, width - 4)]
+            lines.append(BLANK)
+        for label, text in self.question.facts:
+            first, *rest = wrap(text, width - LABEL - 2)
+            lines.append(((f"  {label:<{LABEL - 2}}", "grey"), (first, "text")))
+            lines += [((" " * LABEL + part, "text"),) for part in rest]
+        return [*lines, BLANK, self._answers(), self._hint(), BLANK]
+
+    def _answers(self) -> Line:
+        if self._is_waiting:
+            return (("     asked, waiting for the engine", "bold"),)
+        role = "bold reverse" if self._is_blinking else "bold" if self._is_armed() else "grey"
+        yes = f"y  {self.question.yes}       " if self.question.yes else ""
+        diff = "       d  read the diff first" if self.question.readable else ""
+        return (("     ", "text"), (f"{yes}n / esc  no{diff}", role))
+
+    def _hint(self) -> Line:
+        return (("     (enter does nothing here)", "grey"),)

@@ -1,0 +1,178 @@
+"""How is an event told in one line of words?
+
+The journal holds facts for programs; this is how they read to a person, in the events pane, on screen 8 and wherever
+else the past is listed. Text from outside (hypotheses, reasons) is passed on as it is: painting makes it harmless.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import singledispatch
+
+from agentcore import events as ev
+from agentcore.events import Entry
+from agentcore.state import LabState
+from tui import format as fmt
+from tui.theme import CANDIDATES, OUTCOMES
+from worktrees.statistics import Verdict
+
+
+@dataclass(frozen=True)
+class Told:
+    """One event in words. `minor` ones are only listed on the screen of all events."""
+
+    at: float
+    glyph: str
+    role: str
+    who: str
+    experiment: int | None
+    word: str
+    text: str
+    minor: bool = False
+
+
+def tell(entry: Entry, state: LabState) -> Told | None:
+    """Return the line of `entry`, or None for an event that says nothing to a person."""
+    told = _tell(entry.event, state)
+    return None if told is None else Told(entry.at, *told)
+
+
+_Parts = tuple[str, str, str, int | None, str, str, bool]
+
+
+@singledispatch
+def _tell(event: object, state: LabState) -> _Parts | None:
+    return None
+
+
+@_tell.register
+def _(event: ev.LabConfigured, state: LabState) -> _Parts:
+    gate = event.gate
+    text = f"settings read: profile {event.profile}, {fmt.count(gate.confirm_seeds, 'seed')}, z {gate.z_confirm}"
+    return "·", "grey", "lab", None, "CONFIG", text, True
+
+
+@_tell.register
+def _(event: ev.EngineStarted, state: LabState) -> _Parts:
+    return " ", "text", "engine", None, "START", f"process {event.pid}, {fmt.count(len(event.slots), 'slot')}", False
+
+
+@_tell.register
+def _(event: ev.EngineStopped, state: LabState) -> _Parts:
+    return "=", "wait", "engine", None, "STOP", event.reason, False
+
+
+@_tell.register
+def _(event: ev.WorktreeCreated, state: LabState) -> _Parts:
+    return " ", "text", event.worktree, None, "NEW", f"on {event.slot}, agent {event.agent}", False
+
+
+@_tell.register
+def _(event: ev.WorktreePaused, state: LabState) -> _Parts:
+    return "=", "wait", event.worktree, None, "PAUSE", f"{event.reason} (by {event.by})", False
+
+
+@_tell.register
+def _(event: ev.WorktreeResumed, state: LabState) -> _Parts:
+    return " ", "text", event.worktree, None, "RESUME", f"by {event.by}", False
+
+
+@_tell.register
+def _(event: ev.AgentFailed, state: LabState) -> _Parts:
+    return "x", "bad", event.worktree, None, "AGENT", f"no proposal: {event.reason}", False
+
+
+@_tell.register
+def _(event: ev.ExperimentProposed, state: LabState) -> _Parts:
+    text = f"{event.hypothesis} ({fmt.change(event.added, event.removed)})"
+    return "±", "run", event.worktree, event.experiment, "EDIT", text, True
+
+
+@_tell.register
+def _(event: ev.RunStarted, state: LabState) -> _Parts:
+    text = f"{event.purpose} run {event.run} on {event.slot}, seed {event.seed}"
+    return "▸", "run", _owner(state, event.experiment), event.experiment, "RUN", text, True
+
+
+@_tell.register
+def _(event: ev.RunEnded, state: LabState) -> _Parts:
+    run = state.runs[event.run]
+    who = _owner(state, run.experiment)
+    if event.ending == "ok":
+        text = f"{run.purpose} run {event.run}: {fmt.score(event.score)} after {fmt.duration(event.train_s)}"
+        return "·", "grey", who, run.experiment, "SCORE", text, True
+    lost = event.ending == "lost"
+    text = f"{run.purpose} run {event.run}" + (f": {event.reason}" if event.reason else "")
+    minor = run.purpose == "screen" and not lost  # the experiment's outcome tells it again
+    return "x", "you" if lost else "bad", who, run.experiment, event.ending.upper(), text, minor
+
+
+@_tell.register
+def _(event: ev.ExperimentDecided, state: LabState) -> _Parts:
+    glyph, role, _ = OUTCOMES[event.outcome]
+    experiment = state.experiments[event.experiment]
+    parts = []
+    if event.score is not None:
+        parts.append(f"{fmt.score(event.score)}, gain {fmt.gain(event.gain)}")
+        parts += [f"({fmt.sigmas(event.z)}σ)"] if event.z is not None else []
+    parts += [event.reason] if event.reason and event.outcome not in ("keep", "drop") else []
+    text = " ".join(parts)
+    hypothesis = f"  {experiment.hypothesis}" if text else experiment.hypothesis
+    return glyph, role, experiment.worktree, event.experiment, event.outcome.upper(), text + hypothesis, False
+
+
+@_tell.register
+def _(event: ev.CandidateRebased, state: LabState) -> _Parts:
+    text = f"rebased on {fmt.short(event.trunk)}, {fmt.count(len(event.seeds), 'fresh seed')} to run"
+    return "▸", "run", _owner(state, event.experiment), event.experiment, "CONFIRM", text, True
+
+
+@_tell.register
+def _(event: ev.CandidateJudged, state: LabState) -> _Parts:
+    role, meaning = CANDIDATES.get(event.state, ("text", ""))
+    text = f"{_verdict(event.verdict)}  {event.reason or meaning}"
+    glyph = "!" if event.state == "READY" else "·"
+    return glyph, role, _owner(state, event.experiment), event.experiment, event.state, text, False
+
+
+@_tell.register
+def _(event: ev.CandidateMoved, state: LabState) -> _Parts:
+    role, meaning = CANDIDATES.get(event.state, ("text", ""))
+    text = f"{event.reason or meaning}" + ("" if event.by == "engine" else f" (by {event.by})")
+    return " ", role, _owner(state, event.experiment), event.experiment, event.state, text, False
+
+
+@_tell.register
+def _(event: ev.TrunkMoved, state: LabState) -> _Parts:
+    way = f"{fmt.short(event.old)} to {fmt.short(event.new)}"
+    if event.undone is not None:
+        return "=", "wait", "trunk", event.undone, "UNDONE", f"{way} (by {event.by})", False
+    if event.experiment is not None:
+        experiment = state.experiments[event.experiment]
+        text = f"{way} (by {event.by})  {experiment.hypothesis}"
+        return "+", "good", "trunk", event.experiment, "MERGED", text, False
+    if not event.old.strip("0"):
+        return " ", "text", "trunk", None, "NEW", f"at {fmt.short(event.new)}", False
+    return "!", "you", "trunk", None, "MOVED", f"{way} (by {event.by})", False
+
+
+@_tell.register
+def _(event: ev.WarningRaised, state: LabState) -> _Parts:
+    return "!", "you", event.topic, None, "WARN", event.message, False
+
+
+@_tell.register
+def _(event: ev.WarningCleared, state: LabState) -> _Parts:
+    return "·", "grey", event.topic, None, "CLEAR", "no longer so", True
+
+
+def _verdict(verdict: Verdict) -> str:
+    if not verdict.standard_error:
+        return f"gain {fmt.gain(verdict.gain)}"
+    error = fmt.gain(verdict.standard_error).lstrip("+")
+    return f"gain {fmt.gain(verdict.gain)} ±{error} ({fmt.sigmas(verdict.z)}σ)"
+
+
+def _owner(state: LabState, experiment: int | None) -> str:
+    known = state.experiments.get(experiment) if experiment is not None else None
+    return known.worktree if known else "trunk"

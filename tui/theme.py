@@ -1,0 +1,237 @@
+"""Which colour and which glyph stands for what?
+
+Four hues and grey, chosen for red-green colour blindness and measured (WCAG contrast at least 6.7 on the dark ground,
+smallest distance between two roles 26 in Lab under protanopia). Colour never stands alone: every state has its word
+and its glyph, and `mono` tells the same by bold, underline and reverse. A *role* is what a piece of text is for
+("run", "bad", "frame"); only this module knows what a role looks like.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+
+from rich.style import Style
+
+
+@dataclass(frozen=True)
+class Theme:
+    """What roles look like, and whether the terminal can show more than ASCII."""
+
+    name: str
+    ascii: bool
+    roles: tuple[tuple[str, str], ...]
+    """(role, rich style definition); the role "text" is the ground of all others."""
+
+    def style(self, role: str) -> Style:
+        """Return the style of `role`; words after the first ("run bold", "text selected") are laid over it."""
+        return _style(self, role)
+
+    @property
+    def ground(self) -> str:
+        """The background as a colour for Textual's own blank areas; empty for the terminal's own."""
+        colour = self.style("text").bgcolor
+        return colour.triplet.hex if colour and colour.triplet else ""
+
+
+@lru_cache(maxsize=4096)
+def _style(theme: Theme, role: str) -> Style:
+    table = dict(theme.roles)
+    style = Style.parse(table["text"])
+    for word in role.split():
+        style += Style.parse(table[word])
+    return style
+
+
+_DARK = {
+    "text": "#d4d4d4 on #121212",
+    "run": "#56b4e9",
+    "good": "#2cc295",
+    "bad": "#f0793a",
+    "you": "#f0e442",
+    "grey": "#9a9a9a",
+    "wait": "#9a9a9a",
+    "frame": "#5f5f5f",
+    "focus": "#d4d4d4",
+    "title": "bold #ffffff",
+    "key": "bold #ffffff",
+    "bold": "bold",
+    "selected": "bold on #303030",
+    "sheet": "on #1c1c1c",
+    "add": "#d9eeff on #0b3a5b",
+    "remove": "#ffe3c7 on #5a2e00",
+    "changed": "bold underline",
+    "hunk": "#9a9a9a",
+    "keyword": "bold",
+    "literal": "#c9b68c",
+    "comment": "#8f8f8f italic",
+}
+
+_LIGHT = {
+    **_DARK,
+    "text": "#262626 on #fafafa",
+    "run": "#00598c",
+    "good": "#00664b",
+    "bad": "#a63c00",
+    "you": "bold #6b5f00",
+    "grey": "#5f5f5f",
+    "wait": "#5f5f5f",
+    "frame": "#a8a8a8",
+    "focus": "#262626",
+    "title": "bold #000000",
+    "key": "bold #000000",
+    "selected": "bold on #dcdcdc",
+    "sheet": "on #ffffff",
+    "add": "#00304d on #cfe6f7",
+    "remove": "#4d2600 on #ffe0bf",
+    "hunk": "#5f5f5f",
+    "literal": "#6b4f00",
+    "comment": "#5f5f5f italic",
+}
+
+# SSH does not forward COLORTERM and tmux 3.3a then gets 256 colours: these indices were measured too.
+_DARK_256 = {
+    **_DARK,
+    "text": "color(252) on color(233)",
+    "run": "color(75)",
+    "good": "color(43)",
+    "bad": "color(209)",
+    "you": "color(227)",
+    "grey": "color(247)",
+    "wait": "color(247)",
+    "frame": "color(240)",
+    "focus": "color(252)",
+    "title": "bold color(231)",
+    "key": "bold color(231)",
+    "selected": "bold on color(236)",
+    "sheet": "on color(234)",
+    "add": "color(231) on color(24)",
+    "remove": "color(231) on color(94)",
+    "hunk": "color(247)",
+    "literal": "color(180)",
+    "comment": "color(245)",
+}
+
+# Never "bright black": several 16-colour palettes make it the background.
+_ANSI = {
+    **_DARK,
+    "text": "default on default",
+    "run": "cyan",
+    "good": "green",
+    "bad": "red",
+    "you": "yellow reverse",
+    "grey": "default",
+    "wait": "underline",
+    "frame": "default",
+    "focus": "bold",
+    "title": "bold",
+    "key": "bold",
+    "selected": "bold reverse",
+    "sheet": "default",
+    "add": "cyan",
+    "remove": "yellow",
+    "hunk": "bold",
+    "literal": "default",
+    "comment": "default",
+}
+
+_MONO = {
+    **_ANSI,
+    "run": "none",
+    "good": "none",
+    "bad": "bold",
+    "you": "reverse",
+    "add": "bold",
+    "remove": "none",
+}
+
+NAMES = ("cb-dark", "cb-light", "ansi", "mono")
+
+
+def choose(name: str, *, env: Mapping[str, str], ascii_only: bool) -> Theme:
+    """Return the theme called `name`, or with an empty name the one that the terminal described by `env` can show.
+
+    `NO_COLOR` (set and not empty) makes it mono; no sign of 256 colours makes it the terminal's own 16. Raises
+    ValueError for an unknown name. `env` must be read before Textual's App is made: it removes `NO_COLOR`.
+    """
+    if name and name not in NAMES:
+        raise ValueError(f"no theme {name!r}; there are: {', '.join(NAMES)}")
+    depth = 24 if env.get("COLORTERM") in ("truecolor", "24bit") else 8 if "256" in env.get("TERM", "") else 4
+    if not name:
+        name = "mono" if env.get("NO_COLOR") else "cb-dark" if depth > 4 else "ansi"
+    dark = _DARK if depth == 24 else _DARK_256
+    table = {"cb-dark": dark, "cb-light": _LIGHT, "ansi": _ANSI, "mono": _MONO}[name]
+    return Theme(name, ascii_only or not _is_utf8(env), tuple(table.items()))
+
+
+def _is_utf8(env: Mapping[str, str]) -> bool:
+    locale = env.get("LC_ALL") or env.get("LC_CTYPE") or env.get("LANG") or "C"
+    return "utf8" in locale.lower().replace("-", "")
+
+
+STATES: Mapping[str, tuple[str, str, str]] = {
+    "IDLE": ("·", "grey", "its agent has no task"),
+    "WAIT": ("·", "grey", "a proposal is ready and waits for the slot"),
+    "THINK": ("◇", "run", "its agent was asked for an edit"),
+    "EDIT": ("±", "run", "its agent is writing the edit"),
+    "WARM": ("◌", "run", "the training has started, no step yet"),
+    "TRAIN": ("▸", "run", "steps arrive"),
+    "EVAL": ("◆", "run", "trained, the evaluation measures it"),
+    "RETEST": ("▸", "run", "trunk trains at the larger size"),
+    "PAUSE": ("=", "wait", "no new experiment starts; p resumes"),
+    "LIMIT": ("#", "wait", "the model's provider said wait"),
+    "ASK": ("!", "you", "its agent asked a question"),
+    "STALL": ("?", "you", "no output and an idle device"),
+    "LOST": ("x", "you", "the process is gone without a result"),
+    "CRASH": ("x", "bad", "the run ended with an error"),
+    "NAN": ("~", "bad", "the loss stopped being finite"),
+}
+"""Word of a worktree's state: its glyph, its role, what it means."""
+
+OUTCOMES: Mapping[str, tuple[str, str, str]] = {
+    "keep": ("+", "good", "passed the screen, becomes a candidate"),
+    "drop": ("·", "grey", "not enough better than trunk"),
+    "crash": ("x", "bad", "ended with an error"),
+    "nan": ("~", "bad", "the loss stopped being finite"),
+    "timeout": ("-", "bad", "killed at the wall limit"),
+    "invalid": ("!", "bad", "broke a rule, not counted"),
+    "contended": ("%", "you", "its device was shared, not counted"),
+    "duplicate": ("=", "grey", "the same tree was tried before"),
+    "cancelled": ("-", "grey", "stopped by a person"),
+}
+"""Outcome of an experiment: its glyph, its role, what it means."""
+
+CANDIDATES: Mapping[str, tuple[str, str]] = {
+    "NEW": ("text", "kept, not yet looked at by the queue"),
+    "CONFIRM": ("run", "fresh seeds of the rebased tree train now"),
+    "READY": ("good", "confirmed on today's trunk: m merges it"),
+    "MERGING": ("run", "trunk is being moved to it"),
+    "STALE": ("wait", "trunk moved; it is rebased and confirmed again"),
+    "CONFLICT": ("bad", "does not rebase on trunk"),
+    "HELD": ("wait", "held by a person"),
+    "NOISE": ("grey", "the gain is inside the noise: a near miss"),
+    "REJECTED": ("grey", "fresh seeds do not confirm it"),
+    "MERGED": ("good", "in trunk"),
+    "UNDONE": ("grey", "was in trunk, taken back by a person"),
+    "CANCELLED": ("grey", "taken out by a person"),
+    "BLOCKED": ("bad", "breaks a rule; the rule is named"),
+    "PROVEN": ("good", "the gain holds at the larger size"),
+    "FADED": ("grey", "at the larger size the gain is noise"),
+    "REVERTED": ("bad", "worse at the larger size, taken out"),
+}
+"""State of a candidate: its role, what it means."""
+
+_ASCII = str.maketrans(
+    {
+        **dict(zip("┌┐└┘├┤┬┴┼┏┓┗┛", "+" * 13, strict=True)),
+        **dict(zip("─━│┃", "-=||", strict=True)),
+        **dict(zip("▁▂▃▄▅▆▇█", "__..::##", strict=True)),
+        **dict(zip("·◇±◌▸◆●≈…σ×≥", ".o+w>e*~~s>>", strict=True)),
+    }
+)
+
+
+def to_ascii(text: str) -> str:
+    """Return `text` with every glyph of ours replaced by its ASCII stand-in and everything else beyond ASCII by `?`."""
+    return text if text.isascii() else text.translate(_ASCII).encode("ascii", "replace").decode()

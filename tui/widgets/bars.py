@@ -1,0 +1,165 @@
+"""The three lines that never go: title, strip, key line."""
+
+from __future__ import annotations
+
+from textual.geometry import Size
+
+from tui import format as fmt
+from tui.bindings import ALL, SCREENS, Binding, key_line, on_screen
+from tui.follow import Scene
+from tui.lines import Line, cells, clip, spread
+from tui.theme import Theme
+from tui.widgets.pane import Pane
+
+WIDE = 100
+"""From here on the title spells its words out and the key line has a second line."""
+
+NUMBERS = {"lab": "1", "worktree": "2", "queue": "3", "events": "8"}
+
+
+class TitleBar(Pane):
+    """Screen, trunk's number, the noise, what was done so far."""
+
+    def __init__(self, look: Theme, screen: str) -> None:
+        super().__init__(look, id="title", frame="bare")
+        self.screen_name = screen
+        self.scene: Scene | None = None
+        self.about = ""
+        """What the screen is about instead of the trunk, where it has one subject."""
+
+    def body(self, width: int, height: int) -> list[Line]:
+        """Return the one line; parts that do not fit are left out from the right."""
+        first: Line = ((f" {NUMBERS[self.screen_name]} {self.screen_name.upper()}", "title"),)
+        parts = [((self.about, "text"),)] if self.about else []
+        parts += title_parts(self.scene, wide=width >= WIDE) if self.scene else []
+        gap = "    " if width >= WIDE else "  "
+        line = first
+        for part in parts:
+            if cells(line) + len(gap) + cells(part) > width - 1:
+                break
+            line = (*line, (gap, "text"), *part)
+        return [line]
+
+
+class Clock(Pane):
+    """The time of day; a pane of its own, so that a tick sends these cells and no others."""
+
+    def __init__(self, look: Theme) -> None:
+        super().__init__(look, id="clock", frame="bare")
+        self.now = 0.0
+
+    def body(self, width: int, height: int) -> list[Line]:
+        """Return the time."""
+        return [((fmt.clock(self.now, seconds=True), "grey"),)]
+
+
+class Strip(Pane):
+    """What needs a person, or the answer to the last key."""
+
+    def __init__(self, look: Theme) -> None:
+        super().__init__(look, id="strip", frame="bare")
+        self.needs: tuple[str, ...] = ()
+        self.alarm = ""
+        """Why nothing on the screen can be trusted to be current."""
+        self.answer = ""
+
+    def body(self, width: int, height: int) -> list[Line]:
+        """Return the one line: the answer to a key first, then trouble, then what needs you."""
+        if self.answer:
+            return [((" ", "text"), (clip(self.answer, width - 2), "bold"))]
+        if self.alarm:
+            return [((" ", "text"), ("!", "you"), (" " + clip(self.alarm, width - 4), "bold"))]
+        if not self.needs:
+            return [((" nothing needs you", "grey"),)]
+        count = len(self.needs)
+        label = "needs you" if count == 1 else "need you"
+        start: Line = ((" ", "text"), (f"! {count} {label}", "you"))
+        end: Line = ((" a: go there " if width >= WIDE else " a:go ", "grey"),)
+        room = width - cells(start) - cells(end) - 3
+        text = clip("    ".join(self.needs) if width >= WIDE else "  ".join(self.needs), room)
+        return [spread((*start, ("   ", "text"), (text, "text")), end, width)]
+
+
+class KeyLine(Pane):
+    """The keys of this screen, most used first; what does not fit is left out whole."""
+
+    def __init__(self, look: Theme, screen: str) -> None:
+        super().__init__(look, id="keys", frame="bare")
+        self.screen_name = screen
+
+    def body(self, width: int, height: int) -> list[Line]:
+        """Return one line, or two where there is room: what the screen does, then where else to go."""
+        keys = key_line(self.screen_name)
+        if height == 1:
+            return [_filled([_tight(key) for key in keys], width, 2, keep_last=True)]
+        everywhere = [key for key in keys if key.screens == ALL]
+        here = [key for key in keys if key.screens != ALL]
+        screens = [key for key in on_screen(self.screen_name) if key.id in SCREENS.values()]
+        jumps = _filled([_loose(key) for key in screens], width, 2, keep_last=False)
+        return [
+            _filled([_loose(key) for key in here], width, 3, keep_last=False),
+            (*jumps, ("   ", "text"), *_filled([_loose(key) for key in everywhere], width - cells(jumps) - 3, 3, True)),
+        ]
+
+
+def key_rows(size: Size) -> int:
+    """Return how many lines the key line takes on a screen of that size."""
+    return 2 if size.width >= WIDE and size.height >= 30 else 1
+
+
+def title_parts(scene: Scene, *, wide: bool) -> list[Line]:
+    """Return the parts of the title after the screen's name, most important first."""
+    overview = scene.overview
+    parts: list[Line] = [((overview.name, "bold"),)] if overview.name else []
+    parts.append(_trunk(scene, wide))
+    if noise := overview.noise:
+        text = f"σ {fmt.score(noise.sigma)} (dof {noise.dof})" if wide else f"σ{fmt.score(noise.sigma)}"
+        parts.append(((text, "text"),))
+    counts = f"{overview.experiments} experiments, {overview.kept} kept, {overview.merged} merged"
+    if overview.experiments or trunk_has_number(scene):
+        parts.append(((counts if wide else f"{overview.experiments} exp", "text"),))
+    return parts
+
+
+def trunk_has_number(scene: Scene) -> bool:
+    """True once trunk's runs have given it a score."""
+    return scene.overview.trunk is not None and scene.overview.trunk.score is not None
+
+
+def _trunk(scene: Scene, wide: bool) -> Line:
+    trunk = scene.overview.trunk
+    if trunk is None or trunk.score is None:
+        text = "no trunk number yet"
+        if calibration := scene.overview.calibration:
+            done, wanted = calibration
+            text = f"trunk has no number yet: calibration {done} of {wanted}"
+        return ((text, "text"),)
+    metric = f"  {scene.overview.metric} " if wide else " "
+    line: Line = ((f"trunk {fmt.short(trunk.commit)}{metric}", "text"), (fmt.score(trunk.score), "title"))
+    if trunk.gain_percent is None:
+        return line
+    base = f" vs baseline {fmt.score(trunk.baseline)}" if wide else ""
+    return (*line, (f" ({trunk.gain_percent:+.1f}%{base})", "text"))
+
+
+def _tight(key: Binding) -> Line:
+    if key.id == "help":
+        return (("?", "key"), ("help", "text"))
+    return ((key.shown, "key"), (f":{key.label}", "text"))
+
+
+def _loose(key: Binding) -> Line:
+    return ((key.shown, "key"), (f" {key.label}", "text"))
+
+
+def _filled(keys: list[Line], width: int, gap: int, keep_last: bool) -> Line:
+    """Return as many keys as fit; the last of them (how to leave) has its place reserved."""
+    last = keys[-1] if keep_last and keys else ()
+    room = width - 1 - (cells(last) + gap if last else 0)
+    line: Line = ((" ", "text"),)
+    for key in keys[:-1] if last else keys:
+        need = cells(key) + (gap if cells(line) > 1 else 0)
+        if cells(line) + need > room:
+            continue
+        line = (*line, *(((" " * gap, "text"),) if cells(line) > 1 else ()), *key)
+    return (*line, (" " * gap, "text"), *last) if last else line

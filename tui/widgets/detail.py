@@ -1,0 +1,72 @@
+"""What is the selected worktree at, in a sentence or two?"""
+
+from __future__ import annotations
+
+from agentcore.overview import WorktreeRow
+from tui import format as fmt
+from tui.follow import Scene
+from tui.lines import Line
+from tui.theme import Theme
+from tui.widgets.pane import Pane
+
+
+class DetailPane(Pane):
+    """The selected row's hypothesis, diff and last figures, for screens without a diff pane."""
+
+    def __init__(self, look: Theme) -> None:
+        super().__init__(look, id="detail", frame="rule")
+        self.scene: Scene | None = None
+        self.row: WorktreeRow | None = None
+
+    def head(self) -> tuple[str, str]:
+        """Return whose detail it is."""
+        if self.row is None:
+            return "", ""
+        number = f" #{self.row.experiment}" if self.row.experiment is not None else ""
+        return self.row.worktree + number, ""
+
+    def body(self, width: int, height: int) -> list[Line]:
+        """Return the two lines."""
+        if self.row is None or self.scene is None:
+            return []
+        label, text = sentence(self.row, self.scene)
+        return [_labelled(label, text), _labelled(*figures(self.row, self.scene))]
+
+
+def sentence(row: WorktreeRow, scene: Scene) -> tuple[str, str]:
+    """Return (label, text): why a person is needed, else the hypothesis, else what came of the last one."""
+    if row.needs_you:
+        return "needs you", row.needs_you
+    worktree = scene.state.worktrees.get(row.worktree)
+    if row.state == "PAUSE" and worktree:
+        return "paused", f"{worktree.paused}; p resumes"
+    experiment = scene.state.experiments.get(row.experiment) if row.experiment is not None else None
+    if experiment and row.state == "CRASH" and experiment.reason:
+        return "ended", experiment.reason
+    if experiment:
+        return "why", experiment.hypothesis
+    if row.state == "THINK":
+        return "now", f"agent {worktree.agent} looks for the next edit" if worktree else "its agent looks for an edit"
+    return "now", row.idea or "no experiment yet"
+
+
+def figures(row: WorktreeRow, scene: Scene) -> tuple[str, str]:
+    """Return (label, text): the size of the change and how far its training is, or the experiment's outcome."""
+    experiment = scene.state.experiments.get(row.experiment) if row.experiment is not None else None
+    parts = []
+    if experiment:
+        files = " ".join(experiment.files)
+        parts.append(f"{fmt.change(experiment.added, experiment.removed)} {files}")
+    point = scene.live.points.get(row.run) if row.run is not None else None
+    if point and point.loss is not None:
+        at = f"at {fmt.share(point.progress)}: " if point.progress is not None else ""
+        speed = f", {point.tokens_per_s:,.0f} tok/s" if point.tokens_per_s else ""
+        parts.append(f"{at}loss {point.loss:.4f}{speed}")
+    elif experiment and experiment.outcome:
+        value = f" {fmt.score(experiment.score)}, gain {fmt.gain(experiment.gain)}" if experiment.score else ""
+        parts.append(f"{experiment.outcome}{value}")
+    return ("diff", "     ".join(parts)) if experiment else ("run" if parts else "", "".join(parts))
+
+
+def _labelled(label: str, text: str) -> Line:
+    return ((f" {label:<5} ", "grey"), (text, "text"))

@@ -1,0 +1,183 @@
+"""The merge queue: as a summary beside the overview, and as the list of screen 3."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from agentcore.overview import QueueRow
+from agentcore.state import Candidate, LabState
+from tui import format as fmt
+from tui.follow import Scene
+from tui.lines import BLANK, Line, clip, fit, flush, overlay
+from tui.theme import CANDIDATES, Theme
+from tui.widgets.pane import ListPane, Pane
+from tui.widgets.rows import gain_role
+
+EMPTY = "Nothing to merge yet. A kept experiment with gain above 0 comes here by itself."
+
+
+class QueuePane(Pane):
+    """The open candidates in a few words each, and what the gate asks for."""
+
+    def __init__(self, look: Theme) -> None:
+        super().__init__(look, id="queue")
+        self.scene: Scene | None = None
+
+    def head(self) -> tuple[str, str]:
+        """Return the titles."""
+        return "merge queue", "3: open"
+
+    def body(self, width: int, height: int) -> list[Line]:
+        """Return the candidates, then the gate at the lower edge where there is room."""
+        if self.scene is None:
+            return []
+        rows = self.scene.overview.queue
+        lines = [_summary(row, width) for row in rows] or [((f" {part}", "grey"),) for part in EMPTY.split(". ")]
+        gate = gate_sentences(self.scene.state)
+        if len(lines) + len(gate) + 1 <= height:
+            lines += [BLANK] * (height - len(lines) - len(gate))
+            lines += [((f" {text}", "grey"),) for text in gate]
+        elif len(lines) > height:
+            lines[height - 1 :] = [((f" {len(rows) - height + 1} more", "grey"),)]
+        return lines
+
+
+@dataclass(frozen=True)
+class QueueItem:
+    """One line of the queue screen: an open candidate, or one that is done with."""
+
+    experiment: int
+    worktree: str
+    state: str
+    idea: str
+    open: QueueRow | None
+    """The row, while the candidate is open."""
+    gain: float | None
+    z: float | None
+    since: float
+    note: str
+
+
+class QueueList(ListPane):
+    """All candidates: open ones in the order of merging, then those that are done with, newest first."""
+
+    def __init__(self, look: Theme) -> None:
+        super().__init__(look, id="candidates", heavy=True)
+        self.scene: Scene | None = None
+        self.items: tuple[QueueItem, ...] = ()
+
+    def feed(self, scene: Scene) -> None:
+        """Show the scene's candidates; the cursor stays on its candidate."""
+        held = self.selected
+        self.scene, self.items = scene, queue_items(scene)
+        if held:
+            self.select(held.experiment)
+        self.paint()
+
+    @property
+    def selected(self) -> QueueItem | None:
+        """The candidate under the cursor."""
+        return self.items[self.cursor] if self.cursor < len(self.items) else None
+
+    def select(self, experiment: int) -> None:
+        """Put the cursor on the candidate of `experiment`."""
+        places = (index for index, item in enumerate(self.items) if item.experiment == experiment)
+        self.cursor = next(places, self.cursor)
+
+    def head(self) -> tuple[str, str]:
+        """Return the titles."""
+        return "candidates", "READY first, then in order of arrival"
+
+    def count(self) -> int:
+        """Return the number of candidates."""
+        return len(self.items)
+
+    def header(self, width: int) -> list[Line]:
+        """Return the column titles."""
+        titles = f"   {fit('STATE', 9)} {fit('CAND', 9)} {fit('IDEA', _idea_width(width))} {flush('BEST', 6)} "
+        titles += f"{flush('GAIN', 7)} {flush('σ', 4)} {flush('SEEDS', 5)} {flush('LINES', 7)} {flush('SINCE', 6)}"
+        return [((titles, "grey"),)]
+
+    def item(self, index: int, width: int) -> Line:
+        """Return the line of one candidate."""
+        assert self.scene is not None
+        item = self.items[index]
+        row = item.open
+        role = CANDIDATES.get(item.state, ("text", ""))[0]
+        seeds = f"{row.seeds_done}/{row.seeds}" if row and row.seeds else "-"
+        lines = fmt.change(row.added, row.removed) if row else ""
+        numbers = f"{flush(fmt.score(row.score) if row else '', 6)} "
+        mark = ">" if index == self.cursor else " "
+        line: Line = (
+            (f" {mark} ", "bold"),
+            (fit(item.state, 9), role),
+            (f" {fit(f'{item.worktree} #{item.experiment}', 9)} {fit(item.idea, _idea_width(width))} ", "text"),
+            (numbers, "text"),
+            (f"{flush(fmt.gain(item.gain), 7)} {flush(fmt.sigmas(item.z), 4)}", gain_role(item.gain, item.z)),
+            (f" {flush(seeds if row else '', 5)} {flush(lines, 7)} ", "text"),
+            (flush(fmt.age(self.scene.now - item.since), 6), "grey"),
+            (" " * width, "text"),
+        )
+        return overlay(line, "selected") if index == self.cursor else line
+
+    def body(self, width: int, height: int) -> list[Line]:
+        """Return the list, or a sentence where it is empty."""
+        if not self.items:
+            return [BLANK, ((f" {EMPTY}", "text"),)]
+        return super().body(width, height)
+
+
+def _idea_width(width: int) -> int:
+    return max(8, min(100, width - 63))
+
+
+def queue_items(scene: Scene) -> tuple[QueueItem, ...]:
+    """Return every candidate of the scene."""
+    opened = [
+        QueueItem(row.experiment, row.worktree, row.state, row.idea, row, row.gain, row.z, row.since, row.reason)
+        for row in scene.overview.queue
+    ]
+    known = {item.experiment for item in opened}
+    closed = [_closed(scene.state, one) for number, one in scene.state.candidates.items() if number not in known]
+    return (*opened, *sorted(closed, key=lambda item: -item.since))
+
+
+def _closed(state: LabState, candidate: Candidate) -> QueueItem:
+    experiment = state.experiments[candidate.experiment]
+    verdict = candidate.verdict
+    z = verdict.z if verdict and verdict.standard_error else None
+    return QueueItem(
+        experiment.number,
+        experiment.worktree,
+        candidate.state,
+        experiment.hypothesis,
+        None,
+        verdict.gain if verdict else experiment.gain,
+        z,
+        candidate.since,
+        candidate.reason,
+    )
+
+
+def gate_sentences(state: LabState) -> list[str]:
+    """Return what a candidate must prove, and who merges it."""
+    gate = state.gate
+    who = {"me": "you merge: m", "gate": "merges by itself", "hold": "on hold"}[gate.mode]
+    return [f"gate: {fmt.count(gate.confirm_seeds, 'fresh seed')}, gain at least {gate.z_confirm:g}σ, {who}"]
+
+
+def _summary(row: QueueRow, width: int) -> Line:
+    role = CANDIDATES.get(row.state, ("text", ""))[0]
+    tail = f"{flush(fmt.gain(row.gain), 6)} {flush(fmt.sigmas(row.z), 4)}σ"
+    if row.state in ("CONFIRM", "READY"):
+        tail += f" {flush(f'{row.seeds_done}/{row.seeds}', 4)}"
+    elif row.reason:
+        tail = clip(row.reason, 18)
+    tail = fit(tail, 18)
+    name = fit(f"{row.worktree} #{row.experiment}", 9)
+    room = max(4, width - 9 - 2 - 9 - 1 - len(tail) - 2)
+    return (
+        (f" {fit(row.state, 9)} ", role),
+        (f"{name} {fit(row.idea, room)} ", "text"),
+        (tail, gain_role(row.gain, row.z) if row.state in ("CONFIRM", "READY") else "grey"),
+    )

@@ -1,0 +1,165 @@
+"""The worktrees, one line each, in the order of their slots: rows never move."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from agentcore.overview import WorktreeRow
+from tui import format as fmt
+from tui.follow import Scene
+from tui.lines import Line, centre, clip, fit, flush, overlay
+from tui.theme import STATES, Theme
+from tui.widgets.detail import sentence
+from tui.widgets.pane import ListPane
+
+IDEA_MIN = 8
+"""The idea keeps this many cells; other columns go before it gets narrower."""
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column: its title, its cells, how it is set, and when it goes (the highest `spare` first; 0 never)."""
+
+    title: str
+    width: int
+    align: Callable[[str, int], str]
+    cell: Callable[[WorktreeRow, Scene], tuple[str, str]]
+    spare: int = 0
+
+
+class RowsTable(ListPane):
+    """The list of worktrees; one widget, however many there are."""
+
+    def __init__(self, look: Theme) -> None:
+        super().__init__(look, id="rows", heavy=True)
+        self.scene: Scene | None = None
+
+    @property
+    def selected(self) -> WorktreeRow | None:
+        """The row under the cursor."""
+        rows = self.scene.overview.rows if self.scene else ()
+        return rows[self.cursor] if self.cursor < len(rows) else None
+
+    def select(self, worktree: str) -> None:
+        """Put the cursor on `worktree`."""
+        rows = self.scene.overview.rows if self.scene else ()
+        self.cursor = next((i for i, row in enumerate(rows) if row.worktree == worktree), self.cursor)
+
+    def head(self) -> tuple[str, str]:
+        """Return the titles."""
+        kind = "slot" if self._on_cpu() else "GPU"
+        return "worktrees", f"in {kind} order; rows never move"
+
+    def count(self) -> int:
+        """Return the number of worktrees."""
+        return len(self.scene.overview.rows) if self.scene else 0
+
+    def header(self, width: int) -> list[Line]:
+        """Return the column titles."""
+        gap = " " * self._gap()
+        titles = [column.align(column.title, column.width) for column in self._columns(width)]
+        lead = "   " if self.frame == "box" else "  "
+        return [((lead + gap.join(titles), "grey"),)]
+
+    def item(self, index: int, width: int) -> Line:
+        """Return the line of one worktree."""
+        assert self.scene is not None
+        row = self.scene.overview.rows[index]
+        mark = ">" if index == self.cursor else " "
+        line: list[tuple[str, str]] = [(f" {mark} " if self.frame == "box" else f"{mark} ", "bold")]
+        gap = " " * self._gap()
+        for column in self._columns(width):
+            text, role = column.cell(row, self.scene)
+            line.append((column.align(text, column.width), role))
+            line.append((gap, "text"))
+        painted = (*line[:-1], (" " * width, "text"))
+        return overlay(painted, "selected") if index == self.cursor else painted
+
+    def footer(self, width: int) -> list[Line]:
+        """Return the selected row's hypothesis, where the pane has a frame of its own."""
+        row = self.selected
+        if self.frame != "box" or row is None or self.scene is None:
+            return []
+        name = row.worktree + (f" #{row.experiment}" if row.experiment is not None else "")
+        label, text = sentence(row, self.scene)
+        head = f" {name}  {label}: "
+        return [((head, "bold"), (clip(text, width - len(head) - 1), "text"))]
+
+    def _on_cpu(self) -> bool:
+        return bool(self.scene and self.scene.state.slots and self.scene.state.slots[0].kind == "cpu")
+
+    def _gap(self) -> int:
+        return 2 if self.inner()[0] >= 100 else 1
+
+    def _columns(self, width: int) -> list[Column]:
+        """Return the columns that fit into `width`."""
+        rows = self.scene.overview.rows if self.scene else ()
+        name = max([4, *(len(row.worktree) for row in rows)])
+        slot = max([3, *(len(slot_label(row.slot)) for row in rows)])
+        columns = [
+            Column("SLOT" if self._on_cpu() else "GPU", slot, centre, lambda row, _: (slot_label(row.slot), "text")),
+            Column("WT", name, fit, lambda row, _: (row.worktree, "bold")),
+            Column("STATE", 9, fit, lambda row, _: state_cell(row)),
+            Column("RUN", 11, fit, run_cell),
+            Column("BEST", 6, flush, lambda row, _: (fmt.score(row.best), "text")),
+            Column("GAIN", 6, flush, lambda row, _: (fmt.gain(row.gain), gain_role(row.gain, row.z))),
+            Column("σ", 4, flush, lambda row, _: (fmt.sigmas(row.z), gain_role(row.gain, row.z))),
+            Column("UTIL", 4, flush, lambda row, _: (fmt.percent(row.utilisation), "text"), spare=2),
+            Column("MEM" if self._on_cpu() else "VRAM", 4, flush, lambda row, _: (fmt.memory(row.memory_mb), "text"), 3),
+            Column("EXP", 4, flush, lambda row, _: (str(row.experiments), "text"), spare=4),
+        ]
+        lead, gap = 3 if self.frame == "box" else 2, self._gap()
+        wish = 24 if gap == 2 else 17
+
+        def left() -> int:
+            return width - lead - sum(column.width + gap for column in columns)
+
+        while any(column.spare for column in columns) and left() < (wish if _spare(columns) == 4 else IDEA_MIN):
+            columns.remove(max(columns, key=lambda column: column.spare))
+        idea = Column("IDEA NOW" if gap == 2 else "IDEA", min(100, max(4, left())), fit, lambda row, _: idea_cell(row))
+        return [*columns, idea]
+
+
+def _spare(columns: list[Column]) -> int:
+    return max(column.spare for column in columns)
+
+
+def slot_label(slot: str) -> str:
+    """Return a GPU's index or a core's name."""
+    return slot.removeprefix("gpu")
+
+
+def state_cell(row: WorktreeRow) -> tuple[str, str]:
+    """Return glyph and word of a row's state."""
+    word = "RETEST" if row.purpose == "retest" and row.state == "TRAIN" else row.state
+    glyph, role, _ = STATES.get(word, (" ", "text", ""))
+    return f"{glyph} {word}", "you" if row.needs_you and role not in ("bad", "you") else role
+
+
+def run_cell(row: WorktreeRow, scene: Scene) -> tuple[str, str]:
+    """Return the one thing to know now: how far the run is, or how long the state lasts."""
+    if row.progress is not None and row.state in ("TRAIN", "RETEST"):
+        left = "" if row.left_s is None else f" {fmt.duration(row.left_s)}"
+        return fmt.share(row.progress) + left, "text"
+    if row.run is None and scene.last_sign is not None:
+        return f"as of {fmt.clock(scene.last_sign)}", "grey"
+    worktree = scene.state.worktrees.get(row.worktree)
+    if row.state == "CRASH" and worktree and worktree.failures > 1:
+        return f"{worktree.failures} in a row", "text"
+    return fmt.age(scene.now - row.since), "text"
+
+
+def gain_role(gain: float | None, z: float | None) -> str:
+    """Return how a gain is shown: only from two standard errors on it is called good."""
+    if gain is None or z is None:
+        return "grey"
+    return "good" if z >= 2 else "text"
+
+
+def idea_cell(row: WorktreeRow) -> tuple[str, str]:
+    """Return the idea, led by what the run is for where that is not the idea's own screening."""
+    if row.purpose in ("", "screen", "retest") or row.idea.startswith(row.purpose):
+        return row.idea, "text"
+    number = f" #{row.experiment}" if row.experiment is not None else ""
+    return f"{row.purpose}{number}: {row.idea}" if row.idea else f"{row.purpose}{number}", "text"

@@ -1,0 +1,186 @@
+"""How does a run start, and what has become of it?
+
+An executor keeps nothing that matters in memory: everything is read from the run's folder and from the processes, so an
+engine that has just started knows its runs by looking at them. The local one starts a shim per run on this machine.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import sys
+import time
+from pathlib import Path
+from typing import Literal, Protocol
+
+from worktrees import processes
+from worktrees.runs import RunFolder
+
+Life = Literal["absent", "running", "ended", "lost"]
+"""absent: nobody has started it. running: a shim has it. ended: there is a result. lost: a shim had it and is gone
+without a result; `clear` and `submit` start it again."""
+
+
+class NotReadyError(RuntimeError):
+    """The run is not in a state in which that can be done."""
+
+
+class Executor(Protocol):
+    """Starts runs and watches over them, here or elsewhere."""
+
+    def submit(self, folder: RunFolder) -> None:
+        """Start the run whose spec and checkout lie in `folder`; nothing happens where it runs or has ended.
+
+        Raises NotReadyError where it is lost: what its shim left must be cleared first.
+        """
+
+    def look(self, folder: RunFolder) -> Life:
+        """Tell what has become of the run. Cheap enough for every run once a second."""
+
+    def cancel(self, folder: RunFolder) -> None:
+        """Ask the run to end; its result follows within seconds. Nothing happens where it does not run.
+
+        Repeat it while `look` says running: a shim that another engine started a moment ago has no name yet.
+        """
+
+    def clear(self, folder: RunFolder) -> None:
+        """End whatever a lost run left behind and make its folder ready for `submit`. The checkout stays as it is.
+
+        Raises NotReadyError where the run is alive or has ended, or where a process of it cannot be ended.
+        """
+
+
+class LocalExecutor:
+    """Runs on this machine, each under its own shim process that outlives this one."""
+
+    def __init__(self) -> None:
+        self._shims: dict[Path, int] = {}
+        """Shims that this process started: their pid until they end, then 0."""
+
+    def submit(self, folder: RunFolder) -> None:
+        """Start a shim for the run in `folder`, unless it runs or has ended. Raises NotReadyError where it is lost."""
+        life = self.look(folder)
+        if life == "lost":
+            raise NotReadyError(f"{folder.path} was lost: clear it before it is started again")
+        if life == "absent":
+            self._shims[folder.path] = _start_shim(folder)
+
+    def look(self, folder: RunFolder) -> Life:
+        """Tell what has become of the run, from its files and processes; about 0.1 ms."""
+        self._reap()
+        if folder.result.exists():
+            if self._shims.get(folder.path) == 0:
+                del self._shims[folder.path]
+            return "ended"
+        shim = self._shims.get(folder.path)
+        status = folder.read_status()
+        if shim or (status and processes.is_alive(status.pid, status.start_ticks, status.boot_id)):
+            return "running"
+        if processes.is_locked(folder.lock):  # started by another engine, has not written its status yet
+            return "running"
+        if folder.result.exists():  # written between the first question and the second
+            return "ended"
+        return "absent" if status is None and shim is None else "lost"
+
+    def cancel(self, folder: RunFolder) -> None:
+        """Send SIGTERM to the run's shim, if it is alive."""
+        self._reap()
+        if shim := self._shims.get(folder.path):
+            os.kill(shim, signal.SIGTERM)  # our own child, not reaped: the pid is still its
+            return
+        if (status := folder.read_status()) is None:
+            return
+        try:
+            descriptor = os.pidfd_open(status.pid)
+        except ProcessLookupError:
+            return
+        try:  # the descriptor holds the process, so it cannot be replaced between the question and the signal
+            if processes.is_alive(status.pid, status.start_ticks, status.boot_id):
+                signal.pidfd_send_signal(descriptor, signal.SIGTERM)
+        finally:
+            os.close(descriptor)
+
+    def clear(self, folder: RunFolder) -> None:
+        """Kill what is left of a lost run and remove its files but spec, checkout and the old log (`log.1.txt`)."""
+        life = self.look(folder)
+        if life in ("running", "ended"):
+            raise NotReadyError(f"{folder.path} is {life}: only a lost run can be cleared")
+        lock = processes.try_lock(folder.lock)
+        if lock is None:
+            raise NotReadyError(f"{folder.path} has just been started: only a lost run can be cleared")
+        try:
+            _kill_orphans(folder)
+            _remove_traces(folder)
+        finally:
+            os.close(lock)
+        self._shims.pop(folder.path, None)
+
+    def _reap(self) -> None:
+        """Collect our shims that have ended, so that none stays a zombie."""
+        for path, pid in list(self._shims.items()):
+            if pid and _has_ended(pid):
+                self._shims[path] = 0
+
+
+def _start_shim(folder: RunFolder) -> int:
+    """Start a shim detached and return its pid.
+
+    Signals that cancel are blocked from its birth: one that comes while Python starts waits until the shim listens.
+    It gets no environment of ours (keys!), and -P keeps modules of the current folder from hiding ours.
+    """
+    python = sys.executable
+    code = Path(__file__).parents[1]
+    log = os.open(folder.shim_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+    try:
+        return os.posix_spawn(
+            python,
+            [python, "-P", "-m", "worktrees.shim", str(folder.path)],
+            {"PATH": os.environ.get("PATH", os.defpath), "PYTHONPATH": str(code)},
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_DUP2, log, 1),
+                (os.POSIX_SPAWN_DUP2, log, 2),
+            ],
+            setsid=True,
+            setsigmask={signal.SIGTERM, signal.SIGINT, signal.SIGCHLD},
+        )
+    finally:
+        os.close(log)
+
+
+def _has_ended(pid: int) -> bool:
+    try:
+        return os.waitpid(pid, os.WNOHANG)[0] != 0
+    except ChildProcessError:  # reaped by another thread
+        return True
+
+
+def _orphans(folder: RunFolder) -> list[int]:
+    """Find the processes of a run whose shim is gone: by their environment, else by the session of the last stage.
+
+    Not found: a process that made itself a daemon and also overwrote its environment.
+    """
+    pids = processes.tagged(str(folder.path.resolve()))
+    status = folder.read_status()
+    if status and status.boot_id == processes.boot_id():
+        pids += processes.in_session(status.stage_pid, status.stage_ticks)
+    return pids
+
+
+def _kill_orphans(folder: RunFolder) -> None:
+    end = time.monotonic() + processes.KILL_LIMIT_S
+    while pids := _orphans(folder):
+        if time.monotonic() > end:
+            raise NotReadyError(f"processes {sorted(set(pids))} of {folder.path} could not be ended")
+        processes.send(pids, signal.SIGKILL)
+        time.sleep(0.01)
+
+
+def _remove_traces(folder: RunFolder) -> None:
+    if folder.log.exists():
+        folder.log.replace(folder.old_log)
+    shutil.rmtree(folder.out, ignore_errors=True)
+    for path in (folder.score, folder.reserve, *folder.path.glob(".*.json.*")):
+        path.unlink(missing_ok=True)
+    folder.status.unlink(missing_ok=True)  # last: while it is there the run counts as lost, and this is done again

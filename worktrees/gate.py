@@ -1,0 +1,42 @@
+"""What must a gain prove before it counts?
+
+The numbers of the promotion rule, and how many slots choose their profile. Each is a setting in lab.toml `[gate]`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+Mode = Literal["me", "gate", "hold"]
+
+
+@dataclass(frozen=True)
+class GateSettings:
+    """Thresholds in standard errors, and numbers of runs."""
+
+    mode: Mode = "me"
+    """Who merges a READY candidate: the researcher, the gate itself, or nobody (no confirmation starts)."""
+    z_screen: float = 1.3
+    """A screening run goes on to confirmation at this many standard errors against its base's pool."""
+    z_confirm: float = 1.64
+    """A confirmation passes at this many."""
+    z_near_miss: float = 0.5
+    """Below it a confirmation is REJECTED; from here to z_confirm it is NOISE, a near miss."""
+    confirm_seeds: int = 3
+    """Fresh seeds of a confirmation, each also run by trunk."""
+    calibration_runs: int = 8
+    """Runs of the first trunk, from which the noise is estimated."""
+    pool_min: int = 3
+    """Runs that every later trunk is brought up to."""
+
+
+STRICT = GateSettings()
+EXPLORE = replace(STRICT, z_screen=1.0, z_confirm=1.0, confirm_seeds=2)
+"""For one or two slots, which have no runs to spare."""
+
+
+def for_slots(slots: int) -> GateSettings:
+    """Return the defaults for a lab of that many slots."""
+    profile = EXPLORE if slots <= 2 else STRICT
+    return replace(profile, calibration_runs=6 if slots < 4 else 8)

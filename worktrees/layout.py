@@ -1,0 +1,45 @@
+"""Where does a lab keep its files?
+
+The researcher's repository is the lab; everything that the lab makes lies in `.lab/`, which git ignores.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from worktrees.runs import RunFolder
+
+
+class LabPaths:
+    """The files and folders of the lab at `root`, by name. Nothing is created by asking."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root.absolute()
+        self.config = self.root / "lab.toml"
+        self.program = self.root / "program.md"
+        self.directions = self.root / "directions"
+        self.dot = self.root / ".lab"
+        self.journal = self.dot / "journal.sqlite"
+        self.socket = self.dot / "engine.sock"
+        self.lock = self.dot / "engine.lock"
+        self.log = self.dot / "engine.log"
+        self.devices = self.dot / "devices.json"
+        self.data = self.dot / "data"
+        self.worktrees = self.dot / "worktrees"
+        self.runs = self.dot / "runs"
+
+    def worktree(self, name: str) -> Path:
+        """Return the checkout that the agent of worktree `name` edits."""
+        return self.worktrees / name
+
+    def run(self, number: int) -> RunFolder:
+        """Return the folder of run `number`."""
+        return RunFolder(self.runs / f"{number:06d}")
+
+
+def find(start: Path) -> LabPaths | None:
+    """Return the lab that `start` lies in (the nearest folder upwards that holds a lab.toml), or None."""
+    for folder in (start.absolute(), *start.absolute().parents):
+        if (folder / "lab.toml").is_file():
+            return LabPaths(folder)
+    return None

@@ -1,0 +1,240 @@
+"""The lab's git: every ref it writes, every commit it makes, in one place.
+
+    refs/heads/lab/trunk           measured winners
+    refs/heads/lab/wt0 …           one branch per worktree
+    refs/lab/experiments/000123    pins every experiment's commit
+    refs/lab/kept/000123           pins the kept ones
+    refs/lab/candidates/000123     the candidate as rebased, later the commit that a merge lands
+
+The researcher's own branches are never written and nothing is pushed. Commits are made with plumbing from trees, never
+from an index that an agent could have prepared: no hooks, no filters, no fsmonitor run (a plain ``git status`` in a
+folder that an agent had prepared has executed its script).
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+
+import pygit2
+from pygit2.enums import FileMode, FileStatus
+
+TRUNK = "refs/heads/lab/trunk"
+
+_GIT_ENVIRONMENT = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
+_COMMITTER = ("nightlab", "nightlab@localhost")
+
+
+class RepositoryError(Exception):
+    """The repository cannot be used, or git refused. The message says what to do."""
+
+
+class Conflict(Exception):
+    """A change does not apply to its new base. `paths` are the files where it collides."""
+
+    def __init__(self, paths: tuple[str, ...]) -> None:
+        super().__init__(f"conflict in {', '.join(paths)}")
+        self.paths = paths
+
+
+class ForeignChange(Exception):
+    """A worktree holds changes outside the files that agents may edit, or a file that is not a regular one."""
+
+
+class Repository:
+    """The lab's repository. Not thread-safe: libgit2 promises nothing there, so each thread opens its own."""
+
+    def __init__(self, root: Path) -> None:
+        try:
+            self._repo = pygit2.Repository(str(root))
+        except pygit2.GitError as error:
+            raise RepositoryError(f"{root} is no git repository: `nightlab init` makes one") from error
+        self._root = root
+
+    # -- reading ---------------------------------------------------------------------------------------------------
+
+    def resolve(self, ref: str) -> str | None:
+        """Return the commit that `ref` points to, or None."""
+        try:
+            return str(self._repo.references[ref].peel(pygit2.Commit).id)
+        except KeyError:
+            return None
+
+    def head(self) -> str:
+        """Return the commit of HEAD. Raises RepositoryError in a repository without a commit."""
+        try:
+            return str(self._repo.head.peel(pygit2.Commit).id)
+        except pygit2.GitError as error:
+            raise RepositoryError(f"{self._root} has no commit yet: commit the project first") from error
+
+    def tree_of(self, commit: str) -> str:
+        """Return the tree of a commit."""
+        return str(self._repo[commit].peel(pygit2.Tree).id)
+
+    def parent_of(self, commit: str) -> str | None:
+        """Return the first parent of a commit, or None for a root."""
+        parents = self._repo[commit].peel(pygit2.Commit).parent_ids
+        return str(parents[0]) if parents else None
+
+    def read(self, commit: str, path: str) -> bytes:
+        """Return a file's bytes in a commit. Raises RepositoryError where there is no such file."""
+        try:
+            blob = self._repo[commit].peel(pygit2.Tree)[path]
+        except KeyError as error:
+            raise RepositoryError(f"{path} is not in commit {commit[:7]}") from error
+        if not isinstance(blob, pygit2.Blob):
+            raise RepositoryError(f"{path} in commit {commit[:7]} is not a file")
+        return blob.data
+
+    def is_ancestor(self, old: str, new: str) -> bool:
+        """Return True where `new` contains `old`."""
+        return old == new or self._repo.descendant_of(new, old)
+
+    def uncommitted(self) -> tuple[str, ...]:
+        """Return the tracked files of the researcher's checkout that differ from HEAD, or are staged."""
+        quiet = FileStatus.CURRENT | FileStatus.IGNORED | FileStatus.WT_NEW
+        return tuple(sorted(path for path, flags in self._repo.status().items() if flags & ~quiet))
+
+    # -- commits ---------------------------------------------------------------------------------------------------
+
+    def collect(self, worktree: Path, base: str, edit: Iterable[str], message: str) -> str:
+        """Commit what a worktree changed in its `edit` paths, on top of `base`, and return the commit.
+
+        Only regular files of those paths are taken. Raises ForeignChange where anything else was changed: the whole
+        edit is refused then, because its author may have meant it to work only together.
+        """
+        allowed = tuple(edit)
+        if foreign := self._foreign(worktree, allowed):
+            raise ForeignChange(f"changed outside of {', '.join(allowed)}: {', '.join(foreign)}")
+        contents: dict[str, bytes] = {}
+        for path in allowed:
+            file = worktree / path
+            if file.is_symlink() or not file.is_file():
+                raise ForeignChange(f"{path} is missing or not a regular file")
+            contents[path] = file.read_bytes()
+        return self._commit(self._with_files(base, contents), (base,), message)
+
+    def rebase(self, commit: str, onto: str, message: str) -> str:
+        """Replay a commit's change on another one, in memory; return the new commit. Raises Conflict."""
+        parent = self.parent_of(commit)
+        if parent is None:
+            raise RepositoryError(f"{commit[:7]} has no parent to be rebased from")
+        index = self._repo.merge_trees(
+            self._repo[parent].peel(pygit2.Tree),
+            self._repo[onto].peel(pygit2.Tree),
+            self._repo[commit].peel(pygit2.Tree),
+        )
+        if index.conflicts:
+            sides = [next(side for side in conflict if side) for conflict in index.conflicts]
+            raise Conflict(tuple(sorted({side.path for side in sides})))
+        return self._commit(str(index.write_tree(self._repo)), (onto,), message)
+
+    def land(self, tree: str, parent: str, message: str) -> str:
+        """Make the commit that puts exactly `tree` on top of `parent`. No ref moves yet."""
+        return self._commit(tree, (parent,), message)
+
+    # -- refs ------------------------------------------------------------------------------------------------------
+
+    def pin(self, kind: str, number: int, commit: str) -> None:
+        """Point ``refs/lab/KIND/000123`` at a commit, so that no deletion of a branch can lose it."""
+        self._repo.references.create(f"refs/lab/{kind}/{number:06d}", commit, force=True)
+
+    def create_trunk(self, commit: str) -> None:
+        """Start trunk at `commit`. Raises RepositoryError where it exists already."""
+        try:
+            self._repo.references.create(TRUNK, commit)
+        except pygit2.AlreadyExistsError as error:
+            raise RepositoryError("lab/trunk exists already") from error
+
+    def swap_trunk(self, old: str, new: str) -> bool:
+        """Move trunk from `old` to `new` if it is `old`, in one step; False where it is something else."""
+        with self._repo.transaction() as transaction:
+            transaction.lock_ref(TRUNK)
+            if self.resolve(TRUNK) != old:
+                return False
+            transaction.set_target(TRUNK, pygit2.Oid(hex=new), message="nightlab: promotion")
+        return self.resolve(TRUNK) == new
+
+    # -- folders ---------------------------------------------------------------------------------------------------
+
+    def add_worktree(self, path: Path, name: str, commit: str) -> None:
+        """Check branch ``lab/NAME`` out at `path`, standing on `commit`; one that is there already is left alone."""
+        if (path / ".git").exists():
+            return
+        _git(self._root, "worktree", "prune")
+        _git(self._root, "worktree", "add", "--quiet", "--force", "-B", f"lab/{name}", str(path), commit)
+
+    def move_worktree(self, path: Path, name: str, commit: str) -> None:
+        """Put a worktree back on `commit`: branch, index and files; edits and untracked files in it are dropped."""
+        checkout = pygit2.Repository(str(path))
+        self._repo.references.create(f"refs/heads/lab/{name}", commit, force=True)
+        checkout.set_head(f"refs/heads/lab/{name}")
+        checkout.reset(pygit2.Oid(hex=commit), pygit2.enums.ResetMode.HARD)
+        for file, flags in checkout.status().items():
+            if flags & FileStatus.WT_NEW:
+                (path / file).unlink(missing_ok=True)
+
+    def move_branch(self, path: Path, name: str, commit: str) -> None:
+        """Let the branch of the worktree at `path` point at `commit`, whose tree its files already are."""
+        self._repo.references.create(f"refs/heads/lab/{name}", commit, force=True)
+        checkout = pygit2.Repository(str(path))
+        checkout.index.read_tree(self._repo[commit].peel(pygit2.Tree))
+        checkout.index.write()
+
+    def export(self, commit: str, folder: Path) -> None:
+        """Write the files of a commit into a new `folder`, read-only, without filters, links or submodules."""
+        folder.mkdir(parents=True)
+        self._write(self._repo[commit].peel(pygit2.Tree), folder)
+
+    def _write(self, tree: pygit2.Tree, folder: Path) -> None:
+        for entry in tree:
+            target = folder / str(entry.name)
+            if isinstance(entry, pygit2.Tree):
+                target.mkdir()
+                self._write(entry, target)
+            elif isinstance(entry, pygit2.Blob) and entry.filemode != FileMode.LINK:
+                target.write_bytes(entry.data)
+                target.chmod(0o555 if entry.filemode == FileMode.BLOB_EXECUTABLE else 0o444)
+
+    def _foreign(self, worktree: Path, allowed: tuple[str, ...]) -> list[str]:
+        changed = pygit2.Repository(str(worktree)).status()
+        quiet = FileStatus.CURRENT | FileStatus.IGNORED
+        return sorted(path for path, flags in changed.items() if flags & ~quiet and path not in allowed)
+
+    def _with_files(self, base: str, contents: Mapping[str, bytes]) -> str:
+        index = pygit2.Index()
+        index.read_tree(self._repo[base].peel(pygit2.Tree))
+        for path, data in contents.items():
+            mode = index[path].mode if path in index else FileMode.BLOB
+            index.add(pygit2.IndexEntry(path, self._repo.create_blob(data), FileMode(mode)))
+        return str(index.write_tree(self._repo))
+
+    def _commit(self, tree: str, parents: Iterable[str], message: str) -> str:
+        who = pygit2.Signature(*_COMMITTER)
+        oids: list[str | pygit2.Oid] = [pygit2.Oid(hex=parent) for parent in parents]
+        return str(self._repo.create_commit(None, who, who, message, pygit2.Oid(hex=tree), oids))
+
+
+def initialise(root: Path, message: str) -> str:
+    """Make `root` a git repository with everything in it committed; return the commit."""
+    repo = pygit2.init_repository(str(root), initial_head="main")
+    repo.index.add_all()
+    repo.index.write()
+    who = pygit2.Signature(*_COMMITTER)
+    return str(repo.create_commit("HEAD", who, who, message, repo.index.write_tree(), []))
+
+
+def _git(root: Path, *arguments: str) -> str:
+    done = subprocess.run(
+        ["git", "-C", str(root), *arguments],
+        env={**os.environ, **_GIT_ENVIRONMENT},
+        capture_output=True,
+        text=True,
+        check=False,
+        stdin=subprocess.DEVNULL,
+    )
+    if done.returncode:
+        raise RepositoryError(f"git {' '.join(arguments)}: {done.stderr.strip() or done.returncode}")
+    return done.stdout

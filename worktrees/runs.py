@@ -1,0 +1,174 @@
+"""What is a run, and which files does it leave?
+
+A run is one training of one commit with one seed, followed by its evaluation. Its folder is the only contact between
+the engine, the shim that owns the processes, the training and any view:
+
+    runs/000123/
+      spec.json      what to do (written by the engine before anything starts)
+      checkout/      a clean export of exactly the commit
+      status.json    who runs it now, and at which stage (written by the shim, replaced atomically)
+      out/           the only folder the training writes: metrics.jsonl, the checkpoint
+      score.json     the evaluation's answer
+      log.txt        everything that was printed (log.1.txt: by the attempt before, when a shim was lost)
+      result.json    how it ended (written once, atomically; afterwards the run is history)
+      lock, shim.log, .reserve   the shim's own: who may run it, its complaints, disk space kept for the result
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+import msgspec
+
+from worktrees.slots import Slot
+
+T = TypeVar("T")
+
+Purpose = Literal["baseline", "screen", "confirm", "retest"]
+Ending = Literal["ok", "crash", "nan", "invalid", "timeout", "cancelled", "no_score", "lost"]
+"""ok: there is a score. crash: a stage exited non-zero. nan: the training's loss stopped being finite (the stage
+``train`` exits with 3). invalid: an integrity rule was broken (the stage ``evaluate`` exits with 4 and prints a line that
+starts with ``invalid:``). timeout: a stage passed its wall limit. no_score: every stage exited zero but the evaluation
+wrote no finite score. lost: the shim vanished without a result (reboot, kill -9): the run is started again and counts
+once."""
+
+TRAIN_NAN_CODE = 3
+EVALUATE_INVALID_CODE = 4
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One command of a run."""
+
+    name: str
+    argv: tuple[str, ...]
+    env: Mapping[str, str]
+    """The whole environment of the command, but for the tag by which the shim marks its processes."""
+    wall_s: float
+
+
+@dataclass(frozen=True)
+class RunSpec:
+    """Everything that a shim needs to do a run."""
+
+    run: int
+    purpose: Purpose
+    commit: str
+    tree: str
+    seed: int
+    scale: int
+    budget: str
+    slot: Slot
+    stages: tuple[Stage, ...]
+
+
+@dataclass(frozen=True)
+class RunStatus:
+    """Who runs it now. pid, start ticks and boot id name a process beyond reuse of its pid."""
+
+    pid: int
+    start_ticks: int
+    boot_id: str
+    stage: str
+    stage_started: float
+    """Unix time at which the current stage began."""
+    stage_pid: int
+    """The current stage's first process and the leader of its session, 0 between stages."""
+    stage_ticks: int = 0
+    """Its start ticks, 0 between stages."""
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """How a run ended."""
+
+    ending: Ending
+    score: float | None
+    """The project's metric, None unless `ending` is ok."""
+    reason: str
+    """One line for a person: the last line of the traceback, the limit that was passed. Empty when ok."""
+    exit_code: int | None
+    """Of the last stage: minus the signal where one killed it, None where the shim ended it."""
+    started: float
+    ended: float
+    stage_s: Mapping[str, float]
+    """Wall seconds by stage name."""
+    cpu_s: float
+    """CPU seconds of all stages and their descendants."""
+    peak_mb: float
+    """Largest resident memory of one process (MiB); on a GPU slot the device memory that metrics.jsonl reports."""
+    extra: Mapping[str, Any] = field(default_factory=dict)
+    """Whatever else score.json held, e.g. bits, bytes, tokens."""
+
+
+class RunFolder:
+    """The files of one run, by name."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.spec = path / "spec.json"
+        self.checkout = path / "checkout"
+        self.status = path / "status.json"
+        self.out = path / "out"
+        self.metrics = path / "out" / "metrics.jsonl"
+        self.score = path / "score.json"
+        self.log = path / "log.txt"
+        self.old_log = path / "log.1.txt"
+        self.result = path / "result.json"
+        self.lock = path / "lock"
+        self.shim_log = path / "shim.log"
+        self.reserve = path / ".reserve"
+
+    def read_spec(self) -> RunSpec | None:
+        """Return the spec, or None where there is none yet."""
+        return read_json(self.spec, RunSpec)
+
+    def read_status(self) -> RunStatus | None:
+        """Return the shim's last word, or None before it spoke."""
+        return read_json(self.status, RunStatus)
+
+    def read_result(self) -> RunResult | None:
+        """Return the result, or None while the run goes on."""
+        return read_json(self.result, RunResult)
+
+
+def read_json(path: Path, kind: type[T]) -> T | None:
+    """Return the `kind` in `path`, or None where the file is missing.
+
+    Raises msgspec.DecodeError for a torn or foreign file: we only ever rename whole ones into place.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=kind)
+    except FileNotFoundError:
+        return None
+
+
+def write_json(path: Path, value: object) -> None:
+    """Replace `path` by `value` (a dataclass or JSON) so that a reader sees the old or the new, whole and on disk.
+
+    Raises OSError where that fails (a full disk); then the old one is still there and nothing else.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        with temporary.open("wb") as file:
+            file.write(msgspec.json.encode(value))
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except OSError:
+        temporary.unlink(missing_ok=True)
+        raise
+    _sync_folder(path.parent)
+
+
+def _sync_folder(path: Path) -> None:
+    """Make a rename in the folder `path` survive a power cut."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
