@@ -22,7 +22,6 @@ from agentcore import promoter, proposing, running
 from agentcore.agents import Agent
 from agentcore.commands import Desk
 from agentcore.control import serve
-from agentcore.journal import JournalError
 from agentcore.lab import Lab
 from agentcore.opening import open_lab
 from agentcore.plan import Action, Judge, Limits, MoveWorktree, Promote, Propose, Rebase, Record, StartRun, plan
@@ -58,6 +57,7 @@ class Engine:
         self._until = until
         self._wake = asyncio.Event()
         self._stop: Stop | None = None
+        self._last: list[Action] = []
         self._thinking: dict[str, asyncio.Task[None]] = {}
 
     def stop(self, reason: str, now: bool = False) -> None:
@@ -67,7 +67,7 @@ class Engine:
         self._wake.set()
 
     async def run(self) -> str:
-        """Work until a limit is reached or `stop` is called; return why it ended. Raises JournalError on a full disk."""
+        """Work until a limit is reached or `stop` is called; return why it ended. Raises JournalError, OSError."""
         await promoter.recover(self.lab)
         async with asyncio.TaskGroup() as tasks:
             sampling = tasks.create_task(publish(self.lab))
@@ -79,7 +79,7 @@ class Engine:
             sampling.cancel()
             for task in self._thinking.values():
                 task.cancel()
-        reason = self._stop.reason if self._stop else "the limits are reached and nothing is left to do"
+        reason = self._stop.reason if self._stop else self._why_done()
         if self._stop and self._stop.now:
             await self._end_runs()
         self.lab.record(ev.EngineStopped(reason))
@@ -94,7 +94,8 @@ class Engine:
         actions = plan(self.lab.state, self._limits)
         for action in actions:
             await self._carry_out(action, tasks)
-        return bool(actions)
+        repeated, self._last = actions == self._last, actions
+        return bool(actions) and not repeated  # what was refused is tried again after a tick, not at once
 
     async def _carry_out(self, action: Action, tasks: asyncio.TaskGroup) -> None:
         lab = self.lab
@@ -140,10 +141,15 @@ class Engine:
         if self.lab.state.active or any(not task.done() for task in self._thinking.values()):
             return False
         bounded = self._limits.experiments is not None or self._until is not None
-        return bounded and self._is_calibrating_done() and not plan(self.lab.state, self._limits)
+        return bounded and not plan(self.lab.state, self._limits)
 
-    def _is_calibrating_done(self) -> bool:
-        return self._is_late() or bool(self.lab.state.experiments) or self._limits.experiments == 0
+    def _why_done(self) -> str:
+        trunk = self.lab.state.trunk
+        if trunk and (cause := self.lab.state.broken(trunk.tree)):
+            return f"trunk does not train: {cause}"
+        if "disk" in self.lab.state.warnings:
+            return self.lab.state.warnings["disk"]
+        return "the limits are reached and nothing is left to do"
 
     def _is_late(self) -> bool:
         return self._until is not None and self.lab.clock() >= self._until
@@ -182,14 +188,16 @@ async def serve_lab(
     with locked(paths.lock):
         lab, agent, prompts = await open_lab(paths, mode=mode, clock=clock)
         try:
-            engine = Engine(lab, agent, prompts, replace(limits, crashes_in_a_row=lab.project.limits.crashes_in_a_row), until)
+            engine = Engine(
+                lab, agent, prompts, replace(limits, crashes_in_a_row=lab.project.limits.crashes_in_a_row), until
+            )
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 loop.add_signal_handler(number, engine.stop, f"{signal.Signals(number).name} received")
             async with serve(paths.socket, Desk(lab, engine.stop).handle):
                 return await engine.run()
-        except* JournalError as errors:
-            raise errors.exceptions[0] from None
+        except BaseExceptionGroup as group:  # what ended one of the engine's tasks is what ended the engine
+            raise group.exceptions[0] from group
         finally:
             lab.close()
 
@@ -203,7 +211,9 @@ def locked(path: Path) -> Iterator[None]:
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise EngineRunning(f"another engine (process {_holder(path)}) runs this lab; stop it: nightlab stop") from None
+            raise EngineRunning(
+                f"another engine (process {_holder(path)}) runs this lab; stop it: nightlab stop"
+            ) from None
         os.ftruncate(descriptor, 0)
         os.write(descriptor, str(os.getpid()).encode())
         yield

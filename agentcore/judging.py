@@ -49,7 +49,7 @@ def decide(state: LabState, experiment: Experiment) -> ExperimentDecided:
 
 
 def base_pool(state: LabState, experiment: Experiment) -> Pool:
-    """Return the pool that an experiment is compared with: its base's, or trunk's where the base has none (any more)."""
+    """Return the pool that an experiment is compared with: its base's, or trunk's where the base has none."""
     if pool := state.pools.get(experiment.base_tree):
         return pool
     assert state.trunk is not None, "an experiment exists only after trunk"

@@ -9,7 +9,7 @@ from typing import ParamSpec, TypeVar
 
 from agentcore.events import Event
 from agentcore.journal import Journal, Reader
-from agentcore.state import LabState, apply, fold
+from agentcore.state import apply, fold
 from worktrees.executor import Executor
 from worktrees.layout import LabPaths
 from worktrees.project import Profile, Project
@@ -38,6 +38,8 @@ class Lab:
         self.clock = clock
         self.profile_name, self.profile = _profile(project, slots)
         self.repository = Repository(paths.root)
+        self.numbering = asyncio.Lock()
+        """Held while an experiment is given its number, pinned under it and announced."""
         self._git = ThreadPoolExecutor(1, thread_name_prefix="git")
         self.journal = Journal(paths.journal)
         self.state = fold(Reader(paths.journal).after(0))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 import os
 import subprocess
@@ -34,7 +35,7 @@ class StartError(Exception):
 def run_engine(
     paths: LabPaths, limits: Limits | None = None, until: float | None = None, mode: str | None = None
 ) -> int:
-    """Run the lab's engine in this process until it is stopped or done; return an exit code, with the cause on stderr."""
+    """Run the lab's engine in this process until it is stopped or done; return an exit code, the cause on stderr."""
     from agentcore.engine import EngineRunning, serve_lab  # here: pygit2, optuna and so on are not for every caller
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
@@ -47,6 +48,11 @@ def run_engine(
         return PRECONDITION
     except JournalError as error:
         print(f"nightlab: {error}; runs in progress go on, start the engine again when this is mended", file=sys.stderr)
+        return LIMIT
+    except OSError as error:
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+            raise
+        print(f"nightlab: {error}; make room, then start the engine again: it goes on where it was", file=sys.stderr)
         return LIMIT
     logging.getLogger("nightlab.engine").info("left: %s", reason)
     return OK

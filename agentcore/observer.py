@@ -20,7 +20,8 @@ if TYPE_CHECKING:
 
 class Observer:
     """A follower of one lab. It touches only small files: each method may be called once a second on the view's loop,
-    `diff_of` (up to 20 ms) from a thread."""
+    `diff_of` (up to 20 ms) from a thread.
+    """
 
     def __init__(self, paths: LabPaths) -> None:
         self.paths = paths

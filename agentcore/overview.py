@@ -280,7 +280,7 @@ def _queue_row(state: LabState, candidate: Candidate) -> QueueRow:
 def _needs(state: LabState, live: Live, rows: tuple[WorktreeRow, ...]) -> Iterator[Need]:
     if state.engine and not live.engine_alive:
         yield Need(f"engine {state.engine.pid}", "the engine is not running; start it: nightlab start")
-    if state.trunk and (reason := state.broken.get(state.trunk.tree)):
+    if state.trunk and (reason := state.broken(state.trunk.tree)):
         yield Need(f"trunk {state.trunk.commit}", f"trunk does not train: {reason}")
     for row in rows:
         if row.needs_you:

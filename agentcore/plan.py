@@ -142,7 +142,7 @@ def _in_order(state: LabState) -> list[Candidate]:
 
 
 def _is_measured(state: LabState, candidate: Candidate) -> bool:
-    if candidate.tree in state.broken or candidate.trunk_tree in state.broken:
+    if state.broken(candidate.tree) or state.broken(candidate.trunk_tree):
         return True
     both = state.pools.get(candidate.tree, {}).keys() & state.pools.get(candidate.trunk_tree, {}).keys()
     return set(candidate.seeds) <= both
@@ -170,7 +170,7 @@ _Wanted = tuple[Purpose, int | None, str, str, int, str]
 def _wanted(state: LabState) -> Iterator[_Wanted]:
     trunk = state.trunk
     assert trunk is not None, "plan() has checked"
-    if trunk.tree in state.broken:
+    if state.broken(trunk.tree):
         return
     pool = state.pools.get(trunk.tree, {})
     first = trunk.tree == state.baseline_tree
@@ -180,7 +180,7 @@ def _wanted(state: LabState) -> Iterator[_Wanted]:
     if not is_calibrated(state):
         return
     for candidate in _in_order(state):
-        if candidate.state == "CONFIRM" and candidate.tree not in state.broken:
+        if candidate.state == "CONFIRM" and not state.broken(candidate.tree):
             yield from _confirmation(state, candidate)
     for worktree in _fewest_runs_first(state):
         if worktree.experiment is not None:
@@ -235,5 +235,3 @@ def home_base(state: LabState, worktree: Worktree) -> str:
     if not own:
         return state.trunk.commit
     return max(own, key=lambda each: each.verdict.gain if each.verdict else 0.0).landing
-
-

@@ -31,7 +31,8 @@ async def propose(lab: Lab, agent: Agent, prompts: Path, name: str) -> None:
     except (NoProposal, ForeignChange, briefs.BriefError, OSError, UnicodeDecodeError) as error:
         lab.record(ev.AgentFailed(name, str(error)))
         return
-    await _announce(lab, agent, name, proposal, commit)
+    async with lab.numbering:
+        await _announce(lab, agent, name, proposal, commit)
 
 
 async def move(lab: Lab, name: str, base: str) -> None:

@@ -19,6 +19,9 @@ from agentcore.state import Run
 from worktrees.runs import RunFolder, RunResult, RunSpec, Stage, write_json
 from worktrees.slots import Slot
 
+LOSSES = 3
+"""A run that was lost so often has crashed."""
+
 
 async def start(lab: Lab, action: StartRun) -> None:
     """Announce a run and start it."""
@@ -51,7 +54,7 @@ async def collect(lab: Lab) -> None:
                 await _launch(lab, run)
             case "lost":
                 lab.executor.clear(folder)
-                lab.record(_lost(run))
+                lab.record(_lost(lab, run))
             case "running":
                 pass
 
@@ -137,6 +140,14 @@ def _finish(lab: Lab, run: Run, result: RunResult) -> None:
         checkpoint.unlink()
 
 
-def _lost(run: Run) -> ev.RunEnded:
-    reason = "its shim is gone without a result (killed, or the machine restarted): the run is done again"
-    return ev.RunEnded(run.number, "lost", None, reason, 0.0, 0.0, 0.0, 0.0)
+def _lost(lab: Lab, run: Run) -> ev.RunEnded:
+    """A lost run is done again under a new number, but a shim that vanishes every time is a failure like any other."""
+    same = (run.purpose, run.tree, run.seed)
+    times = 1 + sum(
+        each.ending == "lost" and (each.purpose, each.tree, each.seed) == same for each in lab.state.runs.values()
+    )
+    if times < LOSSES:
+        reason = "its shim is gone without a result (killed, or the machine restarted): the run is done again"
+        return ev.RunEnded(run.number, "lost", None, reason, 0.0, 0.0, 0.0, 0.0)
+    reason = f"its shim vanished {times} times; see {lab.paths.run(run.number).shim_log}"
+    return ev.RunEnded(run.number, "crash", None, reason, 0.0, 0.0, 0.0, 0.0)

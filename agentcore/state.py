@@ -174,8 +174,8 @@ class LabState:
     candidates: Map[int, Candidate] = field(default_factory=Map)
     pools: Map[str, Pool] = field(default_factory=Map)
     """{tree: {seed: score}} of valid, unselected runs at scale 1 under today's harness and budget."""
-    broken: Map[str, str] = field(default_factory=Map)
-    """{tree: why its baseline or confirmation run failed}: a tree that does not train is not run again."""
+    failed: Map[str, tuple[str, ...]] = field(default_factory=Map)
+    """{tree: why its baseline and confirmation runs failed}; see `broken`."""
     trees: Map[str, int] = field(default_factory=Map)
     """{tree: the first experiment that proposed it}: the same tree is never run twice as an experiment."""
     merges: tuple[Merge, ...] = ()
@@ -183,6 +183,11 @@ class LabState:
     """A merge that was announced and whose outcome is not known yet."""
     warnings: Map[str, str] = field(default_factory=Map)
     recent: tuple[Entry, ...] = ()
+
+    def broken(self, tree: str) -> str:
+        """Return why a tree counts as one that does not train (two runs of it failed), or an empty string."""
+        reasons = self.failed.get(tree, ())
+        return reasons[-1] if len(reasons) >= 2 else ""
 
     @property
     def gate(self) -> GateSettings:
@@ -217,7 +222,7 @@ def _(event: ev.LabConfigured, state: LabState, at: float) -> LabState:
     if state.config is None or state.config.harness == event.harness:
         return replace(state, config=event)
     stale = _outdate(state.candidates, "", at)
-    return replace(state, config=event, pools=Map(), broken=Map(), trees=Map(), baseline_tree="", candidates=stale)
+    return replace(state, config=event, pools=Map(), failed=Map(), trees=Map(), baseline_tree="", candidates=stale)
 
 
 @_apply.register
@@ -329,18 +334,18 @@ def _(event: ev.RunEnded, state: LabState, at: float) -> LabState:
         peak_mb=event.peak_mb,
         ended=at,
     )
-    pools, broken = state.pools, state.broken
+    pools, failed = state.pools, state.failed
     if run.purpose in ("baseline", "confirm") and run.scale == 1:
         if run.score is not None:
             pools = pools.set(run.tree, {**pools.get(run.tree, {}), run.seed: run.score})
         elif run.ending not in ("lost", "cancelled"):
-            broken = broken.set(run.tree, run.reason)
+            failed = failed.set(run.tree, (*failed.get(run.tree, ()), run.reason))
     return replace(
         state,
         runs=state.runs.set(run.number, run),
         active=state.active.delete(run.number),
         pools=pools,
-        broken=broken,
+        failed=failed,
     )
 
 

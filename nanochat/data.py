@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 
 # Exit codes that the lab tells apart.
 EXIT_INPUT, EXIT_NAN, EXIT_INTEGRITY, EXIT_MEMORY = 1, 3, 4, 5
-# Documents that wait to be packed: more of them mix better and fit tighter, and cost memory.
+# Pieces of text that wait to be packed: of more of them rows are cut less often, of fewer an epoch ends more evenly.
 PACKING_BUFFER = 512
 # Files above this size are hashed by prepare.py only; a training checks their length. Bytes.
 HASH_LIMIT = 1 << 28
@@ -208,37 +208,43 @@ def sha256(path: Path) -> str:
 def packed_rows(corpus: Corpus, length: int, seed: int) -> Iterator[np.ndarray]:
     """Yield rows of `length` + 1 tokens (inputs and, shifted by one, targets), for ever, in an order set by the seed.
 
-    A row begins with a document's first token whenever one fits. It is filled with the longest waiting documents that
-    still fit; when none does, a random document is cut and its rest waits as a document of its own, so that every
-    token is a target once per epoch. (Best-fit packing as in Ding et al. 2024, arXiv 2404.10830, without truncation.)
+    Each epoch shuffles all documents, those longer than a row in pieces of a row. A row is a random waiting piece, then
+    the longest ones that still fit; when none does, a random piece is cut and its rest goes on waiting. So rows are
+    full, most begin with a document, and every token is a target once per epoch. (Best-fit packing as in Ding et al.
+    2024, arXiv 2404.10830, without losing what is cut off.)
     """
     room = length + 1
     random = np.random.default_rng([seed, 7])
-    waiting: list[tuple[int, int, int]] = []  # (length, tie-break, start), sorted by length
-    documents = _shuffled_documents(corpus, random)
+    stream = shuffled_pieces(corpus, length, random)
+    waiting: list[tuple[int, int, int]] = []  # (tokens, tie-break, start), sorted
     row = np.empty(room, dtype=np.uint16)
     while True:
         filled = 0
         while filled < room:
             while len(waiting) < PACKING_BUFFER:
-                start, end = next(documents)
-                bisect.insort(waiting, (end - start, int(random.integers(1 << 30)), start))
-            fits = bisect.bisect_right(waiting, (room - filled, 1 << 30, 0)) - 1
+                start, size = next(stream)
+                bisect.insort(waiting, (size, int(random.integers(1 << 30)), start))
+            fits = bisect.bisect_right(waiting, (room - filled, 1 << 30, 0)) - 1 if filled else -1
             size, tie, start = waiting.pop(fits if fits >= 0 else int(random.integers(len(waiting))))
             take = min(size, room - filled)
             row[filled:filled + take] = corpus.tokens[start:start + take]
             filled += take
-            if size - take > 0:  # the last token was only a target so far: it is the first input of the rest
+            if size > take:  # the last token was only a target so far: it is the first input of the rest
                 bisect.insort(waiting, (size - take + 1, tie, start + take - 1))
         yield row
 
 
-def _shuffled_documents(corpus: Corpus, random: np.random.Generator) -> Iterator[tuple[int, int]]:
+def shuffled_pieces(corpus: Corpus, length: int, random: np.random.Generator) -> Iterator[tuple[int, int]]:
+    """Yield (start, tokens) of all documents, epoch after epoch; pieces of one document overlap by a token."""
+    sizes = np.diff(corpus.starts)
+    counts = np.maximum(0, -(-(sizes - 1) // length))  # pieces of each document; of a mark alone none
+    document = np.repeat(np.arange(len(sizes)), counts)
+    inside = (np.arange(len(document)) - np.repeat(np.cumsum(counts) - counts, counts)) * length
+    starts = corpus.starts[:-1][document] + inside
+    tokens = np.minimum(length + 1, sizes[document] - inside)
     while True:
-        for index in random.permutation(len(corpus.starts) - 1):
-            start, end = int(corpus.starts[index]), int(corpus.starts[index + 1])
-            if end - start > 1:
-                yield start, end
+        for piece in random.permutation(len(starts)):
+            yield int(starts[piece]), int(tokens[piece])
 
 
 # --- FLOPs: the harness's own count ---
@@ -256,7 +262,7 @@ def flops_per_token(model: torch.nn.Module, length: int) -> int:
     from torch.utils import flop_counter
 
     def attention(query: Any, key: Any, value: Any, *rest: Any, **named: Any) -> int:
-        return flop_counter.sdpa_flop_count(query, key, value)
+        return int(flop_counter.sdpa_flop_count(query, key, value))  # type: ignore[no-untyped-call]
 
     # torch counts its GPU kernels only; without this line attention would be free on a CPU.
     cpu_attention = {torch.ops.aten._scaled_dot_product_flash_attention_for_cpu: attention}
@@ -266,7 +272,7 @@ def flops_per_token(model: torch.nn.Module, length: int) -> int:
         model.eval()(row)
     model.train(training)
     matrices = sum(m.weight.numel() for m in model.modules() if isinstance(m, torch.nn.Linear))
-    return 3 * max(counter.get_total_flops() // length, 2 * matrices)
+    return 3 * int(max(counter.get_total_flops() // length, 2 * matrices))
 
 
 def parameters_hash(model: torch.nn.Module) -> str:
@@ -276,7 +282,7 @@ def parameters_hash(model: torch.nn.Module) -> str:
     digest = hashlib.sha256()
     for name, parameter in sorted(model.named_parameters()):
         digest.update(name.encode())
-        digest.update(parameter.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())
+        digest.update(parameter.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 
@@ -320,7 +326,7 @@ class Run:
         self._budget_s: float | None = hello["budget_s"]
         self._born: float = hello["born"]
         self._started = 0.0
-        self._progress = 0.0
+        self._spent = 0.0  # part of a FLOP budget, the batch under way included
         self._tokens = 0
         self._flops = 0
         self._smooth = 0.0
@@ -335,7 +341,8 @@ class Run:
         pipes = os.environ.pop("NIGHTLAB_REFEREE", "")
         if not pipes:
             referee = Path(__file__).with_name("referee.py")
-            os.execv(sys.executable, [sys.executable, "-P", str(referee), os.path.abspath(sys.argv[0])])
+            arguments = [sys.executable, "-P", str(referee), str(Path(sys.argv[0]).resolve())]
+            os.execv(sys.executable, arguments)  # noqa: S606 (ourselves, without a shell on purpose)
         reader, writer = map(int, pipes.split(","))
         return cls(reader, writer)
 
@@ -363,10 +370,8 @@ class Run:
         served = self._prefetched(rows, length) if self.device == "cuda" else self._served(rows, length)
         self._started = time.monotonic()
         for batch in served:
-            self._progress = batch.progress
             self._tokens += rows * length
             yield batch
-        self._progress = 1.0
 
     def log(self, step: int, loss: torch.Tensor | float) -> None:
         """Write one line of metrics.jsonl and the progress line; `loss` there is smoothed over about ten steps.
@@ -375,7 +380,7 @@ class Run:
         """
         value = float(loss)
         if not math.isfinite(value):
-            print(file=sys.stderr)
+            print(flush=True)
             raise Failure(f"loss is {'nan' if math.isnan(value) else value} at step {step}", EXIT_NAN)
         self._steps += 1
         self._smooth += 0.1 * (value - self._smooth)
@@ -415,8 +420,9 @@ class Run:
         return build(self._build_model, self.vocabulary, self.length, self.scale, self.seed, "cpu")
 
     def _now(self) -> float:
+        """Return the part of the budget that is over by now."""
         if self._budget_s is None:
-            return self._progress
+            return self._spent
         return min(1.0, (time.monotonic() - self._started) / self._budget_s)
 
     def _served(self, rows: int, length: int) -> Iterator[Batch]:
@@ -455,6 +461,7 @@ class Run:
         answer = self._ask({"op": "next"})
         if "end" in answer:
             return None
+        self._spent = answer["spent"]
         return answer["progress"], np.frombuffer(self._take(answer["bytes"]), dtype=np.uint16)
 
     def _ask(self, question: dict[str, Any]) -> dict[str, Any]:

@@ -22,7 +22,6 @@ score counts only when all rules hold, each named in the error when it is broken
 from __future__ import annotations
 
 import contextlib
-import dataclasses
 import json
 import math
 import os
@@ -114,7 +113,7 @@ def check_receipt(settings: data.Settings, corpus: data.Corpus) -> dict[str, Any
         broken("receipt", wrong[0])
     if checkpoint != data.sha256(settings.out / "checkpoint.pt"):
         broken("receipt", "the checkpoint is not the one that was saved when the budget was over")
-    return receipt
+    return dict(receipt)
 
 
 def check_weights(shapes: list[list[int]], vocabulary: int, receipt: dict[str, Any]) -> None:
@@ -231,8 +230,10 @@ def servants(settings: data.Settings, corpus: data.Corpus, receipt: dict[str, An
         theirs.append((they_read, they_write))
     environment = {name: os.environ[name] for name in PASSED if name in os.environ}
     referee.adopt_orphans()
-    child = subprocess.Popen([sys.executable, "-P", str(here / "predict.py"), *(f"{r},{w}" for r, w in theirs)],
-                             cwd=here, env={**referee.MALLOC, **environment}, stdin=subprocess.DEVNULL,
+    command = [sys.executable, "-P", "-W", "ignore", str(here / "predict.py"), *(f"{r},{w}" for r, w in theirs)]
+    # What agent code prints goes to our stdout: the first line of our stderr is ours.
+    child = subprocess.Popen(command, cwd=here, env={"OPENBLAS_NUM_THREADS": "1", **referee.MALLOC, **environment},
+                             stdin=subprocess.DEVNULL, stderr=sys.stdout,
                              pass_fds=[fd for pair in theirs for fd in pair])
     for fd in (fd for pair in theirs for fd in pair):
         os.close(fd)
@@ -307,12 +308,12 @@ class Probes:
         limit = TOLERANCE[device]
         true = servant.logits(self.inputs)
         before = np.arange(self.inputs.shape[1]) < self.cuts[:, None]
-        causality = float(np.abs(changed - true)[before].max())
-        if causality > limit:
-            broken("causality", f"tokens later in a row change the logits of earlier ones by {causality:.3g}")
         batch = float(np.abs(mixed - true).max())
         if batch > limit:
             broken("batch", f"the other rows of a batch change the logits of a row by {batch:.3g}")
+        causality = float(np.abs(changed - true)[before].max())
+        if causality > limit:
+            broken("causality", f"tokens later in a row change the logits of earlier ones by {causality:.3g}")
         audited = cross_entropy(true.copy(), self.targets)
         audit = float(np.abs(audited - nats[self.rows]).max())
         if audit > limit:

@@ -18,10 +18,9 @@ from typing import Any, BinaryIO
 
 sys.path.append(str(Path(__file__).resolve().parent))  # at the end: a file named queue.py must not shadow the real one
 
+import data
 import numpy as np
 import torch
-
-import data
 
 
 def main() -> None:
@@ -35,7 +34,8 @@ def main() -> None:
                 if other != pair:
                     os.close(other[0])
                     os.close(other[1])
-            return serve(*pair)
+            serve(*pair)
+            return
         servants.append(pid)
     for reader, writer in pairs:
         os.close(reader)

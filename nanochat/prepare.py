@@ -6,6 +6,7 @@
     NANOCHAT_LENGTH      optional: tokens per row at evaluation
     NANOCHAT_SHARDS      optional: training shards of climbmix to download
     NANOCHAT_BASE_URL    optional: where the shards are, for a mirror
+    NANOCHAT_RETRY_S     optional: seconds before a failed download is tried again, doubled each time
 
 Each split is a folder: tokens.bin (uint16), documents.bin (int64 starts), tokenizer.json, bytes.bin (uint16, the UTF-8
 length of each token: a score in bits per *byte* does not depend on the vocabulary) and meta.json with their hashes.
@@ -19,6 +20,7 @@ import base64
 import concurrent.futures
 import dataclasses
 import hashlib
+import http.client
 import importlib.metadata
 import json
 import os
@@ -84,12 +86,14 @@ def main() -> None:
     if not 257 <= vocabulary <= 65535:
         raise data.Failure(f"NANOCHAT_VOCABULARY {vocabulary} must be 257 to 65535 (256 bytes, the mark; 16 bits)")
     root.mkdir(parents=True, exist_ok=True)
-    wanted = {"corpus": corpus, "vocabulary": vocabulary, "length": int(data.number("NANOCHAT_LENGTH", 0)),
-              "shards": int(data.number("NANOCHAT_SHARDS", SHARDS)) if corpus == "climbmix" else 0,
-              "code": data.sha256(Path(__file__))}
+    wanted: dict[str, Any] = {
+        "corpus": corpus, "vocabulary": vocabulary, "length": int(data.number("NANOCHAT_LENGTH", 0)),
+        "shards": int(data.number("NANOCHAT_SHARDS", SHARDS)) if corpus == "climbmix" else 0,
+        "code": data.sha256(Path(__file__))}
     if intact(root, wanted):
         print(f"data in {root} is complete and unchanged")
-        return report(root)
+        report(root)
+        return
     for name in ("manifest.json", *SPLITS):
         remove(root / name)
     source = open_source(corpus, root, wanted["shards"])
@@ -400,6 +404,7 @@ def fetch(url: str, path: Path, bar: Bar) -> Path:
             digest = fetch_once(url, part, bar)
             break
         except urllib.error.HTTPError as error:
+            error.close()
             cause = f"HTTP {error.code}"
             if 400 <= error.code < 500 and error.code not in (408, 416, 429):
                 raise data.Failure(f"{url}: {cause}") from None
@@ -407,10 +412,10 @@ def fetch(url: str, path: Path, bar: Bar) -> Path:
                 part.unlink(missing_ok=True)
         except data.Failure as failure:
             cause = str(failure)
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, http.client.HTTPException) as error:
             cause = str(error)
         if attempt + 1 < TRIES:
-            time.sleep(float(os.environ.get("NANOCHAT_RETRY_S", 2)) * 2**attempt)
+            time.sleep(data.number("NANOCHAT_RETRY_S", 2.0) * 2**attempt)
     else:
         raise data.Failure(f"{url}: {cause} ({TRIES} tries; run prepare.py again to continue)")
     sealed.write_text(digest + "\n")
@@ -424,19 +429,19 @@ def fetch_once(url: str, part: Path, bar: Bar) -> str:
     have = part.stat().st_size if part.is_file() else 0
     seen: dict[str, str] = {}
     opener = urllib.request.build_opener(Remember(seen))
-    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+    rest = {"Range": f"bytes={have}-"} if have else {}
+    request = urllib.request.Request(url, headers=rest)  # noqa: S310 (a constant, or the researcher's own address)
     with opener.open(request, timeout=30) as answer:
         headers = {**{key.lower(): value for key, value in answer.headers.items()}, **seen}
         if answer.status != 206:
             have = 0  # the server sends the whole file
         total = int(headers.get("x-linked-size") or have + int(headers.get("content-length", 0)))
-        bar.add(have, total)
         with part.open("r+b" if have else "wb") as file:
             file.seek(have)
             while chunk := answer.read(CHUNK):
                 file.write(chunk)
                 have += len(chunk)
-                bar.add(len(chunk))
+                bar.show(part.stem, have, total)
     if total and have < total:
         raise data.Failure(f"ended after {have:,} of {total:,} bytes")
     digest = data.sha256(part)
@@ -462,31 +467,30 @@ class Bar:
     """A progress line for all downloads together."""
 
     def __init__(self, files: int) -> None:
-        self.files, self.finished, self.bytes, self.total = files, 0, 0, 0
-        self._lock, self._drawn = threading.Lock(), 0.0
+        self._files, self._finished, self._drawn = files, 0, 0.0
+        self._sizes: dict[str, tuple[int, int]] = {}  # of each file: bytes here, bytes in all
+        self._lock = threading.Lock()
 
-    def add(self, size: int, total: int = 0) -> None:
+    def show(self, name: str, have: int, total: int) -> None:
         with self._lock:
-            self.bytes += size
-            self.total += total
-            self._draw()
+            self._sizes[name] = have, total
+            if time.monotonic() - self._drawn > 0.2:
+                self._draw()
 
     def done(self) -> None:
         with self._lock:
-            self.finished += 1
-            self._draw(force=True)
+            self._finished += 1
+            self._draw()
 
     def close(self) -> None:
         print(flush=True)
 
-    def _draw(self, force: bool = False) -> None:
-        now = time.monotonic()
-        if force or now - self._drawn > 0.2:
-            self._drawn = now
-            share = min(1.0, self.bytes / self.total) if self.total else 1.0
-            bar = "#" * int(30 * share)
-            print(f"\r[{bar:30s}] {self.finished}/{self.files} files  {self.bytes / 1e6:,.0f} of "
-                  f"{self.total / 1e6:,.0f} MB", end="", flush=True)
+    def _draw(self) -> None:
+        self._drawn = time.monotonic()
+        have, total = (sum(sizes) for sizes in zip(*self._sizes.values(), strict=True)) if self._sizes else (0, 0)
+        drawn = "#" * int(30 * (have / total if total else self._finished / self._files))
+        print(f"\r[{drawn:30s}] {self._finished}/{self._files} files  {have / 1e6:,.0f} of {total / 1e6:,.0f} MB",
+              end="", flush=True)
 
 
 if __name__ == "__main__":

@@ -102,12 +102,12 @@ class Referee:
             if not self.end_s:
                 self.end_s, self.end_cpu_s = now, cpu_s()
             return {"end": self.ended_by}, b""
-        progress = self.flops / self.limit if self.settings.budget.unit == "flop" else (now - self.first_s) / self.limit
+        before = self.flops if self.settings.budget.unit == "flop" else now - self.first_s
         payload = b"".join(next(self.rows).tobytes() for _ in range(rows))
         self.batches += 1
         self.tokens += rows * length
         self.flops += cost
-        return {"progress": progress, "bytes": len(payload)}, payload
+        return {"progress": before / self.limit, "spent": self.flops / self.limit, "bytes": len(payload)}, payload
 
     def _over(self, now: float, cost: int) -> str:
         if self.cap_s is not None and cpu_s() > self.cap_s:

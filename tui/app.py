@@ -1,299 +1,23 @@
-"""The view of one lab: it reads, it paints, it passes a person's decisions to the engine, and it can leave at any time.
-
-Nothing stops when it closes. It holds what the screens share (the newest scene, what is selected) and the few things
-that touch the world: the poll timer, the file watcher, the engine's socket, the bell, the terminal's title.
-"""
+"""How is the view opened and left? The terminal is looked at first, and put back whatever happens."""
 
 from __future__ import annotations
 
-import asyncio
 import os
-import signal
 import sys
-import time
-import traceback
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, cast
 
-from textual.app import App
-
-from agentcore.control import Answer, Command, EngineUnreachable, ask
-from tui import attention
-from tui.follow import Follower, Scene
-from tui.live import LiveDiff, RunLog, read_change
-from tui.screens.base import BaseScreen
-from tui.screens.events import EventsScreen
-from tui.screens.lab import LabScreen
-from tui.screens.queue import QueueScreen
-from tui.screens.reader import ReaderScreen
-from tui.screens.worktree import WorktreeScreen
-from tui.theme import Theme, choose
+from tui.options import ViewOptions
+from tui.theme import choose
+from tui.view import View
 from worktrees.layout import LabPaths
 
-if TYPE_CHECKING:
-    from worktrees.diff import Diff
-
-POLL_S = 0.25
-"""How often the journal is asked for news; everything else is read once a second."""
-
-AWAY_POLL_S = 5.0
-"""The same while the terminal says that nobody looks."""
-
-SIGNALS = {signal.SIGTERM: 143, signal.SIGHUP: 129}
-
-
-@dataclass(frozen=True)
-class ViewOptions:
-    """What the command line, the environment and the user's file say about the view."""
-
-    theme: str = ""
-    """One of theme.NAMES; empty: what the terminal can show."""
-    ascii: bool = False
-    refresh_s: float = 1.0
-    """How often changing numbers are painted again."""
-    mouse: bool = False
-    """Off leaves selecting and copying to the terminal."""
-    readonly: bool = False
-
-
-class View(App[None], inherit_bindings=False):
-    """The app. Screens come and go; this stays."""
-
-    ENABLE_COMMAND_PALETTE = False
-    CSS = "Screen { background: transparent; }"
-
-    def __init__(
-        self,
-        paths: LabPaths,
-        options: ViewOptions,
-        look: Theme,
-        *,
-        clock: Callable[[], float] = time.time,
-        monotonic: Callable[[], float] = time.monotonic,
-    ) -> None:
-        super().__init__(ansi_color=True)
-        self.animation_level = "none"
-        self.paths, self.options, self.look = paths, options, look
-        self.clock, self.monotonic = clock, monotonic
-        self.follower = Follower(paths, clock(), options.refresh_s)
-        self.live = LiveDiff(self.follower.observer, self.paint)
-        self.run_log = RunLog(self.paint)
-        self.selected = ""
-        """The worktree that all screens mean."""
-        self._attention = attention.Attention()
-        self._title_shown = ""
-        self._previous = "lab"
-        self._attended = -1
-        self._changes: dict[tuple[str, str], Diff | None] = {}
-        self._reader: ReaderScreen | None = None
-        self._is_away = False
-
-    @property
-    def scene(self) -> Scene:
-        """The newest scene."""
-        return self.follower.scene
-
-    @property
-    def front(self) -> BaseScreen | None:
-        """The screen that is looked at; None while help covers it or nothing is up yet."""
-        screen = self.screen_stack[-1] if self.screen_stack else None
-        return screen if isinstance(screen, BaseScreen) else None
-
-    # Life
-
-    def on_mount(self) -> None:
-        """Read the lab once, show screen 1, then start what keeps it current."""
-        self._reader = ReaderScreen(self)
-        screens = (LabScreen(self), WorktreeScreen(self), QueueScreen(self), EventsScreen(self), self._reader)
-        for screen in screens:
-            self.install_screen(screen, screen.NAME)
-        self.look_again()
-        self.push_screen("lab")
-        self._timer = self.set_interval(POLL_S, self.tick)
-        self.run_worker(self.live.run(), name="live diff")
-        self.run_worker(self.run_log.run(), name="run log")
-        if not self.is_headless:
-            loop = asyncio.get_running_loop()
-            for number, code in SIGNALS.items():  # Textual alone leaves the terminal raw on these
-                loop.add_signal_handler(number, self.exit, None, code)
-
-    def tick(self) -> None:
-        """Read what is new and paint it."""
-        if self.follower.poll(self.clock()):
-            self._took_scene()
-            self.paint()
-        self.follow_log()
-
-    def look_again(self) -> Scene:
-        """Read what is new at once, without waiting for the next tick."""
-        self.follower.poll(self.clock())
-        self._took_scene()
-        return self.scene
-
-    def paint(self) -> None:
-        """Paint the screen that is looked at."""
-        if front := self.front:
-            front.paint()
-
-    def on_app_blur(self) -> None:
-        """Look less often while nobody looks."""
-        self._poll_every(AWAY_POLL_S)
-
-    def on_app_focus(self) -> None:
-        """Be current again."""
-        self._poll_every(POLL_S)
-        self.tick()
-
-    def _poll_every(self, seconds: float) -> None:
-        self._timer.stop()
-        self._timer = self.set_interval(seconds, self.tick)
-
-    def _took_scene(self) -> None:
-        scene = self.scene
-        names = [row.worktree for row in scene.overview.rows]
-        if self.selected not in names:
-            self.selected = names[0] if names else ""
-        self._want_diff()
-        if self._attention.rings(scene):
-            self.bell()
-        title = attention.title(scene, ascii_only=self.look.ascii)
-        if title != self._title_shown and self._driver and not self.is_headless:
-            self._title_shown = title
-            self._driver.write(f"\x1b]2;{title}\x07")
-
-    def _want_diff(self) -> None:
-        worktree = self.scene.state.worktrees.get(self.selected)
-        if worktree:
-            self.live.want(worktree.name, worktree.base)
-
-    # Going about
-
-    def go(self, name: str) -> None:
-        """Show the screen `name`."""
-        front = self.front
-        if front is None or front.NAME == name:
-            return
-        self._previous = front.NAME
-        self.switch_screen(name)
-
-    def previous(self) -> None:
-        """Show the screen before this one."""
-        self.go(self._previous)
-
-    def help(self) -> None:
-        """Show every key and word of this screen."""
-        from tui.help import HelpScreen
-
-        if front := self.front:
-            self.push_screen(HelpScreen(self, front.NAME))
-
-    def select(self, worktree: str) -> None:
-        """Mean `worktree` from now on."""
-        self.selected = worktree
-        self._want_diff()
-        self.follow_log()
-        self.paint()
-
-    def read_worktree(self) -> None:
-        """Show the selected worktree's diff and nothing else."""
-        self._read(None)
-
-    def read_candidate(self, experiment: int) -> None:
-        """Show a candidate's change and nothing else."""
-        self._read(experiment)
-
-    def attend(self) -> None:
-        """Go to the next thing that needs a person: a worktree, then the queue, then the events that warn."""
-        scene = self.scene
-        rows = [row.worktree for row in scene.overview.rows if row.needs_you]
-        ready = [row.experiment for row in scene.overview.queue if row.state == "READY"]
-        stops: list[Callable[[], None]] = [lambda name=name: self._attend_row(name) for name in rows]  # type: ignore[misc]
-        stops += [lambda number=number: self._attend_candidate(number) for number in ready]  # type: ignore[misc]
-        if scene.state.warnings or not stops:
-            stops.append(lambda: self.go("events"))
-        self._attended = (self._attended + 1) % len(stops)
-        stops[self._attended]()
-
-    def follow_log(self) -> None:
-        """Keep the log of the selected worktree's current or last run in view."""
-        row = self.scene.row(self.selected)
-        number = row.run if row else None
-        if row and number is None and row.experiment is not None:
-            experiment = self.scene.state.experiments.get(row.experiment)
-            number = experiment.run if experiment else None
-        path = self.paths.run(number).log if number is not None else None
-        self.run_log.follow(path, f"of run {number}" if number is not None else "")
-
-    def change_of(self, experiment: int) -> Diff | None:
-        """Return a candidate's change; None until a thread has read it, and then the screen is painted again."""
-        candidate = self.scene.state.candidates.get(experiment)
-        idea = self.scene.state.experiments[experiment]
-        ends = (candidate.trunk, candidate.commit) if candidate and candidate.commit else (idea.base, idea.commit)
-        if ends not in self._changes:
-            self._changes[ends] = None
-            self.run_worker(self._load_change(ends))
-        return self._changes[ends]
-
-    async def _load_change(self, ends: tuple[str, str]) -> None:
-        self._changes[ends] = await asyncio.to_thread(read_change, self.paths.root, *ends)
-        self.paint()
-
-    def _read(self, experiment: int | None) -> None:
-        if self._reader:
-            self._reader.experiment = experiment
-            self.go("diff")
-
-    def _attend_row(self, worktree: str) -> None:
-        self.go("lab")
-        self.select(worktree)
-
-    def _attend_candidate(self, experiment: int) -> None:
-        queue = cast(QueueScreen, self.get_screen("queue"))
-        self.go("queue")
-        queue.select(experiment)
-        self.paint()
-
-    # Acting
-
-    async def command(self, verb: str, arguments: Mapping[str, object]) -> Answer:
-        """Ask the engine; its absence is an answer too."""
-        try:
-            answer = await ask(self.paths.socket, Command(verb, "you", arguments))
-        except EngineUnreachable as error:
-            answer = Answer(7, str(error))
-        self.look_again()
-        return answer
-
-    def pause(self) -> None:
-        """Pause the selected worktree after its run, or resume it."""
-        worktree = self.scene.state.worktrees.get(self.selected)
-        if worktree:
-            verb = "resume" if worktree.paused else "pause"
-            self.run_worker(self._tell(verb, {"worktree": worktree.name}), exclusive=True, group="tell")
-
-    async def _tell(self, verb: str, arguments: Mapping[str, object]) -> None:
-        if front := self.front:
-            front.say("asked, waiting for the engine")
-        answer = await self.command(verb, arguments)
-        if front := self.front:
-            front.paint()
-            front.say(answer.message if answer.done else f"refused: {answer.message}")
-
-    def detach(self) -> None:
-        """Close the view; all work goes on."""
-        self.exit(return_code=0)
-
-    def _fatal_error(self) -> None:
-        """Put the traceback where it can be read later; the terminal gets one sentence."""
-        log = self.paths.dot / "view.log"
-        with log.open("a", encoding="utf-8") as file:
-            file.write(traceback.format_exc())
-        self._close_messages_no_wait()
+__all__ = ["ViewOptions", "farewell", "open_view"]
 
 
 def open_view(paths: LabPaths, *, options: ViewOptions) -> int:
-    """Show the lab until the person leaves; return the exit code: 0 detached, 1 a fault of ours, 2 no usable terminal."""
+    """Show the lab until the person leaves; return the exit code.
+
+    0 detached, 1 a fault of ours, 2 no usable terminal, 143 and 129 ended by a signal.
+    """
     env = dict(os.environ)
     if env.get("TERM", "dumb") == "dumb" or not (sys.stdin.isatty() and sys.stdout.isatty()):
         print("nightlab: this is no terminal that a view can be drawn on; use: nightlab status", file=sys.stderr)
@@ -321,6 +45,7 @@ def farewell(view: View) -> int:
     elif code == 0:
         count = len(view.scene.overview.rows)
         alive = view.scene.live.engine_alive
-        what = f"{count} {'worktree goes' if count == 1 else 'worktrees go'} on" if alive else "The engine is not running"
+        goes = "worktree goes" if count == 1 else "worktrees go"
+        what = f"{count} {goes} on" if alive else "The engine is not running"
         print(f"Detached. {what}.   Return: nightlab   Stop: nightlab stop")
     return code

@@ -12,26 +12,29 @@ from tui.follow import Scene
 BELL_S = 30.0
 READY_S = 600.0
 
-Need = tuple[str, str, str]
+RUNNING = ("BASE", "CONFIRM", "RETEST", "WARM", "TRAIN", "EVAL")
+
+READY = "ready "
+"""How the key of a candidate that waits for a person begins."""
 
 
 class Attention:
     """Remembers what was already called for."""
 
     def __init__(self) -> None:
-        self._seen: set[Need] | None = None
+        self._seen: set[str] | None = None
         self._rung = self._rung_ready = float("-inf")
 
     def rings(self, scene: Scene) -> bool:
         """Return True where this scene is a reason to ring, once."""
-        now = needs(scene)
+        now = {need.key for need in scene.overview.needs}
         if self._seen is None:
             if scene.state.seq:
                 self._seen = now
             return False
         new = now - self._seen
         self._seen |= new
-        urgent = any(need[0] != "ready" for need in new)
+        urgent = any(not key.startswith(READY) for key in new)
         if not new or scene.now - self._rung < BELL_S:
             return False
         if not urgent:
@@ -42,20 +45,12 @@ class Attention:
         return True
 
 
-def needs(scene: Scene) -> set[Need]:
-    """Return what needs a person, each by an identity that does not change while it lasts."""
-    found: set[Need] = {("row", row.worktree, row.state) for row in scene.overview.rows if row.needs_you}
-    if scene.state.gate.mode == "me":
-        found |= {("ready", str(row.experiment), str(row.since)) for row in scene.overview.queue if row.state == "READY"}
-    return found | {("warning", topic, message) for topic, message in scene.state.warnings.items()}
-
-
 def title(scene: Scene, *, ascii_only: bool) -> str:
     """Return the terminal's title: `nightlab ! 2  ▸ 4  .9789`."""
     parts = ["nightlab"]
-    if count := len(scene.overview.needs_you):
+    if count := len(scene.overview.needs):
         parts.append(f"! {count} ")
-    if running := sum(row.state in ("WARM", "TRAIN", "EVAL", "RETEST") for row in scene.overview.rows):
+    if running := sum(row.state in RUNNING for row in scene.overview.rows):
         parts.append(f"{'>' if ascii_only else '▸'} {running} ")
     if scene.overview.trunk and scene.overview.trunk.score is not None:
         parts.append(fmt.score(scene.overview.trunk.score))

@@ -118,7 +118,7 @@ def _row(situation: Situation) -> str:
 
 
 def _attend(situation: Situation) -> str:
-    return "" if situation.overview.needs_you else "nothing needs you"
+    return "" if situation.overview.needs else "nothing needs you"
 
 
 TABLE: tuple[Binding, ...] = (
@@ -134,7 +134,7 @@ TABLE: tuple[Binding, ...] = (
     Binding("last", ("G", "end"), "last", "Last line", ALL, "moving"),
     Binding("page-down", ("ctrl+d", "pagedown"), "half page down", "Half a page down", ALL, "moving"),
     Binding("page-up", ("ctrl+u", "pageup"), "half page up", "Half a page up", ALL, "moving"),
-    Binding("scroll-down", ("J",), "scroll", "Scroll the preview down, the list stays", "LQ", "moving", rank=45),
+    Binding("scroll-down", ("J",), "scroll", "Scroll the preview down, the list stays", "LQ", "moving"),
     Binding("scroll-up", ("K",), "scroll preview up", "Scroll the preview up, the list stays", "LQ", "moving"),
     Binding("left", ("h", "left"), "left", "Scroll sideways to the left", "WD", "moving"),
     Binding("right", ("l", "right"), "right", "Scroll sideways to the right", "WD", "moving"),
@@ -152,7 +152,7 @@ TABLE: tuple[Binding, ...] = (
     Binding("pause", ("p",), "pause", "Pause after the current run; again: resume", "LW", "deciding", _pause, rank=25),
     Binding("help", ("?", "f1"), "help", "Every key, every state and its colour", ALL, "the view", rank=1),
     Binding("redraw", ("ctrl+l",), "redraw", "Draw the screen again", ALL, "the view"),
-    Binding("detach", ("q", "ctrl+q", "ctrl+c"), "detach", "Close this view; all work goes on", ALL, "the view", rank=70),
+    Binding("detach", ("q", "ctrl+q", "ctrl+c"), "detach", "Close this view, work goes on", ALL, "the view", rank=70),
 )
 
 

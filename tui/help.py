@@ -18,7 +18,7 @@ from tui.theme import CANDIDATES, OUTCOMES, STATES, Theme
 from tui.widgets.pane import TextPane
 
 if TYPE_CHECKING:
-    from tui.app import View
+    from tui.view import View
 
 GUTTER = 2
 
@@ -63,8 +63,10 @@ class HelpScreen(Screen[None], inherit_bindings=False):
         super().__init__()
         self.view = view
         paths = view.paths
-        files = (("settings", paths.config), ("journal", paths.journal), ("engine's log", paths.log), ("runs", paths.runs))
-        self.pane = HelpPane(view.look, screen, [(name, str(path)) for name, path in files])
+        files = {"settings": paths.config, "journal": paths.journal, "engine's log": paths.log, "runs": paths.runs}
+        below = [(name, str(file.relative_to(paths.root))) for name, file in files.items()]
+        places = [("lab", str(paths.root)), *below]
+        self.pane = HelpPane(view.look, screen, places)
 
     def compose(self) -> ComposeResult:
         """Make the pane."""

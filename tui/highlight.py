@@ -15,8 +15,8 @@ def highlight(lines: Sequence[str], path: str) -> list[Line]:
     """Return `lines` (adjacent, of the file `path`) as spans; they are read together, so that docstrings are known."""
     if not path.endswith(".py"):
         return [((text, "text"),) for text in lines]
-    from pygments.lexers.python import PythonLexer
-    from pygments.token import Comment, Keyword, Literal, Operator
+    from pygments.lexers.python import PythonLexer  # type: ignore[import-untyped]
+    from pygments.token import Comment, Keyword, Literal, Operator  # type: ignore[import-untyped]
 
     roles = ((Comment, "comment"), (Literal, "literal"), (Keyword, "keyword"), (Operator.Word, "keyword"))
     result: list[list[tuple[str, str]]] = [[]]

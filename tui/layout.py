@@ -1,7 +1,7 @@
 """Where does each pane stand, for any size of the terminal?
 
-Pure geometry. Three classes by width: under 100 one column, as much as fits of list, detail, plot and events; from 100 a
-list above one diff; from 140 two columns. What has to go first when lines are short is fixed: devices, plot, events,
+Pure geometry. Three classes by width: under 100 one column, as much as fits of list, detail, plot and events; from 100
+a list above one diff; from 140 two columns. What has to go first when lines are short is fixed: devices, plot, events,
 detail. Title, strip, key line and list never go.
 """
 
@@ -82,7 +82,8 @@ def queue(width: int, height: int) -> Places:
     """The list of candidates; beside it (wide) or below it (else) the diff of the selected one."""
     if width < WIDE:
         listed = max(6, height * 2 // 5)
-        return _stack(width, [("candidates", listed), ("detail", min(4, height - listed)), ("diff", height - listed - 4)])
+        rest = height - listed
+        return _stack(width, [("candidates", listed), ("detail", min(5, rest)), ("diff", rest - 5)])
     right = max(56, min(100, width * 40 // 100))
     left = _stack(width - right, [("candidates", height - 6), ("detail", 6)])
     return {**left, **_stack(right, [("diff", height)], width - right)}

@@ -6,6 +6,8 @@ text from outside is made harmless: no control characters, no escape sequences, 
 
 from __future__ import annotations
 
+from functools import lru_cache
+
 from rich.cells import cell_len, set_cell_size
 from rich.segment import Segment
 from textual.strip import Strip
@@ -91,6 +93,7 @@ def wrap(text: str, width: int) -> list[str]:
     return [*lines, line] if line or not lines else lines
 
 
+@lru_cache(maxsize=8192)
 def strip(line: Line, width: int, theme: Theme, over: str = "") -> Strip:
     """Return `line` as exactly `width` painted cells; `over` is laid over all of it, the padding included."""
     segments = []
@@ -98,12 +101,17 @@ def strip(line: Line, width: int, theme: Theme, over: str = "") -> Strip:
         text = tame(text)
         style = theme.style(f"{role} {over}" if over else role)
         segments.append(Segment(to_ascii(text) if theme.ascii else text, style))
-    return Strip(segments).adjust_cell_length(width, theme.style(f"text {over}"))
+    ground = theme.style(f"text {over}")
+    painted = Strip(segments)
+    if painted.cell_length > width and width and painted.crop(width).text.strip():
+        more = Segment("~" if theme.ascii else "…", ground)
+        return Strip([*painted.crop(0, width - 1), more], width)
+    return painted.adjust_cell_length(width, ground)
 
 
 def difference(old: Strip, new: Strip) -> tuple[int, int] | None:
     """Return the half-open range of cells in which two strips of the same width differ, or None."""
-    if old == new:
+    if old is new or old == new:  # mostly the same object, out of the cache of `strip`
         return None
     left = _common(list(old), list(new), 1)
     right = new.cell_length - _common(list(reversed(list(old))), list(reversed(list(new))), -1)

@@ -7,7 +7,7 @@ be missed); a change is only a hint to read again. Reading happens in threads, a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -23,7 +23,7 @@ LOG_LINES, LOG_WIDTH = 5000, 2000
 """What is kept of a log; the file on disk has the rest."""
 
 RESCAN_S = 10.0
-"""A file in a folder made a moment before can be missed by the watcher: so often the worktree is read without a hint."""
+"""A file in a folder made a moment before can be missed by the watcher: so often is read without a hint."""
 
 
 class LiveDiff:
@@ -131,6 +131,43 @@ class RunLog:
             await asyncio.sleep(PAUSE_S)
 
 
+class Changes:
+    """The changes between commits that were looked at: read once each, in a thread."""
+
+    def __init__(
+        self, repository: Path, changed: Callable[[], None], start: Callable[[Coroutine[None, None, None]], object]
+    ) -> None:
+        self.loading = 0
+        """How many are being read just now."""
+        self._repository = repository
+        self._changed = changed
+        self._start = start
+        self._known: dict[tuple[str, str], Diff | None] = {}
+
+    def get(self, old: str, new: str) -> Diff | None:
+        """Return the change; None until it is read (`changed` is called then) and where a commit is gone."""
+        if (old, new) not in self._known:
+            self._known[old, new] = None
+            self.loading += 1
+            self._start(self._load(old, new))
+        return self._known[old, new]
+
+    async def _load(self, old: str, new: str) -> None:
+        self._known[old, new] = await asyncio.to_thread(self._read, old, new)
+        self.loading -= 1
+        self._changed()
+
+    def _read(self, old: str, new: str) -> Diff | None:
+        from pygit2 import GitError
+
+        from worktrees.diff import between
+
+        try:
+            return between(self._repository, old, new)
+        except (GitError, KeyError, ValueError, OSError):
+            return None
+
+
 def _stamp(path: Path) -> tuple[int, int] | None:
     try:
         state = path.stat()
@@ -143,16 +180,4 @@ def _written(path: Path) -> float | None:
     try:
         return path.lstat().st_mtime
     except OSError:
-        return None
-
-
-def read_change(repository: Path, old: str, new: str) -> Diff | None:
-    """Return the change between two commits; None where one of them is gone. To be called in a thread."""
-    from pygit2 import GitError
-
-    from worktrees.diff import between
-
-    try:
-        return between(repository, old, new)
-    except (GitError, KeyError, ValueError, OSError):
         return None

@@ -69,7 +69,8 @@ def _(event: ev.WorktreeCreated, state: LabState) -> _Parts:
 
 @_tell.register
 def _(event: ev.WorktreePaused, state: LabState) -> _Parts:
-    return "=", "wait", event.worktree, None, "PAUSE", f"{event.reason} (by {event.by})", False
+    text = event.reason if event.by in event.reason else f"{event.reason} (by {event.by})"
+    return "=", "wait", event.worktree, None, "PAUSE", text, False
 
 
 @_tell.register

@@ -15,7 +15,7 @@ from functools import lru_cache
 from rich.style import Style
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)  # compared by identity: it is a key of the caches that painting lives on
 class Theme:
     """What roles look like, and whether the terminal can show more than ASCII."""
 
@@ -57,6 +57,7 @@ _DARK = {
     "title": "bold #ffffff",
     "key": "bold #ffffff",
     "bold": "bold",
+    "blink": "reverse",
     "selected": "bold on #303030",
     "sheet": "on #1c1c1c",
     "add": "#d9eeff on #0b3a5b",
@@ -116,24 +117,24 @@ _DARK_256 = {
 # Never "bright black": several 16-colour palettes make it the background.
 _ANSI = {
     **_DARK,
-    "text": "default on default",
+    "text": "none",
     "run": "cyan",
     "good": "green",
     "bad": "red",
     "you": "yellow reverse",
-    "grey": "default",
+    "grey": "none",
     "wait": "underline",
-    "frame": "default",
+    "frame": "none",
     "focus": "bold",
     "title": "bold",
     "key": "bold",
     "selected": "bold reverse",
-    "sheet": "default",
+    "sheet": "none",
     "add": "cyan",
     "remove": "yellow",
     "hunk": "bold",
-    "literal": "default",
-    "comment": "default",
+    "literal": "none",
+    "comment": "none",
 }
 
 _MONO = {
@@ -177,6 +178,8 @@ STATES: Mapping[str, tuple[str, str, str]] = {
     "EDIT": ("±", "run", "its agent is writing the edit"),
     "WARM": ("◌", "run", "the training has started, no step yet"),
     "TRAIN": ("▸", "run", "steps arrive"),
+    "BASE": ("▸", "run", "trunk is trained for its own number"),
+    "CONFIRM": ("▸", "run", "a candidate is trained with a fresh seed"),
     "EVAL": ("◆", "run", "trained, the evaluation measures it"),
     "RETEST": ("▸", "run", "trunk trains at the larger size"),
     "PAUSE": ("=", "wait", "no new experiment starts; p resumes"),

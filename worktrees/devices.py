@@ -51,8 +51,8 @@ class ComputeProcess(Protocol):
 class Nvml(Protocol):
     """The part of the pynvml module that is used here."""
 
-    NVMLError: type[Exception]
-
+    @property
+    def NVMLError(self) -> type[Exception]: ...
     def nvmlInit(self) -> object: ...
     def nvmlShutdown(self) -> object: ...
     def nvmlDeviceGetCount(self) -> int: ...
@@ -142,7 +142,7 @@ class Sampler:
         )
 
     def close(self) -> None:
-        """Let go of NVML. Call it in the thread that samples: a query in flight during shutdown can crash the process."""
+        """Let go of NVML. Call it in the thread that samples: a query in flight during shutdown can crash us."""
         if self._nvml is not None and self._is_open:
             _ask(self._nvml, self._nvml.nvmlShutdown)
         self._is_open = False

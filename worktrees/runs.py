@@ -31,10 +31,10 @@ T = TypeVar("T")
 Purpose = Literal["baseline", "screen", "confirm", "retest"]
 Ending = Literal["ok", "crash", "nan", "invalid", "timeout", "cancelled", "no_score", "lost"]
 """ok: there is a score. crash: a stage exited non-zero. nan: the training's loss stopped being finite (the stage
-``train`` exits with 3). invalid: an integrity rule was broken (the stage ``evaluate`` exits with 4 and prints a line that
-starts with ``invalid:``). timeout: a stage passed its wall limit. no_score: every stage exited zero but the evaluation
-wrote no finite score. lost: the shim vanished without a result (reboot, kill -9): the run is started again and counts
-once."""
+``train`` exits with 3). invalid: an integrity rule was broken (the stage ``evaluate`` exits with 4 and prints a line
+that starts with ``invalid:``). timeout: a stage passed its wall limit. no_score: every stage exited zero but the
+evaluation wrote no finite score. lost: the shim vanished without a result (reboot, kill -9): the run is started again
+and counts once."""
 
 TRAIN_NAN_CODE = 3
 EVALUATE_INVALID_CODE = 4

@@ -1,6 +1,6 @@
 """How is one run done, whoever watches?
 
-``python -m worktrees.shim RUN_DIR`` owns the processes of one run: it starts each stage, bounds its time and its output,
+``python -m worktrees.shim RUN_DIR`` owns the processes of one run: it starts each stage, bounds its time and output,
 ends every process that a stage leaves behind, and writes result.json exactly once. It needs nobody: the engine may die
 and another may come, they meet only in the run's folder. SIGTERM cancels the run. A second shim on the same folder, or
 one on a run that has its result, exits at once.
@@ -275,7 +275,7 @@ def _note(text: str) -> None:
 
 
 def main(argv: Sequence[str]) -> int:
-    """Run the run in the folder `argv[1]`; 0 unless the shim itself failed."""
+    """Do the run in the folder `argv[1]`; 0 unless the shim itself failed."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # an ignored one, inherited, would reap before we count
     signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
     folder = RunFolder(Path(argv[1]).resolve())

@@ -61,8 +61,10 @@ def rewrite(source: str, changes: Mapping[str, Value]) -> str:
 
 def render(value: Value) -> str:
     """Return a value as a literal: floats short, big integers in groups of three as in ``4_096``."""
-    if isinstance(value, bool) or isinstance(value, str):
-        return f'"{value}"' if isinstance(value, str) else str(value)
+    if isinstance(value, str):
+        return f'"{value}"'
+    if isinstance(value, bool):
+        return str(value)
     if isinstance(value, int):
         return f"{value:_}"
     text = f"{value:.3g}"

@@ -31,6 +31,8 @@ SPAN = 5.0
 """A float without a stated range is searched from value/SPAN to value*SPAN, on a logarithmic scale."""
 TRIES = 64
 """Samples drawn before the space counts as exhausted."""
+DRAWN = 64
+"""Own proposals remembered until the journal has them: more than there are worktrees."""
 SECOND_CHANGE = 0.3
 """Probability that a proposal changes two constants instead of one."""
 
@@ -41,10 +43,15 @@ class SearchAgent:
     def __init__(self, seed: int) -> None:
         self.name = "search"
         self._seed = seed
+        self._turn = asyncio.Lock()
+        """One worktree after the other, so that no two are given the same."""
+        self._drawn: list[dict[str, Value]] = []
+        """What other worktrees were given a moment ago and is not in their experiments yet."""
 
     async def propose(self, brief: Brief, workspace: Path) -> Proposal:
         """Change one or two constants of the editable file. Raises NoProposal where there are none left to try."""
-        return await asyncio.to_thread(self._propose, brief, workspace)
+        async with self._turn:
+            return await asyncio.to_thread(self._propose, brief, workspace)
 
     def _propose(self, brief: Brief, workspace: Path) -> Proposal:
         path = workspace / brief.edit[0]
@@ -59,21 +66,25 @@ class SearchAgent:
         changes = self._sample(brief, constants, current)
         path.write_text(rewrite(source, changes), encoding="utf-8")
         return Proposal(
-            hypothesis=", ".join(f"{name} {render(current[name])} → {render(value)}" for name, value in changes.items()),
+            hypothesis=", ".join(
+                f"{name} {render(current[name])} → {render(value)}" for name, value in changes.items()
+            ),
             detail={"changes": changes, "constants": {**current, **changes}},
         )
 
     def _sample(self, brief: Brief, constants: dict[str, Constant], current: dict[str, Value]) -> dict[str, Value]:
         turn = len(brief.experiments)
         chance = random.Random(f"{self._seed} {brief.worktree} {turn}")
-        seen = [each.detail.get("constants") for each in brief.experiments]
+        seen = [*self._drawn, *(each.detail.get("constants") for each in brief.experiments)]
         study = _study(chance.randrange(2**31), brief.experiments, constants)
         for _ in range(TRIES):
             names = _choose(chance, constants, brief.experiments)
             trial = study.ask()
             changes = {name: _suggest(trial, constants[name]) for name in names}
             changes = {name: value for name, value in changes.items() if value != current[name]}
-            if changes and {**current, **changes} not in seen:
+            chosen = {**current, **changes}
+            if changes and chosen not in seen:
+                self._drawn = [*self._drawn[-DRAWN:], chosen]
                 return changes
         raise NoProposal(f"nothing new in {TRIES} samples of {len(constants)} constants")
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from tests.worktrees.running import wait_for
-from worktrees import devices
+from worktrees import devices, processes
 from worktrees.devices import DeviceSample, Sampler, list_gpus
 from worktrees.slots import Slot
 
@@ -162,7 +162,7 @@ def test_closing_lets_go_of_the_driver() -> None:
 
 def test_gpu_memory_of_others_is_told_apart(tree: subprocess.Popen[bytes]) -> None:
     """What does not belong to the run's tree belongs to others."""
-    grandchild = devices.processes.descendants(tree.pid)[-1]
+    grandchild = processes.descendants(tree.pid)[-1]
     nvml = FakeNvml(processes=((grandchild, 40 * MIB), (1, 3 * MIB)))
     assert 3.0 == gpu_sample(nvml, tree.pid).other_mb
 

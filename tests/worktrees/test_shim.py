@@ -7,6 +7,7 @@ import os
 import resource
 import signal
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,12 @@ from worktrees.endings import Ended, read_score
 from worktrees.runs import write_json
 
 
+@pytest.fixture(autouse=True)
+def _nothing_survives_a_failed_test(tmp_path: Path) -> Iterator[None]:
+    yield
+    processes.send(processes.tagged(str(tmp_path / "000001")), signal.SIGKILL)
+
+
 def test_a_run_that_goes_well_has_its_score(tmp_path: Path) -> None:
     """Both stages exit 0 and a finite score is there: the run is ok."""
     result = do(tmp_path)
@@ -42,13 +49,16 @@ def test_the_rest_of_the_score_file_is_kept(tmp_path: Path) -> None:
 
 def test_cpu_time_counts_descendants(tmp_path: Path) -> None:
     """The CPU seconds of a child that left its parent count too."""
-    work = DAEMON + """
+    work = (
+        DAEMON
+        + """
     def burn():
         while time.process_time() < 0.3: pass
         open("../out/burnt", "w").close()
     daemonise(burn)
     while not os.path.exists("../out/burnt"): time.sleep(0.01)
     """
+    )
     assert do(tmp_path, train=work).cpu_s >= 0.3
 
 
@@ -142,7 +152,9 @@ def test_a_score_that_the_training_wrote_is_not_believed(tmp_path: Path) -> None
 
 def test_a_daemon_of_the_training_cannot_write_the_score(tmp_path: Path) -> None:
     """What the training left running is ended before the evaluation starts."""
-    forge = DAEMON + """
+    forge = (
+        DAEMON
+        + """
     def forge():
         open("../out/forging", "w").close()
         while True:
@@ -150,6 +162,7 @@ def test_a_daemon_of_the_training_cannot_write_the_score(tmp_path: Path) -> None
     daemonise(forge)
     while not os.path.exists("../out/forging"): time.sleep(0.01)
     """
+    )
     assert "no_score" == do(tmp_path, train=forge, evaluate="import time; time.sleep(0.1)").ending
 
 
@@ -251,7 +264,7 @@ def test_a_second_shim_leaves_the_run_alone(tmp_path: Path) -> None:
     folder = make_run(tmp_path, HANGS)
     first = start_shim(folder)
     wait_for((folder.out / "hangs").exists)
-    second = subprocess.run(shim_command(folder), start_new_session=True, timeout=15, capture_output=True)
+    second = subprocess.run(shim_command(folder), start_new_session=True, timeout=15, check=False)
     states = (second.returncode, first.poll(), folder.result.exists())
     first.terminate()
     first.wait(timeout=15)
@@ -326,11 +339,15 @@ def test_a_training_that_fills_the_disk_has_a_result(tmp_path: Path) -> None:
     """On a full disk the space set aside at the start takes the result."""
     disk = tmp_path / "disk"
     disk.mkdir()
-    mounted = subprocess.run(["mount", "-t", "tmpfs", "-o", "size=512k", "none", disk], capture_output=True)
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", "size=512k", "none", disk], capture_output=True, check=False
+    )
     if mounted.returncode != 0:
         pytest.skip("only root may mount a disk that is small enough to fill")
     try:
-        train = "import os\nwith open('../out/big', 'wb', buffering=0) as file:\n    while True: file.write(bytes(4096))"
+        train = (
+            "import os\nfile = os.open('../out/big', os.O_WRONLY | os.O_CREAT)\nwhile True: os.write(file, bytes(4096))"
+        )
         assert "the disk is full" == do(disk, train).reason.rpartition(": ")[2]
     finally:
         subprocess.run(["umount", disk], check=True)

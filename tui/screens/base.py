@@ -25,7 +25,7 @@ from tui.widgets.pane import Pane
 from tui.widgets.small import SmallPane
 
 if TYPE_CHECKING:
-    from tui.app import View
+    from tui.view import View
 
 ANSWER_S = 6.0
 """How long the answer to a key stands in the strip."""
@@ -102,14 +102,14 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         scene = self.view.scene
         self.bar.scene = self.small.scene = scene
         self.clock.now = scene.now
-        self.strip.needs = scene.overview.needs_you
+        self.strip.needs = tuple(need.text for need in scene.overview.needs)
         self.strip.alarm = alarm(scene)
         self.show(scene)
-        self.arrange()
+        self.stand()
         for pane in (self.bar, self.clock, self.strip, self.keys, self.small, *self.panes()):
             pane.paint()
 
-    def arrange(self) -> None:
+    def stand(self) -> None:
         """Give every pane its place for the screen's size and the scene."""
         width, height = self.size
         places = self._placed(width, height) if width else self._places
@@ -240,4 +240,4 @@ def alarm(scene: Scene) -> str:
     if scene.state.engine.stopped is not None:
         return f"The engine stopped at {fmt.clock(scene.state.engine.stopped)}. Start it: nightlab start"
     last = fmt.clock(scene.last_sign or scene.state.at)
-    return f"The engine is not running (last sign {last}). Runs may go on. Start it: nightlab start"
+    return f"The engine is not running (last sign {last}). Start it: nightlab start"

@@ -12,7 +12,7 @@ from tui.widgets.events import EventsList
 from tui.widgets.pane import Pane
 
 if TYPE_CHECKING:
-    from tui.app import View
+    from tui.view import View
 
 
 class EventsScreen(BaseScreen):

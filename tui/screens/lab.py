@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from tui import layout
 from tui import format as fmt
+from tui import layout
 from tui.bindings import Target
 from tui.follow import Scene
 from tui.screens.base import Action, BaseScreen
@@ -22,7 +22,7 @@ from tui.widgets.rows import RowsTable
 from tui.widgets.welcome import WelcomePane
 
 if TYPE_CHECKING:
-    from tui.app import View
+    from tui.view import View
 
 PREVIEW_LINES = 5
 

@@ -19,7 +19,7 @@ from tui.widgets.pane import Pane
 from tui.widgets.queue import QueueItem, QueueList, gate_sentences
 
 if TYPE_CHECKING:
-    from tui.app import View
+    from tui.view import View
 
 PREVIEW_LINES = 5
 
@@ -123,7 +123,7 @@ def evidence(state: LabState, item: QueueItem) -> list[tuple[str, str]]:
         same = "  ".join(fmt.score(trunk.get(seed)) for seed in candidate.seeds)
         facts.append(("seeds", f"{scores}   trunk, same seeds: {same}"))
     if candidate.commit:
-        tree = f"rebased on {fmt.short(candidate.trunk)} as {fmt.short(candidate.commit)}; exactly this tree is measured"
+        tree = f"rebased on {fmt.short(candidate.trunk)} as {fmt.short(candidate.commit)}; this tree is measured"
         facts.append(("tree", tree))
     meaning = CANDIDATES.get(candidate.state, ("", ""))[1]
     facts.append(("state", f"{candidate.state}: {candidate.reason or meaning}"))

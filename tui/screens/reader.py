@@ -16,7 +16,7 @@ from tui.widgets.diff import DiffPane
 from tui.widgets.pane import Pane
 
 if TYPE_CHECKING:
-    from tui.app import View
+    from tui.view import View
 
 
 class ReaderScreen(BaseScreen):

@@ -22,7 +22,7 @@ from tui.widgets.pane import Pane
 from tui.widgets.rows import run_cell, slot_label, state_cell
 
 if TYPE_CHECKING:
-    from tui.app import View
+    from tui.view import View
 
 SIDEWAYS = 8
 
@@ -97,7 +97,9 @@ class WorktreeScreen(BaseScreen):
         self.diff.heavy, self.log_pane.heavy = self.front is self.diff, self.front is self.log_pane
         self.bar.about = name
         if row:
-            self.bar.about = f"{name}   {slot_label(row.slot)}   {state_cell(row)[0]} {run_cell(row, scene)[0]}"
+            place = slot_label(row.slot)
+            place = f"GPU {place}" if place.isdecimal() else place
+            self.bar.about = f"{name}   {place}   {state_cell(row)[0]} {run_cell(row, scene)[0]}"
         live = self.view.live
         worktree = scene.state.worktrees.get(name)
         base = f"{name} against {fmt.short(worktree.base)}" if worktree else name
@@ -129,4 +131,3 @@ class WorktreeScreen(BaseScreen):
         if self.view.selected in names:
             self.view.select(names[(names.index(self.view.selected) + step) % len(names)])
             self.paint()
-

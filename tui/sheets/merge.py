@@ -16,8 +16,8 @@ def question(scene: Scene, experiment: int) -> Question:
     trunk = state.trunk.commit if state.trunk else ""
     pins = (trunk, candidate.state, candidate.landing, candidate.tree)
     if candidate.state != "READY":
-        facts = (("it is now", f"{candidate.state}" + (f": {candidate.reason}" if candidate.reason else "")),)
-        return Question(title, (*facts, ("so", "it cannot be merged")), "", pins, readable=True)
+        standing = f"{candidate.state}" + (f": {candidate.reason}" if candidate.reason else "")
+        return Question(title, (("it is now", standing), ("so", "it cannot be merged")), "", pins, readable=True)
     files = " ".join(idea.files)
     facts = (
         ("commit", f'"{idea.hypothesis}"'),
@@ -47,4 +47,5 @@ def _others(state: LabState, experiment: int) -> str:
     if not waiting:
         return rebase
     names = ", ".join(f"#{number}" for number in sorted(waiting))
-    return f"{names} {'becomes' if len(waiting) == 1 else 'become'} STALE and run again on the new trunk; {rebase}"
+    fate = "becomes STALE and runs" if len(waiting) == 1 else "become STALE and run"
+    return f"{names} {fate} again on the new trunk; {rebase}"

@@ -171,7 +171,7 @@ class Sheet(Pane):
     def _answers(self) -> Line:
         if self._is_waiting:
             return (("     asked, waiting for the engine", "bold"),)
-        role = "bold reverse" if self._is_blinking else "bold" if self._is_armed() else "grey"
+        role = "bold blink" if self._is_blinking else "bold" if self._is_armed() else "grey"
         yes = f"y  {self.question.yes}       " if self.question.yes else ""
         diff = "       d  read the diff first" if self.question.readable else ""
         return (("     ", "text"), (f"{yes}n / esc  no{diff}", role))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from textual.geometry import Size
 
 from tui import format as fmt
-from tui.bindings import ALL, SCREENS, Binding, key_line, on_screen
+from tui.bindings import ALL, Binding, key_line, on_screen
 from tui.follow import Scene
 from tui.lines import Line, cells, clip, spread
 from tui.theme import Theme
@@ -14,7 +14,7 @@ from tui.widgets.pane import Pane
 WIDE = 100
 """From here on the title spells its words out and the key line has a second line."""
 
-NUMBERS = {"lab": "1", "worktree": "2", "queue": "3", "events": "8"}
+NUMBERS = {"lab": "1", "worktree": "2", "queue": "3", "events": "8", "diff": ""}
 
 
 class TitleBar(Pane):
@@ -29,8 +29,8 @@ class TitleBar(Pane):
 
     def body(self, width: int, height: int) -> list[Line]:
         """Return the one line; parts that do not fit are left out from the right."""
-        first: Line = ((f" {NUMBERS[self.screen_name]} {self.screen_name.upper()}", "title"),)
-        parts = [((self.about, "text"),)] if self.about else []
+        first: Line = ((f" {NUMBERS[self.screen_name]} {self.screen_name.upper()}".replace("  ", " "), "title"),)
+        parts: list[Line] = [((self.about, "text"),)] if self.about else []
         parts += title_parts(self.scene, wide=width >= WIDE) if self.scene else []
         gap = "    " if width >= WIDE else "  "
         line = first
@@ -75,7 +75,7 @@ class Strip(Pane):
         label = "needs you" if count == 1 else "need you"
         start: Line = ((" ", "text"), (f"! {count} {label}", "you"))
         end: Line = ((" a: go there " if width >= WIDE else " a:go ", "grey"),)
-        room = width - cells(start) - cells(end) - 3
+        room = width - cells(start) - cells(end) - 4
         text = clip("    ".join(self.needs) if width >= WIDE else "  ".join(self.needs), room)
         return [spread((*start, ("   ", "text"), (text, "text")), end, width)]
 
@@ -94,7 +94,7 @@ class KeyLine(Pane):
             return [_filled([_tight(key) for key in keys], width, 2, keep_last=True)]
         everywhere = [key for key in keys if key.screens == ALL]
         here = [key for key in keys if key.screens != ALL]
-        screens = [key for key in on_screen(self.screen_name) if key.id in SCREENS.values()]
+        screens = [key for key in on_screen(self.screen_name) if key.keys[0] in NUMBERS.values()]
         jumps = _filled([_loose(key) for key in screens], width, 2, keep_last=False)
         return [
             _filled([_loose(key) for key in here], width, 3, keep_last=False),
@@ -123,17 +123,17 @@ def title_parts(scene: Scene, *, wide: bool) -> list[Line]:
 
 def trunk_has_number(scene: Scene) -> bool:
     """True once trunk's runs have given it a score."""
-    return scene.overview.trunk is not None and scene.overview.trunk.score is not None
+    trunk = scene.overview.trunk
+    return scene.overview.calibration is None and trunk is not None and trunk.score is not None
 
 
 def _trunk(scene: Scene, wide: bool) -> Line:
     trunk = scene.overview.trunk
+    if calibration := scene.overview.calibration:
+        done, wanted = calibration
+        return ((f"trunk has no number yet: calibration {done} of {wanted}", "text"),)
     if trunk is None or trunk.score is None:
-        text = "no trunk number yet"
-        if calibration := scene.overview.calibration:
-            done, wanted = calibration
-            text = f"trunk has no number yet: calibration {done} of {wanted}"
-        return ((text, "text"),)
+        return (("no trunk number yet", "text"),)
     metric = f"  {scene.overview.metric} " if wide else " "
     line: Line = ((f"trunk {fmt.short(trunk.commit)}{metric}", "text"), (fmt.score(trunk.score), "title"))
     if trunk.gain_percent is None:

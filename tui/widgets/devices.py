@@ -81,7 +81,6 @@ def history(samples: Sequence[DeviceSample], now: float) -> str:
 
 
 def _memory(sample: DeviceSample) -> str:
-    used = fmt.memory(sample.memory_mb)
-    if sample.memory_total_mb is None:
-        return flush(used, 4)
-    return flush(f"{used.removesuffix('G')}/{fmt.memory(sample.memory_total_mb)}", 6)
+    if sample.memory_mb is None or sample.memory_total_mb is None or sample.power_w is None:  # a share of a machine
+        return flush(fmt.memory(sample.memory_mb), 4)
+    return flush(f"{sample.memory_mb / 1024:.0f}/{sample.memory_total_mb / 1024:.0f}G", 6)

@@ -7,8 +7,9 @@ that nothing moves under their eyes.
 
 from __future__ import annotations
 
-import os.path
+import string
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import TYPE_CHECKING
 
 from tui import format as fmt
@@ -19,6 +20,8 @@ from tui.widgets.pane import TextPane
 
 if TYPE_CHECKING:  # the diff module brings pygit2, which would delay the first paint by 80 ms
     from worktrees.diff import Diff, DiffLine, FileDiff
+
+WORD = frozenset(string.ascii_letters + string.digits + "_.")
 
 BLOCK = 200
 """Lines that are highlighted together."""
@@ -74,7 +77,8 @@ class DiffPane(TextPane):
     def hunk(self, step: int) -> None:
         """Scroll to the next (1) or previous (-1) hunk."""
         starts = [index for index, entry in enumerate(self._entries) if entry.kind == "hunk"]
-        beyond = [index for index in starts if (index > self.top if step > 0 else index < self.top)]
+        here = self.top + 1 if step > 0 else self.top  # at the top stands the file's name, its first hunk below
+        beyond = [index for index in starts if (index > here if step > 0 else index < here)]
         if beyond:
             self.top = min(self.bottom(), beyond[0] if step > 0 else beyond[-1])
             self.paint()
@@ -86,7 +90,7 @@ class DiffPane(TextPane):
         if not self._diff or not self._diff.files:
             return self.title, ""
         files = self._diff.files
-        what = os.path.basename(files[0].path) if len(files) == 1 else fmt.count(len(files), "file")
+        what = files[0].path.rpartition("/")[2] if len(files) == 1 else fmt.count(len(files), "file")
         aside = f", {self.aside}" if self.aside else ""
         return self.title, f"{fmt.change(self._diff.added, self._diff.removed)} {what}{aside}"
 
@@ -185,14 +189,23 @@ def _marked(text: str, twin: str | None, role: str) -> Line:
     """Return a changed line with the part that differs from its twin made prominent, unless that is most of it."""
     if twin is None:
         return ((text, role),)
-    start = len(os.path.commonprefix([text, twin]))
+    start = _alike(text, twin)
     room = min(len(text), len(twin)) - start
-    end = min(room, len(os.path.commonprefix([text[::-1], twin[::-1]])))
+    end = min(room, _alike(text[::-1], twin[::-1]))
+    while start and text[start - 1] in WORD:  # whole words and numbers, not the digits that differ
+        start -= 1
+    while end and text[len(text) - end] in WORD:
+        end -= 1
     middle = text[start : len(text) - end]
     if not middle or len(middle) > 2 * len(text.strip()) // 3:
         return ((text, role),)
     tail = text[len(text) - end :] if end else ""
     return ((text[:start], role), (middle, f"{role} changed"), (tail, role))
+
+
+def _alike(one: str, other: str) -> int:
+    """Return how many characters are the same from the start."""
+    return sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
 
 
 def _cut(line: Line, columns: int) -> Line:

@@ -85,8 +85,9 @@ def event_line(told: Told, width: int) -> Line:
     """Return one event as a line: time, glyph, who, what, in words."""
     number = f" #{told.experiment}" if told.experiment is not None else ""
     if width < ROOMY:
-        head = f" {fmt.clock(told.at)} "
-        return ((head, "grey"), (told.glyph, told.role), (f" {told.who}{number} ", "text"), _word(told), (f" {told.text}", "text"))
+        who = f" {told.who}{number} "
+        head: Line = ((f" {fmt.clock(told.at)} ", "grey"), (told.glyph, told.role), (who, "text"))
+        return (*head, (told.word, told.role), (f" {told.text}", "text"))
     return (
         (f" {fmt.clock(told.at, seconds=True)} ", "grey"),
         (told.glyph, told.role),
@@ -94,7 +95,3 @@ def event_line(told: Told, width: int) -> Line:
         (fit(told.word, 9), told.role),
         (f" {told.text}", "text"),
     )
-
-
-def _word(told: Told) -> tuple[str, str]:
-    return told.word, told.role

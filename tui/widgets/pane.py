@@ -7,6 +7,7 @@ second that passes sends a few dozen bytes. One pane is one Textual widget, what
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Literal
 
 from textual import events
@@ -14,7 +15,7 @@ from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.lines import BLANK, Line, cells, clip, difference, spread, strip
+from tui.lines import BLANK, Line, Span, cells, clip, difference, spread, strip
 from tui.theme import Theme
 
 Frame = Literal["box", "rule", "bare"]
@@ -87,23 +88,21 @@ class Pane(Widget):
     def _compose_strips(self) -> list[Strip]:
         width, height = self.inner()
         lines = self.body(width, height)[:height] if width and height else []
-        painted = [strip(line, width, self.look, self.over) for line in lines]
-        painted += [strip(BLANK, width, self.look, self.over)] * (height - len(painted))
-        if self.frame == "bare":
-            return painted
+        lines += [BLANK] * (height - len(lines))
+        if self.frame == "box":
+            return self._boxed(lines)
         if self.frame == "rule":
-            return [strip(self._edge(LIGHT, width), width, self.look, self.over), *painted]
-        return self._boxed(painted)
+            lines = [self._edge(LIGHT, width), *lines]
+        return [strip(line, width, self.look, self.over) for line in lines]
 
-    def _boxed(self, painted: list[Strip]) -> list[Strip]:
+    def _boxed(self, lines: list[Line]) -> list[Strip]:
         width = self.size.width
         glyphs = HEAVY if self.heavy else LIGHT
         role = self._frame_role()
-        side = strip(((glyphs[3], role),), 1, self.look, self.over)
         bottom = ((glyphs[4] + glyphs[1] * (width - 2) + glyphs[5], role),)
         return [
             strip(self._edge(glyphs, width), width, self.look, self.over),
-            *(Strip([*side, *line, *side], width) for line in painted),
+            *(_between((glyphs[3], role), line, width, self.look, self.over) for line in lines),
             strip(bottom, width, self.look, self.over),
         ]
 
@@ -121,6 +120,13 @@ class Pane(Widget):
 
     def _frame_role(self) -> str:
         return "focus" if self.heavy else "frame"
+
+
+@lru_cache(maxsize=4096)
+def _between(side: Span, line: Line, width: int, look: Theme, over: str) -> Strip:
+    """Return `line` between the two sides of a box."""
+    edge = strip((side,), 1, look, over)
+    return Strip([*edge, *strip(line, width - 2, look, over), *edge], width)
 
 
 class ListPane(Pane):
@@ -216,4 +222,3 @@ class TextPane(Pane):
         room = height - len(below)
         lines = [self.line(index, width) for index in range(self.top, min(self.count(), self.top + room))]
         return [*lines, *([BLANK] * (room - len(lines))), *below]
-

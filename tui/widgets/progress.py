@@ -24,6 +24,7 @@ class ProgressPane(Pane):
         super().__init__(look, id="progress")
         self.progress = Progress()
         self.experiments = 0
+        self._drawn: tuple[Progress, int, int, list[Line]] | None = None
 
     def head(self) -> tuple[str, str]:
         """Return the counts, and the legend."""
@@ -35,7 +36,10 @@ class ProgressPane(Pane):
         """Return the plot."""
         if not self.progress.points:
             return [((" no experiment has a score yet", "grey"),)]
-        return plot(self.progress, width - 1, height)
+        drawn = self._drawn
+        if drawn is None or drawn[0] is not self.progress or drawn[1:3] != (width, height):
+            drawn = self._drawn = (self.progress, width, height, plot(self.progress, width - 1, height))
+        return drawn[3]
 
 
 def plot(progress: Progress, width: int, height: int) -> list[Line]:
@@ -67,7 +71,7 @@ def plot(progress: Progress, width: int, height: int) -> list[Line]:
 
 def _draw_best(grid: list[list[tuple[str, str]]], row: int, bests: list[tuple[int, int]]) -> None:
     """Draw the step line from `row` on along (column, row of the best)."""
-    level = {column: best for column, best in bests}  # the last experiment of a column counts
+    level = dict(bests)  # the last experiment of a column counts
     for column in range(bests[-1][0] + 1):
         best = level.get(column, row)
         if best == row:
@@ -92,14 +96,14 @@ def _labelled(progress: Progress, grid: list[list[tuple[str, str]]], row: int, e
 def _axis(span: int, columns: int, numbered: bool) -> list[Line]:
     step = next((step for step in STEPS if step * (columns - 1) / span >= 10), STEPS[-1])
     ticks = {round(number * (columns - 1) / span): number for number in range(0, span + 1, step)}
+    ticks = {column: number for column, number in ticks.items() if column + len(str(number)) <= columns}
     bar = "".join("┴" if column in ticks else "─" for column in range(columns))
     lines: list[Line] = [((" " * (MARGIN - 1) + "└" + bar, "frame"),)]
     if numbered:
         names = [" "] * (MARGIN + columns)
         for column, number in ticks.items():
             text = str(number)
-            if MARGIN + column + len(text) <= len(names):
-                names[MARGIN + column : MARGIN + column + len(text)] = text
+            names[MARGIN + column : MARGIN + column + len(text)] = text
         lines.append((("".join(names), "grey"),))
     return lines
 

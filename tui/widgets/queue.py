@@ -8,10 +8,13 @@ from agentcore.overview import QueueRow
 from agentcore.state import Candidate, LabState
 from tui import format as fmt
 from tui.follow import Scene
-from tui.lines import BLANK, Line, clip, fit, flush, overlay
+from tui.lines import BLANK, Line, fit, flush, overlay
 from tui.theme import CANDIDATES, Theme
 from tui.widgets.pane import ListPane, Pane
 from tui.widgets.rows import gain_role
+
+TAIL = 16
+"""Cells for gain, standard errors and seeds, or for the reason."""
 
 EMPTY = "Nothing to merge yet. A kept experiment with gain above 0 comes here by itself."
 
@@ -94,8 +97,10 @@ class QueueList(ListPane):
 
     def header(self, width: int) -> list[Line]:
         """Return the column titles."""
-        titles = f"   {fit('STATE', 9)} {fit('CAND', 9)} {fit('IDEA', _idea_width(width))} {flush('BEST', 6)} "
-        titles += f"{flush('GAIN', 7)} {flush('σ', 4)} {flush('SEEDS', 5)} {flush('LINES', 7)} {flush('SINCE', 6)}"
+        words = [fit("STATE", 9), fit("CAND", 9), fit("IDEA", _idea_width(width))]
+        numbers = [("BEST", 6), ("GAIN", 7), ("σ", 4), ("SEEDS", 5), ("LINES", 7), ("SINCE", 6)]
+        titles = " ".join([*words, *(flush(title, cells) for title, cells in numbers)])
+        titles = ("   " if self.frame == "box" else "  ") + titles
         return [((titles, "grey"),)]
 
     def item(self, index: int, width: int) -> Line:
@@ -104,17 +109,17 @@ class QueueList(ListPane):
         item = self.items[index]
         row = item.open
         role = CANDIDATES.get(item.state, ("text", ""))[0]
-        seeds = f"{row.seeds_done}/{row.seeds}" if row and row.seeds else "-"
+        seeds = seeds_cell(row) if row else ""
         lines = fmt.change(row.added, row.removed) if row else ""
         numbers = f"{flush(fmt.score(row.score) if row else '', 6)} "
         mark = ">" if index == self.cursor else " "
         line: Line = (
-            (f" {mark} ", "bold"),
+            (f" {mark} " if self.frame == "box" else f"{mark} ", "bold"),
             (fit(item.state, 9), role),
             (f" {fit(f'{item.worktree} #{item.experiment}', 9)} {fit(item.idea, _idea_width(width))} ", "text"),
             (numbers, "text"),
             (f"{flush(fmt.gain(item.gain), 7)} {flush(fmt.sigmas(item.z), 4)}", gain_role(item.gain, item.z)),
-            (f" {flush(seeds if row else '', 5)} {flush(lines, 7)} ", "text"),
+            (f" {flush(seeds, 5)} {flush(lines, 7)} ", "text"),
             (flush(fmt.age(self.scene.now - item.since), 6), "grey"),
             (" " * width, "text"),
         )
@@ -128,7 +133,7 @@ class QueueList(ListPane):
 
 
 def _idea_width(width: int) -> int:
-    return max(8, min(100, width - 63))
+    return max(8, min(100, width - 66))
 
 
 def queue_items(scene: Scene) -> tuple[QueueItem, ...]:
@@ -162,22 +167,25 @@ def _closed(state: LabState, candidate: Candidate) -> QueueItem:
 def gate_sentences(state: LabState) -> list[str]:
     """Return what a candidate must prove, and who merges it."""
     gate = state.gate
-    who = {"me": "you merge: m", "gate": "merges by itself", "hold": "on hold"}[gate.mode]
-    return [f"gate: {fmt.count(gate.confirm_seeds, 'fresh seed')}, gain at least {gate.z_confirm:g}σ, {who}"]
+    who = {"me": "you (m)", "gate": "what passes the gate", "hold": "on hold"}[gate.mode]
+    seeds = fmt.count(gate.confirm_seeds, "fresh seed")
+    return [f"gate: {seeds}, gain at least {gate.z_confirm:g}σ", f"merge policy: {who}"]
+
+
+def seeds_cell(row: QueueRow) -> str:
+    """Return how many of a candidate's fresh seeds have run; nothing before it was rebased."""
+    return "-" if row.state in ("NEW", "CONFLICT") else f"{row.seeds_done}/{row.seeds}"
 
 
 def _summary(row: QueueRow, width: int) -> Line:
     role = CANDIDATES.get(row.state, ("text", ""))[0]
-    tail = f"{flush(fmt.gain(row.gain), 6)} {flush(fmt.sigmas(row.z), 4)}σ"
-    if row.state in ("CONFIRM", "READY"):
-        tail += f" {flush(f'{row.seeds_done}/{row.seeds}', 4)}"
-    elif row.reason:
-        tail = clip(row.reason, 18)
-    tail = fit(tail, 18)
-    name = fit(f"{row.worktree} #{row.experiment}", 9)
-    room = max(4, width - 9 - 2 - 9 - 1 - len(tail) - 2)
+    measured = row.state in ("CONFIRM", "READY", "MERGING") or not row.reason
+    tail = f"{flush(fmt.gain(row.gain), 6)} {flush(fmt.sigmas(row.z), 4)}σ {seeds_cell(row)}"
+    tail = fit(tail if measured else row.reason, TAIL)
+    name = fit(f"{row.worktree} #{row.experiment}", max(8, len(f"{row.worktree} #{row.experiment}")))
+    room = max(4, width - 10 - len(name) - 2 - TAIL - 2)
     return (
         (f" {fit(row.state, 9)} ", role),
         (f"{name} {fit(row.idea, room)} ", "text"),
-        (tail, gain_role(row.gain, row.z) if row.state in ("CONFIRM", "READY") else "grey"),
+        (tail, gain_role(row.gain, row.z) if measured else "grey"),
     )

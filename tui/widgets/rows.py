@@ -34,6 +34,7 @@ class RowsTable(ListPane):
     def __init__(self, look: Theme) -> None:
         super().__init__(look, id="rows", heavy=True)
         self.scene: Scene | None = None
+        self._shown: list[Column] = []
 
     @property
     def selected(self) -> WorktreeRow | None:
@@ -58,7 +59,8 @@ class RowsTable(ListPane):
     def header(self, width: int) -> list[Line]:
         """Return the column titles."""
         gap = " " * self._gap()
-        titles = [column.align(column.title, column.width) for column in self._columns(width)]
+        self._shown = self._columns(width)
+        titles = [column.align(column.title, column.width) for column in self._shown]
         lead = "   " if self.frame == "box" else "  "
         return [((lead + gap.join(titles), "grey"),)]
 
@@ -69,7 +71,7 @@ class RowsTable(ListPane):
         mark = ">" if index == self.cursor else " "
         line: list[tuple[str, str]] = [(f" {mark} " if self.frame == "box" else f"{mark} ", "bold")]
         gap = " " * self._gap()
-        for column in self._columns(width):
+        for column in self._shown:
             text, role = column.cell(row, self.scene)
             line.append((column.align(text, column.width), role))
             line.append((gap, "text"))
@@ -97,6 +99,7 @@ class RowsTable(ListPane):
         rows = self.scene.overview.rows if self.scene else ()
         name = max([4, *(len(row.worktree) for row in rows)])
         slot = max([3, *(len(slot_label(row.slot)) for row in rows)])
+        memory = "MEM" if self._on_cpu() else "VRAM"
         columns = [
             Column("SLOT" if self._on_cpu() else "GPU", slot, centre, lambda row, _: (slot_label(row.slot), "text")),
             Column("WT", name, fit, lambda row, _: (row.worktree, "bold")),
@@ -106,7 +109,7 @@ class RowsTable(ListPane):
             Column("GAIN", 6, flush, lambda row, _: (fmt.gain(row.gain), gain_role(row.gain, row.z))),
             Column("σ", 4, flush, lambda row, _: (fmt.sigmas(row.z), gain_role(row.gain, row.z))),
             Column("UTIL", 4, flush, lambda row, _: (fmt.percent(row.utilisation), "text"), spare=2),
-            Column("MEM" if self._on_cpu() else "VRAM", 4, flush, lambda row, _: (fmt.memory(row.memory_mb), "text"), 3),
+            Column(memory, 4, flush, lambda row, _: (fmt.memory(row.memory_mb), "text"), spare=3),
             Column("EXP", 4, flush, lambda row, _: (str(row.experiments), "text"), spare=4),
         ]
         lead, gap = 3 if self.frame == "box" else 2, self._gap()
@@ -117,8 +120,8 @@ class RowsTable(ListPane):
 
         while any(column.spare for column in columns) and left() < (wish if _spare(columns) == 4 else IDEA_MIN):
             columns.remove(max(columns, key=lambda column: column.spare))
-        idea = Column("IDEA NOW" if gap == 2 else "IDEA", min(100, max(4, left())), fit, lambda row, _: idea_cell(row))
-        return [*columns, idea]
+        title, room = "IDEA NOW" if gap == 2 else "IDEA", min(100, max(4, left()))
+        return [*columns, Column(title, room, fit, lambda row, _: (row.idea, "text"))]
 
 
 def _spare(columns: list[Column]) -> int:
@@ -132,14 +135,13 @@ def slot_label(slot: str) -> str:
 
 def state_cell(row: WorktreeRow) -> tuple[str, str]:
     """Return glyph and word of a row's state."""
-    word = "RETEST" if row.purpose == "retest" and row.state == "TRAIN" else row.state
-    glyph, role, _ = STATES.get(word, (" ", "text", ""))
-    return f"{glyph} {word}", "you" if row.needs_you and role not in ("bad", "you") else role
+    glyph, role, _ = STATES.get(row.state, (" ", "text", ""))
+    return f"{glyph} {row.state}", "you" if row.needs_you and role not in ("bad", "you") else role
 
 
 def run_cell(row: WorktreeRow, scene: Scene) -> tuple[str, str]:
     """Return the one thing to know now: how far the run is, or how long the state lasts."""
-    if row.progress is not None and row.state in ("TRAIN", "RETEST"):
+    if row.progress is not None and row.state != "EVAL":
         left = "" if row.left_s is None else f" {fmt.duration(row.left_s)}"
         return fmt.share(row.progress) + left, "text"
     if row.run is None and scene.last_sign is not None:
@@ -155,11 +157,3 @@ def gain_role(gain: float | None, z: float | None) -> str:
     if gain is None or z is None:
         return "grey"
     return "good" if z >= 2 else "text"
-
-
-def idea_cell(row: WorktreeRow) -> tuple[str, str]:
-    """Return the idea, led by what the run is for where that is not the idea's own screening."""
-    if row.purpose in ("", "screen", "retest") or row.idea.startswith(row.purpose):
-        return row.idea, "text"
-    number = f" #{row.experiment}" if row.experiment is not None else ""
-    return f"{row.purpose}{number}: {row.idea}" if row.idea else f"{row.purpose}{number}", "text"

@@ -26,13 +26,14 @@ class SmallPane(Pane):
 
 
 def standing(scene: Scene) -> str:
-    """Return the lab in one phrase: `2 train, 1 asks, trunk .9789`."""
+    """Return the lab in one phrase: `2 run, 1 think, trunk .9789`."""
     states: dict[str, int] = {}
     for row in scene.overview.rows:
-        states[row.state.lower()] = states.get(row.state.lower(), 0) + 1
+        word = "run" if row.run is not None else row.state.lower()
+        states[word] = states.get(word, 0) + 1
     parts = [f"{number} {word}" for word, number in sorted(states.items(), key=lambda pair: -pair[1])]
     trunk = scene.overview.trunk
     parts.append(f"trunk {fmt.score(trunk.score)}" if trunk and trunk.score is not None else "no trunk number yet")
-    if count := len(scene.overview.needs_you):
+    if count := len(scene.overview.needs):
         parts.append(f"{count} {'needs' if count == 1 else 'need'} you")
     return ", ".join(parts)

@@ -1,0 +1,38 @@
+# Two commands: `make demo` opens a small real lab, `make test` runs every check. Each sets up what it needs.
+PYTHON ?= python3
+VENV := .venv
+READY := $(VENV)/ready
+DEMO ?= nightlab-demo
+ARGS ?=
+
+.PHONY: demo test check fast bench clean
+
+# `make demo ARGS="--headless --experiments 6"` passes arguments on; DEMO names the lab's folder.
+demo: $(READY)
+	@$(VENV)/bin/nightlab demo $(DEMO) $(ARGS)
+
+test: check
+	$(VENV)/bin/pytest -q
+
+check: $(READY)
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports
+
+# What one needs while writing: no training, no terminal.
+fast: $(READY)
+	$(VENV)/bin/pytest -q -m "not gpu and not slow"
+
+bench: $(READY)
+	$(VENV)/bin/python -m tests.bench.start --quick
+
+$(READY): pyproject.toml
+	@command -v git >/dev/null || { echo "nightlab needs git: install it first"; exit 1; }
+	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
+	@echo "Setting up $(VENV) (about a minute, once) ..."
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[nanochat,dev]'
+	@touch $(READY)
+
+clean:
+	rm -rf $(VENV)

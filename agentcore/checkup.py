@@ -1,0 +1,106 @@
+"""Is everything there that a lab needs? A list of checks, each with what to do about it."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from agentcore.seed import python_check
+from worktrees import devices, sandbox, slots
+from worktrees.layout import LabPaths
+from worktrees.project import Project, ProjectError, load
+from worktrees.repository import Repository, RepositoryError
+
+Level = Literal["ok", "warn", "todo"]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One line of `nightlab doctor`. A lab cannot start while something is `todo`."""
+
+    level: Level
+    topic: str
+    text: str
+    remedy: str = ""
+
+
+def examine(paths: LabPaths | None) -> list[Check]:
+    """Examine this machine and, where there is one, the lab at `paths`."""
+    checks = [*_programs(), *_devices()]
+    if paths is None:
+        return [*checks, Check("todo", "lab", "no lab here", "nightlab demo, or nightlab init DIR")]
+    try:
+        project = load(paths.config)
+    except ProjectError as error:
+        return [*checks, Check("todo", "lab", str(error), "mend lab.toml")]
+    return [*checks, *_lab(paths, project), _disk(paths, project)]
+
+
+def _programs() -> Iterator[Check]:
+    git = _version("git", "--version")
+    yield Check("ok", "git", git) if git else Check("todo", "git", "git is not installed", "install git 2.30 or newer")
+    yield Check("ok", "python", f"{sys.version.split()[0]}, sqlite {sqlite3.sqlite_version}")
+    if not os.environ.get("TMUX"):
+        text = "not inside tmux: the lab goes on when this line drops, the view does not"
+        yield Check("warn", "tmux", text, "tmux new -s lab nightlab")
+    else:
+        yield Check("ok", "tmux", _version("tmux", "-V"))
+    yield _sandbox()
+
+
+def _sandbox() -> Check:
+    backend = sandbox.backend()
+    if backend != "none":
+        return Check("ok", "sandbox", backend)
+    text = "none: agents and their code can read and write what you can"
+    return Check("warn", "sandbox", text, "run a lab only with agents and code that you trust")
+
+
+def _devices() -> Iterator[Check]:
+    found = slots.discover()
+    if found[0].kind == "cuda":
+        yield Check("ok", "gpus", f"{len(found)}x {found[0].model}")
+    else:
+        text = f"no GPU: {len(found)} CPU slots on {devices.cpu_model()}, the small corpus and a short budget"
+        yield Check("ok", "gpus", text)
+
+
+def _lab(paths: LabPaths, project: Project) -> Iterator[Check]:
+    try:
+        repository = Repository(paths.root)
+        commit = repository.head()
+        dirty = repository.uncommitted()
+    except RepositoryError as error:
+        yield Check("todo", "project", str(error), "git init, git commit, or nightlab init in a new folder")
+        return
+    if dirty:
+        text = f"uncommitted: {', '.join(dirty[:4])}"
+        yield Check("warn", "project", text, "commit them before the first start; trunk starts from HEAD")
+    else:
+        yield Check("ok", "project", f"{project.project.name} at {commit[:7]}, git is clean")
+    if project.commands.prepare and not (paths.data / "train").is_dir():
+        yield Check("todo", "data", "not prepared", f"nightlab init {paths.root}")
+    elif project.commands.prepare:
+        yield Check("ok", "data", str(paths.data))
+    if missing := python_check(project):
+        yield Check("todo", "torch", missing, "pip install 'nightlab[nanochat]'")
+    else:
+        yield Check("ok", "torch", "imports")
+
+
+def _disk(paths: LabPaths, project: Project) -> Check:
+    free_gb, floor_gb = shutil.disk_usage(paths.root).free / 1e9, project.limits.disk_floor_gb
+    text = f"{free_gb:.0f} GB free (floor {floor_gb:g} GB)"
+    return Check("ok", "disk", text) if free_gb > floor_gb else Check("todo", "disk", text, "make room")
+
+
+def _version(*argv: str) -> str:
+    if shutil.which(argv[0]) is None:
+        return ""
+    return subprocess.run(argv, capture_output=True, text=True, check=False).stdout.strip()

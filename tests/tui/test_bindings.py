@@ -1,0 +1,65 @@
+"""One table of keys: complete, without contradictions, and the same everywhere."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.tui.driving import sitting_at
+from tests.tui.labs import small_lab
+from tui import bindings
+from tui.screens.base import BaseScreen
+
+FORBIDDEN = {f"ctrl+{letter}" for letter in "absz jmih".replace(" ", "")}
+"""Keys that tmux, screen or the terminal's flow control take."""
+
+
+def test_no_key_has_two_meanings_on_one_screen() -> None:
+    """The dispatch finds one binding for a key."""
+    assert [] == bindings.conflicts()
+
+
+def test_no_key_needs_what_a_multiplexer_takes() -> None:
+    """Every action has a key that arrives through tmux and screen."""
+    assert [] == [binding.id for binding in bindings.TABLE if FORBIDDEN & set(binding.keys)]
+
+
+def test_no_sheet_is_confirmed_by_the_key_that_opens_it() -> None:
+    """`y` opens nothing."""
+    assert all("y" not in binding.keys for binding in bindings.TABLE)
+
+
+@pytest.mark.parametrize("screen", list(bindings.SCREENS.values()))
+async def test_every_binding_of_a_screen_does_something(tmp_path: Path, screen: str) -> None:
+    """No key of the table is forgotten by its screen, and no screen has keys of its own beside the table."""
+    async with sitting_at(small_lab(tmp_path)) as person:
+        front = person.view.get_screen(screen)
+        assert isinstance(front, BaseScreen)
+        listed = {binding.id for binding in bindings.on_screen(screen)}
+        assert set() == listed - set(front.actions())
+
+
+@pytest.mark.parametrize("screen", ["1", "2", "3", "8"])
+async def test_help_lists_every_key_of_its_screen(tmp_path: Path, screen: str) -> None:
+    """`?` shows the table of the screen it was pressed on."""
+    async with sitting_at(small_lab(tmp_path), (160, 90)) as person:
+        await person.press(screen)
+        name = person.view.front.NAME  # type: ignore[union-attr]
+        await person.press("question_mark")
+        assert [] == [binding.id for binding in bindings.on_screen(name) if binding.tooltip not in person.text]
+
+
+@pytest.mark.parametrize("closing", ["question_mark", "escape", "q"])
+async def test_help_is_left_by_three_keys(tmp_path: Path, closing: str) -> None:
+    """`?`, `esc` and `q` close the help, and nothing else."""
+    async with sitting_at(small_lab(tmp_path)) as person:
+        await person.press("question_mark", closing)
+        assert person.rows[0].startswith(" 1 LAB")
+
+
+async def test_help_scrolls_where_it_does_not_fit(tmp_path: Path) -> None:
+    """At 80x24 `G` reaches the files at the end."""
+    async with sitting_at(small_lab(tmp_path)) as person:
+        await person.press("question_mark", "G")
+        assert "journal.sqlite" in person.text

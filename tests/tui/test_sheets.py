@@ -1,0 +1,168 @@
+"""Stories of the merge and undo sheets: nothing typed by mistake reaches trunk."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from agentcore.control import Answer, serve
+from tests.tui.driving import FakeEngine, sitting_at
+from tests.tui.labs import LabMaker, small_lab
+
+QUESTION = "Merge wt0 #1 into trunk?"
+
+
+@pytest.fixture
+def lab(tmp_path: Path) -> LabMaker:
+    """A lab with one READY candidate."""
+    lab = small_lab(tmp_path)
+    lab.make_ready("wt0", "WARMUP 0.05 to 0.02")
+    return lab
+
+
+async def test_y_merges_exactly_what_the_sheet_named(lab: LabMaker) -> None:
+    """After half a second `y` sends the candidate together with the commits that were shown."""
+    engine = FakeEngine(Answer(0, "merged #1: trunk is now 1234567"))
+    async with serve(lab.paths.socket, engine), sitting_at(lab) as person:
+        await person.press("m")
+        candidate, trunk = lab.state.candidates[1], lab.state.trunk
+        assert trunk and QUESTION in person.text
+        assert f"{trunk.commit[:7]} to {candidate.landing[:7]}" in person.text
+        assert candidate.tree[:7] in person.text
+        await person.moment(0.6)
+        await person.press("y")
+        await person.sees("merged #1: trunk is now 1234567")
+        assert QUESTION not in person.text
+    expect = {"trunk": trunk.commit, "landing": candidate.landing}
+    assert [("merge", {"experiment": 1, "expect": expect})] == [(c.verb, c.arguments) for c in engine.commands]
+
+
+async def test_enter_does_nothing_and_stays(lab: LabMaker) -> None:
+    """`enter`, even repeated, neither answers nor closes the sheet."""
+    engine = FakeEngine()
+    async with serve(lab.paths.socket, engine), sitting_at(lab) as person:
+        await person.press("m")
+        await person.moment(1)
+        await person.press("enter", "enter", "enter")
+        assert QUESTION in person.text
+    assert [] == engine.commands
+
+
+async def test_an_early_y_does_not_count(lab: LabMaker) -> None:
+    """`my` typed in one go opens the sheet and leaves it open; only a later `y` is an answer."""
+    engine = FakeEngine()
+    async with serve(lab.paths.socket, engine), sitting_at(lab) as person:
+        await person.press("m", "y", "y")
+        assert QUESTION in person.text
+        assert [] == engine.commands
+        await person.moment(0.6)
+        await person.press("y")
+        await person.until(lambda: bool(engine.commands))
+
+
+async def test_a_word_typed_into_the_wrong_pane_is_a_no(lab: LabMaker) -> None:
+    """`mypy .` opens the sheet, its early `y` is nothing, its `p` closes it; trunk is not touched."""
+    engine = FakeEngine()
+    async with serve(lab.paths.socket, engine), sitting_at(lab) as person:
+        await person.press("m", "y", "p")
+        assert QUESTION not in person.text
+        assert "no: nothing was changed" == person.strip
+    assert [] == engine.commands
+
+
+@pytest.mark.parametrize("key", ["n", "escape", "x", "space", "m", "Y"])
+async def test_every_other_key_means_no(lab: LabMaker, key: str) -> None:
+    """`n`, `esc` and any printable key that is not listed close the sheet."""
+    engine = FakeEngine()
+    async with serve(lab.paths.socket, engine), sitting_at(lab) as person:
+        await person.press("m")
+        await person.moment(1)
+        await person.press(key)
+        assert QUESTION not in person.text
+    assert [] == engine.commands
+
+
+async def test_facts_that_changed_are_shown_again_before_anything_is_sent(lab: LabMaker) -> None:
+    """When trunk moved under the open sheet, `y` is refused and the sheet says how it is now."""
+    engine = FakeEngine()
+    lab.make_ready("wt1", "DEPTH 4 to 5", 1.6980)
+    async with serve(lab.paths.socket, engine), sitting_at(lab) as person:
+        await person.press("m")
+        assert QUESTION in person.text
+        lab.merge(2, by="gate")
+        await person.moment(1)
+        await person.press("y")
+        await person.sees("changed while you read")
+        assert "STALE" in person.text
+        assert "y  merge" not in person.text
+        await person.moment(1)
+        await person.press("y")
+        assert [] == engine.commands
+
+
+async def test_a_refusal_of_the_engine_reloads_the_sheet(lab: LabMaker) -> None:
+    """Where only the engine knows that facts changed, its sentence stands in the sheet."""
+    engine = FakeEngine(Answer(5, "changed while you read: trunk is no longer abcdef0"))
+    async with serve(lab.paths.socket, engine), sitting_at(lab) as person:
+        await person.press("m")
+        await person.moment(1)
+        await person.press("y")
+        await person.sees("changed while you read: trunk is no longer abcdef0")
+        assert QUESTION in person.text
+
+
+async def test_an_engine_that_does_not_answer_is_told(lab: LabMaker) -> None:
+    """Without a listener on the socket the sheet closes and the strip says why nothing happened."""
+    async with sitting_at(lab) as person:
+        await person.press("m")
+        await person.moment(1)
+        await person.press("y")
+        await person.sees("refused: the engine does not answer")
+
+
+async def test_d_reads_the_diff_first(lab: LabMaker) -> None:
+    """`d` in the sheet opens the candidate's change instead of answering."""
+    async with sitting_at(lab) as person:
+        await person.press("m", "d")
+        await person.sees("# idea 1")
+        assert person.rows[0].startswith(" DIFF  wt0 #1")
+
+
+async def test_the_queue_merges_the_selected_candidate_and_no_other(lab: LabMaker) -> None:
+    """On screen 3 `m` means the line under the cursor, also when another one is READY."""
+    number = lab.experiment("wt1", "DEPTH 4 to 5", "keep", 1.6990)
+    async with sitting_at(lab) as person:
+        await person.press("3", "j", "m")
+        assert f"wt1 #{number} is not READY: the queue has not confirmed it yet" == person.strip
+
+
+async def test_undo_names_what_it_takes_back(lab: LabMaker) -> None:
+    """`u` asks by name, and sends the trunk that the person saw."""
+    lab.merge(1)
+    engine = FakeEngine(Answer(0, "trunk is back"))
+    async with serve(lab.paths.socket, engine), sitting_at(lab) as person:
+        await person.press("u")
+        assert "Take the merge of wt0 #1 back?" in person.text
+        await person.moment(1)
+        await person.press("y")
+        await person.sees("trunk is back")
+        trunk = lab.state.trunk
+    assert trunk and [("undo", {"expect": {"trunk": trunk.commit}})] == [(c.verb, c.arguments) for c in engine.commands]
+
+
+async def test_undo_without_a_merge_says_so(lab: LabMaker) -> None:
+    """`u` before any merge is explained."""
+    async with sitting_at(lab) as person:
+        await person.press("u")
+        assert "nothing to undo: no merge since the last undo" == person.strip
+
+
+async def test_the_answer_line_is_grey_until_it_counts(lab: LabMaker) -> None:
+    """The sheet shows by its answer line whether `y` would count already."""
+    async with sitting_at(lab) as person:
+        await person.press("m")
+        sheet = person.view.screen.query_one("Sheet")
+        grey = sheet._answers()[1][1]  # type: ignore[attr-defined]
+        await person.moment(1)
+        assert ("grey", "bold") == (grey, sheet._answers()[1][1])  # type: ignore[attr-defined]

@@ -1,0 +1,203 @@
+"""The command `nightlab`: which words it takes, and which function answers each.
+
+Commands import what they need when they are called, so that the view's first paint waits for nothing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import os
+import sys
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any, NoReturn, cast
+
+from tui.exits import OK, USAGE, Ending
+
+Handler = Callable[[argparse.Namespace], int]
+
+
+@dataclass(frozen=True)
+class Argument:
+    """One flag or positional word, as argparse takes it."""
+
+    names: tuple[str, ...]
+    options: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One command: its name, where its function lives, what it is for, and its arguments."""
+
+    name: str
+    target: str
+    about: str
+    arguments: tuple[Argument, ...] = ()
+    example: str = ""
+
+
+def _flag(*names: str, about: str) -> Argument:
+    return Argument(names, {"action": "store_true", "help": about})
+
+
+JSON = _flag("--json", about="print one JSON object with a schema field")
+YES = _flag("--yes", about="do not ask")
+UNTIL = Argument(("--until",), {"metavar": "TIME", "help": "end then: 08:00, 90m, 2h or ISO 8601"})
+MERGE = Argument(("--merge",), {"choices": ("me", "gate", "hold"), "help": "who merges READY candidates"})
+EXPERIMENTS = Argument(("--experiments",), {"type": int, "metavar": "N", "help": "end after N experiments"})
+FOLDER = Argument(("dir",), {"nargs": "?", "help": "folder of the lab"})
+VIEW = (
+    Argument(("--theme",), {"help": "colours: see nightlab's help screen"}),
+    _flag("--ascii", about="no character outside ASCII"),
+    _flag("--readonly", about="look only: every key that changes something says so"),
+)
+
+COMMANDS = (
+    Entry("view", "work:view", "open the view (what plain `nightlab` does)", VIEW),
+    Entry(
+        "demo",
+        "work:demo",
+        "make a small real lab and open it",
+        (
+            FOLDER,
+            _flag("--headless", about="no view: run here, then print a summary"),
+            EXPERIMENTS,
+            UNTIL,
+            MERGE,
+            *VIEW,
+        ),
+        "nightlab demo --headless --experiments 6 /tmp/lab",
+    ),
+    Entry("init", "work:init", "make a lab in a new folder", (FOLDER,), "nightlab init my-lab"),
+    Entry("start", "work:start", "start this lab's engine in the background"),
+    Entry(
+        "stop",
+        "work:stop",
+        "stop the engine; runs in progress go on and count at the next start",
+        (_flag("--now", about="end the runs too"),),
+    ),
+    Entry(
+        "run",
+        "work:run",
+        "run the engine in the foreground",
+        (EXPERIMENTS, UNTIL, MERGE),
+        "nightlab run --until 08:00 --merge gate",
+    ),
+    Entry(
+        "status",
+        "look:status",
+        "where the lab stands",
+        (JSON, _flag("--needs-you", about="only what needs a person; exit 9 if anything does")),
+    ),
+    Entry(
+        "results",
+        "look:results",
+        "every experiment",
+        (
+            JSON,
+            _flag("--tsv", about="five columns for other programs"),
+            _flag("--kept", about="only kept ones"),
+            _flag("--dropped", about="only dropped ones"),
+        ),
+        "nightlab results --tsv > results.tsv",
+    ),
+    Entry("queue", "look:queue", "the merge queue", (JSON, _flag("--all", about="also what has left it"))),
+    Entry(
+        "diff",
+        "look:diff",
+        "what a worktree changes now, or an experiment changed",
+        (Argument(("what",), {"metavar": "WT|N"}),),
+        "nightlab diff wt0",
+    ),
+    Entry(
+        "log",
+        "look:log",
+        "what a run printed",
+        (Argument(("what",), {"metavar": "WT|N"}), Argument(("--lines",), {"type": int, "default": 200})),
+        "nightlab log '#12'",
+    ),
+    Entry("events", "look:events", "what happened", (Argument(("--lines",), {"type": int, "default": 40}),)),
+    Entry(
+        "merge",
+        "decide:merge",
+        "merge a READY candidate into trunk",
+        (
+            Argument(("candidate",), {"metavar": "N"}),
+            YES,
+            _flag("--dry-run", about="only say what would happen"),
+            JSON,
+        ),
+        "nightlab merge 12 --yes",
+    ),
+    Entry("undo", "decide:undo", "take the last merge back", (YES, JSON)),
+    Entry("pause", "decide:pause", "let a worktree start nothing new", (Argument(("worktree",)), JSON)),
+    Entry("resume", "decide:resume", "let a paused worktree go on", (Argument(("worktree",)), JSON)),
+    Entry("doctor", "care:doctor", "what is missing on this machine", (JSON,)),
+    Entry(
+        "snapshot",
+        "care:snapshot",
+        "one frame of a screen as text",
+        (Argument(("screen",), {"nargs": "?", "default": "lab"}), Argument(("--size",), {"default": "80x24"})),
+    ),
+    Entry("version", "care:version", "print the version"),
+)
+
+
+class _Parser(argparse.ArgumentParser):
+    """An argparse parser whose errors are one sentence, with the nearest known command."""
+
+    def error(self, message: str) -> NoReturn:
+        raise Ending(USAGE, f"{message}; see {self.prog} --help")
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run one command and return its exit code; errors are one line on stderr."""
+    words = list(sys.argv[1:] if argv is None else argv)
+    try:
+        arguments = _parse(words)
+        return _handler(arguments.target)(arguments)
+    except Ending as ending:
+        print(f"nightlab: {ending}", file=sys.stderr)
+        return ending.code
+    except KeyboardInterrupt:
+        return 130
+    except BrokenPipeError:  # the reader of a pipe has left; nothing to tell it
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return OK
+
+
+def _parse(words: list[str]) -> argparse.Namespace:
+    parser = _parser()
+    names = [entry.name for entry in COMMANDS]
+    first = next((word for word in words if not word.startswith("-")), None)
+    if first is None and not {"-h", "--help"} & set(words):
+        words = ["view", *words]
+    elif first is not None and first == words[0] and first not in names:
+        near = get_close_matches(first, names, n=1)
+        hint = f"did you mean `nightlab {near[0]}`?" if near else "see nightlab --help"
+        raise Ending(USAGE, f"unknown command {first!r}; {hint}")
+    return parser.parse_args(words)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = _Parser(prog="nightlab", description="A research lab in a terminal.")
+    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
+    for entry in COMMANDS:
+        example = f"example: {entry.example}" if entry.example else None
+        sub = commands.add_parser(entry.name, help=entry.about, description=entry.about, epilog=example)
+        sub.set_defaults(target=entry.target)
+        sub.add_argument("--lab", metavar="DIR", help="the lab's folder; default: the current one, or $NIGHTLAB_DIR")
+        for argument in entry.arguments:
+            sub.add_argument(*argument.names, **argument.options)
+    return parser
+
+
+def _handler(target: str) -> Handler:
+    module, name = target.split(":")
+    return cast("Handler", getattr(importlib.import_module(f"tui.commands.{module}"), name))
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,49 @@
+"""Commands that look after the installation: doctor, version, one frame as text."""
+
+from __future__ import annotations
+
+import os
+import time
+from argparse import Namespace
+from dataclasses import asdict
+from importlib.metadata import version as installed
+from pathlib import Path
+
+from agentcore.checkup import examine
+from tui.exits import OK, PRECONDITION, USAGE, Ending
+from tui.output import print_json
+from tui.place import find_lab
+from worktrees.layout import find
+
+
+def doctor(arguments: Namespace) -> int:
+    """Print what is there and what is missing, with what to do about it."""
+    start = Path(arguments.lab or os.environ.get("NIGHTLAB_DIR") or ".")
+    checks = examine(find(start))
+    todo = sum(check.level == "todo" for check in checks)
+    if arguments.json:
+        print_json("doctor", time.time(), {"checks": [asdict(check) for check in checks]})
+    else:
+        for check in checks:
+            remedy = f"  → {check.remedy}" if check.remedy else ""
+            print(f"{check.level:<5} {check.topic:<8} {check.text}{remedy}")
+        print(f"{todo} to do" if todo else "ready")
+    return PRECONDITION if todo else OK
+
+
+def snapshot(arguments: Namespace) -> int:
+    """Print one frame of a screen as text."""
+    from tui.snapshot import render  # here: the toolkit is for the view alone
+
+    width, _, height = arguments.size.partition("x")
+    if not (width.isdigit() and height.isdigit()):
+        raise Ending(USAGE, f"{arguments.size!r} is no size: write 80x24")
+    print(render(find_lab(arguments.lab), arguments.screen, (int(width), int(height))))
+    return OK
+
+
+def version(arguments: Namespace) -> int:
+    """Print the version."""
+    del arguments
+    print(f"nightlab {installed('nightlab')}")
+    return OK

@@ -1,0 +1,88 @@
+"""Commands that change what the lab does: each asks the engine, which refuses what the facts do not allow."""
+
+from __future__ import annotations
+
+import sys
+import time
+from argparse import Namespace
+
+from agentcore import launch
+from agentcore.control import Command, EngineUnreachable
+from agentcore.state import Candidate
+from tui import format as fmt
+from tui.commands.look import observe
+from tui.exits import NEEDS_PERSON, OK, REFUSED, UNREACHABLE, USAGE, Ending
+from tui.output import print_json
+from worktrees.layout import LabPaths
+
+
+def merge(arguments: Namespace) -> int:
+    """Merge a READY candidate into trunk, after a question or with --yes."""
+    observer, number = observe(arguments), _number(arguments.candidate)
+    candidate, trunk = observer.state.candidates.get(number), observer.state.trunk
+    if candidate is None or trunk is None:
+        raise Ending(REFUSED, f"#{number} is not in the queue; see nightlab queue")
+    if candidate.state != "READY":
+        why = f": {candidate.reason}" if candidate.reason else ""
+        raise Ending(REFUSED, f"#{number} is {candidate.state}, only READY candidates merge{why}")
+    if arguments.dry_run:
+        print(f"would merge {_sentence(number, candidate)}")
+        return OK
+    if not arguments.yes and not _asked(f"Merge {_sentence(number, candidate)}?"):
+        return OK
+    expect = {"trunk": trunk.commit, "landing": candidate.landing}
+    return _ask(observer.paths, Command("merge", arguments={"experiment": number, "expect": expect}), arguments)
+
+
+def undo(arguments: Namespace) -> int:
+    """Take the last merge back, if trunk has not moved since."""
+    observer = observe(arguments)
+    merges = [merge for merge in observer.state.merges if not merge.undone]
+    if not merges:
+        raise Ending(REFUSED, "there is no merge to undo")
+    if not arguments.yes and not _asked(f"Put trunk back from {merges[-1].new[:7]} to {merges[-1].old[:7]}?"):
+        return OK
+    return _ask(observer.paths, Command("undo", arguments={"expect": {"trunk": merges[-1].new}}), arguments)
+
+
+def pause(arguments: Namespace) -> int:
+    """Let a worktree take no new experiment after the one that it has."""
+    return _ask(observe(arguments).paths, Command("pause", arguments={"worktree": arguments.worktree}), arguments)
+
+
+def resume(arguments: Namespace) -> int:
+    """Let a paused worktree go on."""
+    return _ask(observe(arguments).paths, Command("resume", arguments={"worktree": arguments.worktree}), arguments)
+
+
+def _ask(paths: LabPaths, command: Command, arguments: Namespace) -> int:
+    try:
+        answer = launch.send(paths, command)
+    except EngineUnreachable as error:
+        raise Ending(UNREACHABLE, f"{error}; start it: nightlab start") from error
+    if not answer.done:
+        raise Ending(answer.code, answer.message)
+    if arguments.json:
+        print_json(command.verb, time.time(), {"message": answer.message, **answer.body})
+    else:
+        print(answer.message)
+    return OK
+
+
+def _asked(question: str) -> bool:
+    if not sys.stdin.isatty():
+        raise Ending(NEEDS_PERSON, f"{question} Nobody is here to answer: give --yes")
+    return input(f"{question} [y/N] ").strip().lower() == "y"
+
+
+def _sentence(number: int, candidate: Candidate) -> str:
+    verdict = candidate.verdict
+    gain = f", gain {fmt.gain(verdict.gain)} ({verdict.z:.1f}σ, {len(verdict.seeds)} seeds)" if verdict else ""
+    return f"#{number}: trunk {candidate.trunk[:7]} → {candidate.landing[:7]}, tree {candidate.tree[:7]}{gain}"
+
+
+def _number(text: str) -> int:
+    try:
+        return int(text.removeprefix("#"))
+    except ValueError:
+        raise Ending(USAGE, f"{text!r} is no candidate: write #12 (quoted) or 12") from None

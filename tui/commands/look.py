@@ -1,0 +1,273 @@
+"""Commands that read a lab: they need no engine and change nothing."""
+
+from __future__ import annotations
+
+import time
+from argparse import Namespace
+from dataclasses import asdict
+from typing import Any
+
+from agentcore.journal import JournalError
+from agentcore.observer import Observer
+from agentcore.overview import OPEN, Overview, WorktreeRow, queue_rows
+from agentcore.state import Experiment, LabState
+from tui import format as fmt
+from tui.exits import FAILED, NEEDS_PERSON, OK, USAGE, Ending
+from tui.output import print_json, print_table
+from tui.place import find_lab
+from worktrees.metrics import tail_text
+from worktrees.text import printable
+
+LOG_LINES, LOG_WIDTH = 200, 400
+
+
+def observe(arguments: Namespace) -> Observer:
+    """Return the lab of the current folder (or of --lab), read to its last event."""
+    observer = Observer(find_lab(arguments.lab))
+    try:
+        observer.refresh()
+    except (JournalError, ValueError) as error:
+        raise Ending(FAILED, str(error)) from error
+    return observer
+
+
+def status(arguments: Namespace) -> int:
+    """Print where the lab stands."""
+    observer, now = observe(arguments), time.time()
+    scene = observer.overview(now)
+    if arguments.json:
+        print_json("status", now, _status(observer, scene))
+    elif arguments.needs_you:
+        for need in scene.needs:
+            print(printable(need.text))
+    else:
+        _print_status(observer, scene, now)
+    return NEEDS_PERSON if arguments.needs_you and scene.needs else OK
+
+
+def results(arguments: Namespace) -> int:
+    """Print every decided experiment, oldest first."""
+    observer = observe(arguments)
+    wanted = {outcome for outcome, asked in (("keep", arguments.kept), ("drop", arguments.dropped)) if asked}
+    experiments = [
+        each
+        for _, each in sorted(observer.state.experiments.items())
+        if each.outcome and (not wanted or each.outcome in wanted)
+    ]
+    if arguments.json:
+        print_json("results", time.time(), {"experiments": [_experiment(observer.state, each) for each in experiments]})
+    elif arguments.tsv:
+        _print_tsv(observer.state, experiments)
+    else:
+        rows = [_result_row(each) for each in experiments]
+        print_table(["#", "WT", "OUTCOME", "SCORE", "GAIN", "σ", "±LINES", "IDEA"], rows, right="# SCORE GAIN σ ±LINES")
+    return OK
+
+
+def queue(arguments: Namespace) -> int:
+    """Print the merge queue: open candidates, or all of them."""
+    observer = observe(arguments)
+    every = tuple({candidate.state for candidate in observer.state.candidates.values()})
+    rows = queue_rows(observer.state, every if arguments.all else OPEN)
+    if arguments.json:
+        trunk = observer.state.trunk.commit if observer.state.trunk else None
+        candidates = [{**asdict(row), **_evidence(observer.state, row.experiment)} for row in rows]
+        print_json("queue", time.time(), {"trunk": trunk, "candidates": candidates})
+    elif not rows:
+        print("Nothing to merge yet. A kept experiment comes here by itself.")
+    else:
+        cells = [
+            [
+                row.state,
+                f"#{row.experiment}",
+                row.worktree,
+                fmt.score(row.score),
+                fmt.gain(row.gain),
+                fmt.sigmas(row.z),
+                f"{row.seeds_done}/{row.seeds}",
+                f"+{row.added} -{row.removed}",
+                row.idea + (f"  ({row.reason})" if row.reason else ""),
+            ]
+            for row in rows
+        ]
+        print_table(
+            ["STATE", "CAND", "WT", "SCORE", "GAIN", "σ", "SEEDS", "±LINES", "IDEA"],
+            cells,
+            right="SCORE GAIN σ SEEDS ±LINES",
+        )
+    return OK
+
+
+def diff(arguments: Namespace) -> int:
+    """Print what a worktree changes now, or what an experiment changed, as a unified diff."""
+    from worktrees import diff as diffs  # here: pygit2 is not needed by the other commands
+
+    observer, name = observe(arguments), arguments.what
+    if name in observer.state.worktrees:
+        found = observer.diff_of(name)
+    else:
+        experiment = _find_experiment(observer.state, name)
+        found = diffs.between(observer.paths.root, experiment.base, experiment.commit)
+    for file in found.files:
+        print(f"--- {file.path}\n+++ {file.path}")
+        for hunk in file.hunks:
+            print(hunk.header)
+            for line in hunk.lines:
+                print(f"{line.origin}{line.text}")
+    return OK
+
+
+def log(arguments: Namespace) -> int:
+    """Print the end of what a run printed: of an experiment, or of what a worktree's slot does now."""
+    observer = observe(arguments)
+    state = observer.state
+    if arguments.what in state.worktrees:
+        slot = state.worktrees[arguments.what].slot
+        runs = [run.number for run in state.runs.values() if run.slot == slot]
+        number = max(runs, default=None)
+    else:
+        number = _find_experiment(state, arguments.what).run
+    if number is None:
+        raise Ending(FAILED, f"{arguments.what} has no run yet")
+    for line in tail_text(observer.paths.run(number).log, arguments.lines, LOG_WIDTH):
+        print(line)
+    return OK
+
+
+def events(arguments: Namespace) -> int:
+    """Print the newest events, one a line."""
+    from tui.story import tell  # here: only this command and the view tell events as sentences
+
+    observer = observe(arguments)
+    for entry in observer.state.recent[-arguments.lines :]:
+        if told := tell(entry, observer.state):
+            number = f"#{told.experiment}" if told.experiment is not None else ""
+            line = f"{fmt.clock(told.at, seconds=True)} {told.who:<6} {number:<5} {told.word:<9} {told.text}"
+            print(printable(line).rstrip())
+    return OK
+
+
+def _find_experiment(state: LabState, name: str) -> Experiment:
+    try:
+        number = int(name.removeprefix("#"))
+    except ValueError:
+        known = ", ".join(sorted(state.worktrees)) or "none yet"
+        raise Ending(USAGE, f"{name!r} is neither a worktree ({known}) nor an experiment such as #12") from None
+    if number not in state.experiments:
+        raise Ending(USAGE, f"there is no experiment #{number}; the last is #{len(state.experiments)}")
+    return state.experiments[number]
+
+
+def _status(observer: Observer, scene: Overview) -> dict[str, Any]:
+    state = observer.state
+    return {
+        "lab": scene.name,
+        "metric": scene.metric,
+        "trunk": asdict(scene.trunk) if scene.trunk else None,
+        "noise": {"sigma": scene.noise.sigma, "dof": scene.noise.dof} if scene.noise else None,
+        "calibration": list(scene.calibration) if scene.calibration else None,
+        "experiments": scene.experiments,
+        "kept": scene.kept,
+        "merged": scene.merged,
+        "gate": state.gate.mode,
+        "engine": {"alive": observer.engine_alive(), "pid": state.engine.pid if state.engine else None},
+        "worktrees": [{**asdict(row), "waiting_for": _waiting_for(state, row)} for row in scene.rows],
+        "queue": [asdict(row) for row in scene.queue],
+        "needs_you": [asdict(need) for need in scene.needs],
+    }
+
+
+def _waiting_for(state: LabState, row: WorktreeRow) -> str:
+    if row.run is not None:
+        return "its run"
+    if row.state == "WAIT":
+        return "a free slot"
+    if row.state == "THINK":
+        return "its agent"
+    return state.worktrees[row.worktree].paused
+
+
+def _print_status(observer: Observer, scene: Overview, now: float) -> None:
+    trunk = scene.trunk
+    if trunk is None:
+        print("The lab has not been started yet: nightlab start")
+        return
+    number = fmt.score(trunk.score) if trunk.score is not None else "no number yet"
+    gain = f" ({trunk.gain_percent:+.1f}%)" if trunk.gain_percent else ""
+    sigma = f"  σ {scene.noise.sigma:.4f} (dof {scene.noise.dof})" if scene.noise else ""
+    print(
+        f"{scene.name}  trunk {trunk.commit[:7]} {number}{gain}{sigma}"
+        f"  {scene.experiments} experiments, {scene.kept} kept, {scene.merged} merged"
+    )
+    if scene.calibration:
+        done, wanted = scene.calibration
+        print(f"baseline: {done} of {wanted} runs done; experiments start after them")
+    for row in scene.rows:
+        progress = f"{row.progress:.0%}" if row.progress is not None else ""
+        print(f"{row.worktree:<5} {row.slot:<5} {row.state:<8} {progress:<5} {printable(row.idea)}".rstrip())
+    for need in scene.needs:
+        print(f"! {printable(need.text)}")
+    if not scene.needs:
+        print("nothing needs you")
+    if not observer.engine_alive():
+        print("the engine is not running: nightlab start")
+
+
+def _experiment(state: LabState, experiment: Experiment) -> dict[str, Any]:
+    run = state.runs[experiment.run] if experiment.run is not None else None
+    candidate = state.candidates.get(experiment.number)
+    return {
+        "experiment": experiment.number,
+        "worktree": experiment.worktree,
+        "agent": experiment.agent,
+        "commit": experiment.commit,
+        "tree": experiment.tree,
+        "base": experiment.base,
+        "outcome": experiment.outcome,
+        "score": experiment.score,
+        "gain": experiment.gain,
+        "z": experiment.z,
+        "reason": experiment.reason,
+        "hypothesis": experiment.hypothesis,
+        "train_s": run.train_s if run else None,
+        "evaluate_s": run.evaluate_s if run else None,
+        "peak_mb": run.peak_mb if run else None,
+        "candidate": candidate.state if candidate else None,
+    }
+
+
+def _evidence(state: LabState, experiment: int) -> dict[str, Any]:
+    candidate = state.candidates[experiment]
+    return {
+        "trunk": candidate.trunk,
+        "landing": candidate.landing,
+        "tree": candidate.tree,
+        "scores": {str(seed): state.pools.get(candidate.tree, {}).get(seed) for seed in candidate.seeds},
+        "trunk_scores": {str(seed): score for seed, score in state.pools.get(candidate.trunk_tree, {}).items()},
+        "standard_error": candidate.verdict.standard_error if candidate.verdict else None,
+    }
+
+
+def _print_tsv(state: LabState, experiments: list[Experiment]) -> None:
+    """The five columns that the field's scripts read, and nothing else. A run without a score has 0, as there."""
+    metric = state.config.metric if state.config else "score"
+    print(f"commit\t{metric}\tmemory_gb\tstatus\tdescription")
+    for each in experiments:
+        peak_mb = state.runs[each.run].peak_mb if each.run is not None else 0.0
+        word = {"keep": "keep", "drop": "discard", "duplicate": "discard"}.get(each.outcome or "", "crash")
+        idea = printable(each.hypothesis).replace("\n", " ").replace("\t", " ")
+        print(f"{each.commit[:7]}\t{each.score or 0.0:.6f}\t{peak_mb / 1024:.1f}\t{word}\t{idea}")
+
+
+def _result_row(each: Experiment) -> list[str]:
+    idea = each.hypothesis + (f"  ({each.reason})" if each.reason else "")
+    return [
+        str(each.number),
+        each.worktree,
+        (each.outcome or "").upper(),
+        fmt.score(each.score),
+        fmt.gain(each.gain),
+        fmt.sigmas(each.z),
+        f"+{each.added} -{each.removed}",
+        idea,
+    ]

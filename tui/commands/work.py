@@ -1,0 +1,150 @@
+"""Commands that make a lab, start it and stop it."""
+
+from __future__ import annotations
+
+import re
+import sys
+import time
+from argparse import Namespace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from agentcore import launch, seed
+from agentcore.control import Command, EngineUnreachable
+from agentcore.observer import Observer
+from agentcore.overview import Overview
+from agentcore.plan import Limits
+from tui import format as fmt
+from tui.exits import FAILED, OK, PRECONDITION, UNREACHABLE, USAGE, Ending
+from tui.place import find_lab
+from worktrees.layout import LabPaths
+from worktrees.project import ProjectError
+from worktrees.repository import RepositoryError
+
+DEMO = "nightlab-demo"
+"""Folder of the demo lab, below the current one, unless another is named."""
+
+
+def demo(arguments: Namespace) -> int:
+    """Make a small real lab and open it, or with --headless run it here and print a summary."""
+    paths = _create(Path(arguments.dir or DEMO))
+    if arguments.headless:
+        return _headless(paths, arguments)
+    _start(paths)
+    return _open(paths, arguments)
+
+
+def init(arguments: Namespace) -> int:
+    """Make a lab and say what comes next."""
+    paths = _create(Path(arguments.dir or "."))
+    print(
+        f"\nNext   cd {paths.root}\n       nightlab doctor      what is missing\n       nightlab             open the lab"
+    )
+    return OK
+
+
+def start(arguments: Namespace) -> int:
+    """Start the engine of this lab, detached."""
+    paths = find_lab(arguments.lab)
+    pid = _start(paths)
+    print(f"The engine is process {pid}; it goes on when you log out.\nOpen the lab: nightlab   Stop it: nightlab stop")
+    return OK
+
+
+def stop(arguments: Namespace) -> int:
+    """Stop the engine: runs go on under their shims, or with --now are ended."""
+    paths = find_lab(arguments.lab)
+    try:
+        answer = launch.send(paths, Command("stop", arguments={"now": arguments.now}))
+    except EngineUnreachable:
+        print("the engine is not running")
+        return OK
+    print(answer.message)
+    if not launch.wait_until_gone(paths):
+        raise Ending(UNREACHABLE, f"the engine still answers; see {paths.log}")
+    return OK
+
+
+def run(arguments: Namespace) -> int:
+    """Run the engine in the foreground until a limit is reached."""
+    paths = find_lab(arguments.lab)
+    until = moment(arguments.until, time.time()) if arguments.until else None
+    return launch.run_engine(paths, Limits(experiments=arguments.experiments), until, arguments.merge)
+
+
+def view(arguments: Namespace) -> int:
+    """Open the view on this lab; start its engine where it does not run."""
+    paths = find_lab(arguments.lab)
+    if not sys.stdout.isatty() or not sys.stdin.isatty():
+        from tui.commands import look  # `nightlab | cat` prints what `nightlab status` does
+
+        return look.status(Namespace(lab=arguments.lab, json=False, needs_you=False))
+    if not arguments.readonly:
+        _start(paths)
+    return _open(paths, arguments)
+
+
+def moment(text: str, now: float) -> float:
+    """Return the Unix time that `text` names: ``08:00`` (the next one), ``90m`` or ``2h`` from `now`, or ISO 8601.
+
+    Raises Ending for anything else.
+    """
+    if match := re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text):
+        return now + float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
+    here = datetime.fromtimestamp(now).astimezone()
+    if match := re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)", text):
+        then = here.replace(hour=int(match[1]), minute=int(match[2]), second=0, microsecond=0)
+        return (then if then > here else then + timedelta(days=1)).timestamp()
+    try:
+        return datetime.fromisoformat(text).astimezone().timestamp()
+    except ValueError:
+        raise Ending(USAGE, f"{text!r} is no time: write 08:00, 90m, 2h or 2026-03-14T08:00") from None
+
+
+def _create(root: Path) -> LabPaths:
+    try:
+        return seed.create(root, print)
+    except (seed.SeedError, ProjectError, RepositoryError) as error:
+        raise Ending(PRECONDITION, str(error)) from error
+
+
+def _start(paths: LabPaths) -> int:
+    try:
+        return launch.start(paths)
+    except launch.StartError as error:
+        raise Ending(error.code, str(error)) from error
+
+
+def _open(paths: LabPaths, arguments: Namespace) -> int:
+    if not sys.stdout.isatty() or not sys.stdin.isatty():
+        print(f"No terminal here, so no view: the lab at {paths.root} is running.  nightlab status, nightlab stop")
+        return OK
+    from tui.app import ViewOptions, open_view  # here: the toolkit is for the view alone
+
+    options = ViewOptions(theme=arguments.theme or "", ascii=arguments.ascii, readonly=arguments.readonly)
+    return open_view(paths, options=options)
+
+
+def _headless(paths: LabPaths, arguments: Namespace) -> int:
+    until = moment(arguments.until, time.time()) if arguments.until else None
+    began = time.time()
+    code = launch.run_engine(paths, Limits(experiments=arguments.experiments), until, arguments.merge or "gate")
+    observer = Observer(paths)
+    observer.refresh()
+    scene = observer.overview(time.time())
+    if code == OK and scene.trunk is not None and scene.trunk.score is None:
+        code = FAILED
+    _summarise(scene, time.time() - began)
+    return code
+
+
+def _summarise(scene: Overview, seconds: float) -> None:
+    trunk = scene.trunk
+    before, after = (trunk.baseline, trunk.score) if trunk else (None, None)
+    percent = f" ({trunk.gain_percent:+.2f} %)" if trunk and trunk.gain_percent else ""
+    sigma = f"{scene.noise.sigma:.4f} from {scene.noise.dof} degrees of freedom" if scene.noise else "unknown"
+    print(f"experiments  {scene.experiments}, {scene.kept} kept, {scene.merged} merged, in {seconds / 60:.1f} min")
+    print(f"trunk        {scene.metric} {fmt.score(before)} before, {fmt.score(after)} after{percent}")
+    print(f"noise        σ {sigma}")
+    for need in scene.needs:
+        print(f"needs you    {need.text}")

@@ -1,0 +1,269 @@
+"""The view of one lab: it reads, it paints, it passes a person's decisions to the engine, and it can leave at any time.
+
+Nothing stops when it closes. It holds what the screens share (the newest scene, what is selected) and the few things
+that touch the world: the poll timer, the file watcher, the engine's socket, the bell, the terminal's title.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from typing import TYPE_CHECKING, cast
+
+from textual.app import App
+
+from agentcore.control import Answer, Command, EngineUnreachable, ask
+from tui import attention
+from tui.follow import Follower, Scene
+from tui.live import Changes, LiveDiff, RunLog
+from tui.options import ViewOptions
+from tui.screens.base import BaseScreen
+from tui.screens.events import EventsScreen
+from tui.screens.lab import LabScreen
+from tui.screens.queue import QueueScreen
+from tui.screens.reader import ReaderScreen
+from tui.screens.worktree import WorktreeScreen
+from tui.theme import Theme
+from worktrees.layout import LabPaths
+
+if TYPE_CHECKING:
+    from worktrees.diff import Diff
+
+POLL_S = 0.25
+"""How often the journal is asked for news; everything else is read once a second."""
+
+AWAY_POLL_S = 5.0
+"""The same while the terminal says that nobody looks."""
+
+SIGNALS = {signal.SIGTERM: 143, signal.SIGHUP: 129}
+
+
+class View(App[None], inherit_bindings=False):
+    """The app. Screens come and go; this stays."""
+
+    ENABLE_COMMAND_PALETTE = False
+    CSS = "Screen { background: transparent; }"
+
+    def __init__(
+        self,
+        paths: LabPaths,
+        options: ViewOptions,
+        look: Theme,
+        *,
+        clock: Callable[[], float] = time.time,
+        monotonic: Callable[[], float] = time.monotonic,
+    ) -> None:
+        super().__init__(ansi_color=True)
+        self.animation_level = "none"
+        self.paths, self.options, self.look = paths, options, look
+        self.clock, self.monotonic = clock, monotonic
+        self.follower = Follower(paths, clock(), options.refresh_s)
+        self.live = LiveDiff(self.follower.observer, self.paint)
+        self.run_log = RunLog(self.paint)
+        self.selected = ""
+        """The worktree that all screens mean."""
+        self._attention = attention.Attention()
+        self._title_shown = ""
+        self._previous = "lab"
+        self._attended = -1
+        self._changes = Changes(paths.root, self.paint, self.run_worker)
+        self._reader: ReaderScreen | None = None
+        self._is_away = False
+
+    @property
+    def scene(self) -> Scene:
+        """The newest scene."""
+        return self.follower.scene
+
+    @property
+    def front(self) -> BaseScreen | None:
+        """The screen that is looked at; None while help covers it or nothing is up yet."""
+        screen = self.screen_stack[-1] if self.screen_stack else None
+        return screen if isinstance(screen, BaseScreen) else None
+
+    # Life
+
+    def on_mount(self) -> None:
+        """Read the lab once, show screen 1, then start what keeps it current."""
+        self._reader = ReaderScreen(self)
+        screens = (LabScreen(self), WorktreeScreen(self), QueueScreen(self), EventsScreen(self), self._reader)
+        for screen in screens:
+            self.install_screen(screen, screen.NAME)
+        self.look_again()
+        self.push_screen("lab")
+        self._timer = self.set_interval(POLL_S, self.tick)
+        self.run_worker(self.live.run(), name="live diff")
+        self.run_worker(self.run_log.run(), name="run log")
+        if not self.is_headless:
+            loop = asyncio.get_running_loop()
+            for number, code in SIGNALS.items():  # Textual alone leaves the terminal raw on these
+                loop.add_signal_handler(number, self.exit, None, code)
+
+    def tick(self) -> None:
+        """Read what is new and paint it."""
+        if self.follower.poll(self.clock()):
+            self._took_scene()
+            self.paint()
+        self.follow_log()
+
+    def look_again(self) -> Scene:
+        """Read what is new at once, without waiting for the next tick."""
+        self.follower.poll(self.clock())
+        self._took_scene()
+        return self.scene
+
+    def paint(self) -> None:
+        """Paint the screen that is looked at."""
+        if front := self.front:
+            front.paint()
+
+    def on_app_blur(self) -> None:
+        """Look less often while nobody looks."""
+        self._poll_every(AWAY_POLL_S)
+
+    def on_app_focus(self) -> None:
+        """Be current again."""
+        self._poll_every(POLL_S)
+        self.tick()
+
+    def _poll_every(self, seconds: float) -> None:
+        self._timer.stop()
+        self._timer = self.set_interval(seconds, self.tick)
+
+    def _took_scene(self) -> None:
+        scene = self.scene
+        names = [row.worktree for row in scene.overview.rows]
+        if self.selected not in names:
+            self.selected = names[0] if names else ""
+        self._want_diff()
+        if self._attention.rings(scene):
+            self.bell()
+        title = attention.title(scene, ascii_only=self.look.ascii)
+        if title != self._title_shown and self._driver and not self.is_headless:
+            self._title_shown = title
+            self._driver.write(f"\x1b]2;{title}\x07")
+
+    def _want_diff(self) -> None:
+        worktree = self.scene.state.worktrees.get(self.selected)
+        if worktree:
+            self.live.want(worktree.name, worktree.base)
+
+    # Going about
+
+    def go(self, name: str) -> None:
+        """Show the screen `name`."""
+        front = self.front
+        if front is None or front.NAME == name:
+            return
+        self._previous = front.NAME
+        self.switch_screen(name)
+
+    def previous(self) -> None:
+        """Show the screen before this one."""
+        self.go(self._previous)
+
+    def help(self) -> None:
+        """Show every key and word of this screen."""
+        from tui.help import HelpScreen
+
+        if front := self.front:
+            self.push_screen(HelpScreen(self, front.NAME))
+
+    def select(self, worktree: str) -> None:
+        """Mean `worktree` from now on."""
+        self.selected = worktree
+        self._want_diff()
+        self.follow_log()
+        self.paint()
+
+    def read_worktree(self) -> None:
+        """Show the selected worktree's diff and nothing else."""
+        self._read(None)
+
+    def read_candidate(self, experiment: int) -> None:
+        """Show a candidate's change and nothing else."""
+        self._read(experiment)
+
+    def attend(self) -> None:
+        """Go to the next thing that needs a person: its worktree, its candidate, else the events."""
+        needs = self.scene.overview.needs
+        self._attended = (self._attended + 1) % len(needs)
+        need = needs[self._attended]
+        if need.worktree:
+            self.go("lab")
+            self.select(need.worktree)
+        elif need.experiment is not None:
+            self.go("queue")
+            cast(QueueScreen, self.get_screen("queue")).select(need.experiment)
+            self.paint()
+        else:
+            self.go("events")
+        if front := self.front:
+            front.say(need.text)
+
+    def follow_log(self) -> None:
+        """Keep the log of the selected worktree's current or last run in view."""
+        row = self.scene.row(self.selected)
+        number = row.run if row else None
+        if row and number is None and row.experiment is not None:
+            experiment = self.scene.state.experiments.get(row.experiment)
+            number = experiment.run if experiment else None
+        path = self.paths.run(number).log if number is not None else None
+        self.run_log.follow(path, f"of run {number}" if number is not None else "")
+
+    def change_of(self, experiment: int) -> Diff | None:
+        """Return a candidate's change; None until a thread has read it, and then the screen is painted again."""
+        candidate = self.scene.state.candidates.get(experiment)
+        idea = self.scene.state.experiments[experiment]
+        ends = (candidate.trunk, candidate.commit) if candidate and candidate.commit else (idea.base, idea.commit)
+        return self._changes.get(*ends)
+
+    @property
+    def is_settled(self) -> bool:
+        """True when nothing that the screen shows is still being read."""
+        return not self._changes.loading and self.live.of == (self.selected if self.scene.overview.rows else "")
+
+    def _read(self, experiment: int | None) -> None:
+        if self._reader:
+            self._reader.experiment = experiment
+            self.go("diff")
+
+    # Acting
+
+    async def command(self, verb: str, arguments: Mapping[str, object]) -> Answer:
+        """Ask the engine; its absence is an answer too."""
+        try:
+            answer = await ask(self.paths.socket, Command(verb, "you", arguments))
+        except EngineUnreachable as error:
+            answer = Answer(7, str(error))
+        self.look_again()
+        return answer
+
+    def pause(self) -> None:
+        """Pause the selected worktree after its run, or resume it."""
+        worktree = self.scene.state.worktrees.get(self.selected)
+        if worktree:
+            verb = "resume" if worktree.paused else "pause"
+            self.run_worker(self._tell(verb, {"worktree": worktree.name}), exclusive=True, group="tell")
+
+    async def _tell(self, verb: str, arguments: Mapping[str, object]) -> None:
+        if front := self.front:
+            front.say("asked, waiting for the engine")
+        answer = await self.command(verb, arguments)
+        if front := self.front:
+            front.paint()
+            front.say(answer.message if answer.done else f"refused: {answer.message}")
+
+    def detach(self) -> None:
+        """Close the view; all work goes on."""
+        self.exit(return_code=0)
+
+    def _fatal_error(self) -> None:
+        """Put the traceback where it can be read later; the terminal gets one sentence."""
+        log = self.paths.dot / "view.log"
+        with log.open("a", encoding="utf-8") as file:
+            file.write(traceback.format_exc())
+        self._close_messages_no_wait()
