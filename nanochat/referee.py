@@ -9,7 +9,9 @@ evaluate.py believes the receipt and nothing that the child wrote about itself.
 
 from __future__ import annotations
 
+import contextlib
 import ctypes
+import fcntl
 import json
 import os
 import select
@@ -183,6 +185,8 @@ def start(train: Path) -> tuple[subprocess.Popen[bytes], int, int]:
                              pass_fds=(theirs_in, theirs_out))
     os.close(theirs_in)
     os.close(theirs_out)
+    with contextlib.suppress(OSError):  # a GPU's batch is half a megabyte: let one lie ready in the pipe
+        fcntl.fcntl(answers, fcntl.F_SETPIPE_SZ, 1 << 20)
     return child, questions, answers
 
 

@@ -97,7 +97,7 @@ FINAL_LR = 0.0
 
 
 def norm(x: Tensor) -> Tensor:
-    return F.rms_norm(x, (x.size(-1),))
+    return F.rms_norm(x, (x.size(-1),)).to(x.dtype)  # autocast would leave it in float32
 
 
 class Attention(nn.Module):

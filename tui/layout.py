@@ -72,9 +72,14 @@ def _wide(width: int, height: int, rows: int, slots: int) -> Places:
     }
 
 
-def welcome(width: int, height: int) -> Places:
-    """One box in the middle, before there is anything to list."""
-    wide, tall = min(78, width - 2), min(18, height)
+def welcome_width(width: int) -> int:
+    """Return how wide the box of a lab without worktrees is."""
+    return min(78, width - 2)
+
+
+def welcome(width: int, height: int, tall: int) -> Places:
+    """One box of `tall` lines in the middle, before there is anything to list."""
+    wide, tall = welcome_width(width), min(tall, height)
     return {"welcome": Region((width - wide) // 2, min(1, height - tall), wide, tall)}
 
 

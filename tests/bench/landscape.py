@@ -1,6 +1,7 @@
 """Measure what single changes of train.py's constants are worth: is there anything to find in the miniature?
 
     .venv/bin/python -m tests.bench.landscape [--scale 2] [--seeds 2] [--results FILE] [--table] [--only NAME …]
+    .venv/bin/python -m tests.bench.landscape --speed-up NAME   # part of the budget at which it reaches the baseline
 
 Each change is one edit of one constant, trained and scored through the real referee and evaluator, on one core. Results
 are appended to a file as they come, so that a stopped sweep goes on where it was; `--table` only prints that file. The
@@ -141,14 +142,35 @@ def main() -> None:
     parser.add_argument("--baseline-seeds", type=int, default=8)
     parser.add_argument("--results", type=Path, default=Path("landscape.jsonl"))
     parser.add_argument("--table", action="store_true", help="print the results file and run nothing")
+    parser.add_argument("--speed-up", choices=list(CHANGES)[1:], metavar="NAME")
     parser.add_argument("--only", nargs="*", default=list(CHANGES), metavar="NAME")
     options = parser.parse_args()
+    if options.speed_up:
+        with tempfile.TemporaryDirectory() as folder:
+            print(json.dumps(speed_up(prepared(NANOCHAT, Path(folder) / "data"), options.speed_up, options.scale)))
+        return
     if not options.table:
         with tempfile.TemporaryDirectory() as folder:
             project = Path(folder) / "project"  # a copy: an edit while the sweep runs must not mix in
             shutil.copytree(NANOCHAT, project, ignore=shutil.ignore_patterns("__pycache__"))
             sweep(project, prepared(project, Path(folder) / "data"), options)
     print(json.dumps(summary(read_results(options.results), options.scale)))
+
+
+def speed_up(root: Path, name: str, scale: int, halvings: int = 4) -> dict[str, object]:
+    """Find the shortest horizon at which a change is as good as the baseline with its whole budget, by bisection.
+
+    Every horizon is a whole run of its own, its schedules shortened with it; the answer is its upper bracket.
+    """
+    target = measure(NANOCHAT, root, {}, 0, scale)
+    if target is None:
+        return {"change": name, "horizon": None}
+    low, high, tried = 0.0, 1.0, {}
+    for _ in range(halvings):
+        middle = (low + high) / 2
+        tried[middle] = score = measure(NANOCHAT, root, CHANGES[name], 0, scale, horizon=middle)
+        low, high = (low, middle) if score is not None and score <= target else (middle, high)
+    return {"change": name, "baseline": target, "horizon": high, "speed_up": round(1 / high, 2), "tried": tried}
 
 
 def sweep(project: Path, root: Path, options: argparse.Namespace) -> None:

@@ -32,7 +32,7 @@ async def test_the_first_screen_tells_how_the_lab_stands(lab: LabMaker) -> None:
         assert "! 1 needs you" in person.strip and "#3 is ready to merge" in person.strip
         assert "▸ TRAIN   61% 9s" in person.row(" wt0 ")
         assert "· IDLE" in person.row(" wt1 ") or "IDLE" in person.row(" wt1 ")
-        assert "why   DEPTH 4 to 5" in person.text
+        assert "why    DEPTH 4 to 5" in person.text
         assert "progress: 3 experiments, 1 kept, best 1.6990" in person.text
         assert "READY gain +.0022" in person.text
         assert person.rows[-1].startswith(" ?help  enter:open") and person.rows[-1].rstrip().endswith("q:detach")

@@ -104,6 +104,7 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         self.clock.now = scene.now
         self.strip.needs = tuple(need.text for need in scene.overview.needs)
         self.strip.alarm = alarm(scene)
+        self.strip.calm = "nothing needs you" if scene.state.seq else "nothing is running yet"
         self.show(scene)
         self.stand()
         for pane in (self.bar, self.clock, self.strip, self.keys, self.small, *self.panes()):

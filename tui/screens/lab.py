@@ -61,7 +61,7 @@ class LabScreen(BaseScreen):
         """Place the panes, or the welcome before there are worktrees."""
         scene = self.view.scene
         if not scene.overview.rows:
-            return layout.welcome(width, height)
+            return layout.welcome(width, height, self.welcome.tall(layout.welcome_width(width)))
         narrow = width < layout.MEDIUM
         self.rows.frame = "bare" if narrow else "box"
         self.progress.frame = self.events.frame = "rule" if narrow else "box"

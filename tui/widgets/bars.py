@@ -62,6 +62,7 @@ class Strip(Pane):
         self.alarm = ""
         """Why nothing on the screen can be trusted to be current."""
         self.answer = ""
+        self.calm = "nothing needs you"
 
     def body(self, width: int, height: int) -> list[Line]:
         """Return the one line: the answer to a key first, then trouble, then what needs you."""
@@ -70,7 +71,7 @@ class Strip(Pane):
         if self.alarm:
             return [((" ", "text"), ("!", "you"), (" " + clip(self.alarm, width - 4), "bold"))]
         if not self.needs:
-            return [((" nothing needs you", "grey"),)]
+            return [((f" {self.calm}", "grey"),)]
         count = len(self.needs)
         label = "needs you" if count == 1 else "need you"
         start: Line = ((" ", "text"), (f"! {count} {label}", "you"))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agentcore.overview import WorktreeRow
+from agentcore.state import Experiment
 from tui import format as fmt
 from tui.follow import Scene
 from tui.lines import Line
@@ -45,14 +46,19 @@ def sentence(row: WorktreeRow, scene: Scene) -> tuple[str, str]:
         return "ended", experiment.reason
     if experiment:
         return "why", experiment.hypothesis
-    if row.state == "THINK":
-        return "now", f"agent {worktree.agent} looks for the next edit" if worktree else "its agent looks for an edit"
-    return "now", row.idea or "no experiment yet"
+    if row.state == "THINK" and worktree:
+        return "now", f"its agent ({worktree.agent}) looks for the next edit"
+    if row.idea:
+        return "now", row.idea
+    last = last_decided(row, scene)
+    return ("before", f"#{last.number} {last.hypothesis}") if last else ("now", "no experiment yet")
 
 
 def figures(row: WorktreeRow, scene: Scene) -> tuple[str, str]:
     """Return (label, text): the size of the change and how far its training is, or the experiment's outcome."""
     experiment = scene.state.experiments.get(row.experiment) if row.experiment is not None else None
+    if row.run is None and experiment is None:
+        experiment = last_decided(row, scene)
     parts = []
     if experiment:
         files = " ".join(experiment.files)
@@ -63,10 +69,17 @@ def figures(row: WorktreeRow, scene: Scene) -> tuple[str, str]:
         speed = f", {point.tokens_per_s:,.0f} tok/s" if point.tokens_per_s else ""
         parts.append(f"{at}loss {point.loss:.4f}{speed}")
     elif experiment and experiment.outcome:
-        value = f" {fmt.score(experiment.score)}, gain {fmt.gain(experiment.gain)}" if experiment.score else ""
+        scored = experiment.score is not None
+        value = f" {fmt.score(experiment.score)}, gain {fmt.gain(experiment.gain)}" if scored else ""
         parts.append(f"{experiment.outcome}{value}")
     return ("diff", "     ".join(parts)) if experiment else ("run" if parts else "", "".join(parts))
 
 
+def last_decided(row: WorktreeRow, scene: Scene) -> Experiment | None:
+    """Return the worktree's newest experiment that has an outcome."""
+    decided = (e for e in scene.state.experiments.values() if e.worktree == row.worktree and e.outcome)
+    return max(decided, key=lambda experiment: experiment.number, default=None)
+
+
 def _labelled(label: str, text: str) -> Line:
-    return ((f" {label:<5} ", "grey"), (text, "text"))
+    return ((f" {label:<6} ", "grey"), (text, "text"))

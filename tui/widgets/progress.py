@@ -29,13 +29,13 @@ class ProgressPane(Pane):
     def head(self) -> tuple[str, str]:
         """Return the counts, and the legend."""
         kept = self.progress.kept
-        best = f", best {fmt.score(self.progress.best)}" if self.progress.best is not None else ""
+        best = f", best {fmt.score(self.progress.best)}" if self.progress.points else ""
         return f"progress: {fmt.count(self.experiments, 'experiment')}, {kept} kept{best}", "● kept  · dropped  ─ best"
 
     def body(self, width: int, height: int) -> list[Line]:
         """Return the plot."""
         if not self.progress.points:
-            return [((" no experiment has a score yet", "grey"),)]
+            return [((" no experiment has a score yet; the first ones follow when trunk has its own", "grey"),)]
         drawn = self._drawn
         if drawn is None or drawn[0] is not self.progress or drawn[1:3] != (width, height):
             drawn = self._drawn = (self.progress, width, height, plot(self.progress, width - 1, height))

@@ -17,8 +17,13 @@ class WelcomePane(Pane):
         self.trouble = ""
 
     def head(self) -> tuple[str, str]:
-        """Return the title."""
-        return "First run", ""
+        """Return the title: how much is ready."""
+        done = [done for done, _, _ in steps(self.situation, self.trouble)] if self.situation else []
+        return f"First run: {sum(done)} of {len(done)} ready", ""
+
+    def tall(self, width: int) -> int:
+        """Return how many lines the pane needs when it is `width` cells wide, its frame included."""
+        return len(self.body(width - 2, 0)) + 2
 
     def body(self, width: int, height: int) -> list[Line]:
         """Return the steps."""
@@ -30,7 +35,8 @@ class WelcomePane(Pane):
             first, *rest = wrap(text, width - 26)
             lines.append((("  ", "text"), mark, (f"  {name:<11} ", "bold"), (first, "text")))
             lines += [((" " * 24, "text"), (part, "text")) for part in rest]
-        return [*lines, BLANK, (("   The worktrees appear here by themselves; nothing has to be pressed.", "grey"),)]
+        last = "   The worktrees appear here by themselves; nothing has to be pressed."
+        return [*lines, BLANK, ((last, "grey"),), BLANK]
 
 
 def steps(situation: Situation, trouble: str) -> list[tuple[bool, str, str]]:

@@ -1,0 +1,103 @@
+"""The command line as a person and a script use it: real processes, exit codes, and words that agree."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from agentcore import launch
+from agentcore.plan import Limits
+from tests import toy
+from tests.engines import nightlab
+from worktrees.layout import LabPaths
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> LabPaths:
+    """A toy lab after eight experiments under the gate."""
+    paths = toy.make(tmp_path_factory.mktemp("cli") / "lab")
+    assert launch.run_engine(paths, Limits(experiments=8), mode="gate") == 0
+    return paths
+
+
+def test_status_results_and_queue_agree(lab: LabPaths) -> None:
+    """The same experiments, the same kept ones and the same candidates, whichever command is asked."""
+    status = json.loads(nightlab("status", "--json", lab=lab.root).stdout)
+    rows = nightlab("results", "--tsv", lab=lab.root).stdout.splitlines()[1:]
+    queue = json.loads(nightlab("queue", "--all", "--json", lab=lab.root).stdout)
+    kept = [row for row in rows if row.split("\t")[3] == "keep"]
+    assert (len(rows), len(kept), len(kept)) == (status["experiments"], status["kept"], len(queue["candidates"]))
+
+
+def test_every_json_names_its_schema(lab: LabPaths) -> None:
+    """Programs can tell what they read, and of which version."""
+    schemas = [
+        json.loads(nightlab(word, "--json", lab=lab.root).stdout)["schema"]
+        for word in ("status", "results", "queue", "doctor")
+    ]
+    assert ["nightlab.status/1", "nightlab.results/1", "nightlab.queue/1", "nightlab.doctor/1"] == schemas
+
+
+def test_tsv_has_the_fields_five_columns(lab: LabPaths) -> None:
+    """Other programs of the field read it as it is."""
+    head = nightlab("results", "--tsv", lab=lab.root).stdout.splitlines()[0]
+    assert head == "commit\tval_bpb\tmemory_gb\tstatus\tdescription"
+
+
+def test_diff_shows_what_an_experiment_changed(lab: LabPaths) -> None:
+    """One line out, one line in, under the file's name."""
+    text = nightlab("diff", "1", lab=lab.root).stdout
+    assert text.startswith("--- train.py\n+++ train.py\n@@")
+
+
+def test_log_of_an_unknown_experiment_says_which_is_the_last(lab: LabPaths) -> None:
+    """A wrong number is answered with the right range and exit code 2."""
+    done = nightlab("log", "99", lab=lab.root)
+    assert (done.returncode, done.stderr) == (2, "nightlab: there is no experiment #99; the last is #8\n")
+
+
+def test_merging_what_is_not_ready_is_refused(lab: LabPaths) -> None:
+    """Exit code 5: the gate, not the person, decides what may be asked for."""
+    assert nightlab("merge", "1", "--yes", lab=lab.root).returncode == 5
+
+
+def test_commands_to_an_absent_engine_say_how_to_start_it(lab: LabPaths) -> None:
+    """Exit code 7 and the command that helps."""
+    done = nightlab("pause", "wt0", lab=lab.root)
+    assert (done.returncode, "nightlab start" in done.stderr) == (7, True)
+
+
+def test_outside_of_a_lab_the_exit_code_is_3(tmp_path: Path) -> None:
+    """And the message names the two ways to get one."""
+    done = nightlab("status", lab=tmp_path)
+    assert (done.returncode, "nightlab demo, or nightlab init DIR" in done.stderr) == (3, True)
+
+
+def test_a_wrong_word_suggests_the_nearest() -> None:
+    """Exit code 2 and one line."""
+    done = nightlab("resluts")
+    assert (done.returncode, done.stderr) == (
+        2,
+        "nightlab: unknown command 'resluts'; did you mean `nightlab results`?\n",
+    )
+
+
+def test_an_unknown_key_in_lab_toml_is_named(tmp_path: Path) -> None:
+    """A misspelt limit is an error with the right spelling, not a limit that does not hold."""
+    paths = toy.make(tmp_path / "lab", lab=toy.LAB + "\n[limits]\ndisk_flor_gb = 5\n")
+    done = nightlab("run", lab=paths.root)
+    assert (done.returncode, "did you mean 'disk_floor_gb'?" in done.stderr) == (4, True)
+
+
+def test_start_and_stop_from_the_command_line(tmp_path: Path) -> None:
+    """`start` answers once the engine does; starting twice is one engine; `stop --now` leaves nothing running."""
+    paths = toy.make(tmp_path / "lab")
+    first, second = nightlab("start", lab=paths.root), nightlab("start", lab=paths.root)
+    try:
+        assert (first.returncode, first.stdout) == (0, second.stdout)
+    finally:
+        stopped = nightlab("stop", "--now", lab=paths.root)
+    assert stopped.returncode == 0
+    assert not json.loads(nightlab("status", "--json", lab=paths.root).stdout)["engine"]["alive"]
