@@ -27,6 +27,7 @@ from agentcore.opening import open_lab
 from agentcore.plan import Action, Judge, Limits, MoveWorktree, Promote, Propose, Rebase, Record, StartRun, plan
 from agentcore.telemetry import publish
 from worktrees.layout import LabPaths
+from worktrees.repository import RepositoryError
 
 TICK_S = 0.25
 """How often the engine looks whether a run has ended; a look costs about 0.1 ms per run."""
@@ -92,8 +93,13 @@ class Engine:
         elif not self._stop:
             self._limits = replace(self._limits, stopping=self._is_late())
         actions = plan(self.lab.state, self._limits)
-        for action in actions:
-            await self._carry_out(action, tasks)
+        try:
+            for action in actions:
+                await self._carry_out(action, tasks)
+        except RepositoryError as error:
+            self._warn("git", str(error))
+        else:
+            self._settle("git")
         repeated, self._last = actions == self._last, actions
         return bool(actions) and not repeated  # what was refused is tried again after a tick, not at once
 
@@ -158,13 +164,19 @@ class Engine:
         """Start nothing on a nearly full disk; say so once, and go on by itself when there is room again."""
         floor_gb = self.lab.project.limits.disk_floor_gb
         free_gb = shutil.disk_usage(self.lab.paths.dot).free / 1e9
-        raised = "disk" in self.lab.state.warnings
-        if free_gb < floor_gb and not raised:
-            message = f"{free_gb:.1f} GB free, floor {floor_gb:g} GB: no new runs until there is room"
-            self.lab.record(ev.WarningRaised("disk", message))
-        elif free_gb >= floor_gb * 1.1 and raised:
-            self.lab.record(ev.WarningCleared("disk"))
+        if free_gb < floor_gb:
+            self._warn("disk", f"under {floor_gb:g} GB are free on the disk of .lab: no new runs until there is room")
+        elif free_gb >= floor_gb * 1.1:
+            self._settle("disk")
         return free_gb < floor_gb
+
+    def _warn(self, topic: str, message: str) -> None:
+        if self.lab.state.warnings.get(topic) != message:
+            self.lab.record(ev.WarningRaised(topic, message))
+
+    def _settle(self, topic: str) -> None:
+        if topic in self.lab.state.warnings:
+            self.lab.record(ev.WarningCleared(topic))
 
     async def _end_runs(self) -> None:
         while self.lab.state.active:

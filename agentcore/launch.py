@@ -6,7 +6,6 @@ import asyncio
 import errno
 import logging
 import os
-import subprocess
 import sys
 import time
 from pathlib import Path
@@ -14,6 +13,7 @@ from pathlib import Path
 from agentcore.control import Answer, Command, EngineUnreachable, ask
 from agentcore.journal import JournalError
 from agentcore.plan import Limits
+from worktrees import processes
 from worktrees.layout import LabPaths
 from worktrees.project import ProjectError
 from worktrees.repository import RepositoryError
@@ -66,23 +66,19 @@ def start(paths: LabPaths) -> int:
     if (pid := _answering(paths)) is not None:
         return pid
     paths.dot.mkdir(parents=True, exist_ok=True)
-    with paths.log.open("ab") as log:
-        mark = log.tell()
-        engine = subprocess.Popen(
-            [sys.executable, "-P", "-m", "agentcore", str(paths.root)],
-            cwd=paths.root,
-            env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=log,
-            start_new_session=True,
-        )
-    end = time.monotonic() + START_PATIENCE_S
+    mark = paths.log.stat().st_size if paths.log.exists() else 0
+    engine = processes.detach(
+        [sys.executable, "-P", "-m", "agentcore", str(paths.root)],
+        {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
+        paths.log,
+    )
+    end, ended = time.monotonic() + START_PATIENCE_S, False
     while time.monotonic() < end:
-        if engine.poll() is not None:
-            raise StartError(_last_words(paths.log, mark), engine.returncode or FAILED)
-        if _answering(paths) is not None:
-            return engine.pid
+        if (pid := _answering(paths)) is not None:
+            return pid
+        ended = ended or processes.has_ended(engine)
+        if ended and not processes.is_locked(paths.lock):  # locked: somebody else's engine is starting just now
+            raise StartError(_last_words(paths.log, mark), PRECONDITION)
         time.sleep(0.05)
     raise StartError(f"the engine does not answer after {START_PATIENCE_S:.0f} s; see {paths.log}", UNREACHABLE)
 

@@ -32,6 +32,7 @@ async def open_lab(paths: LabPaths, *, mode: str | None, clock: Callable[[], flo
     found = slots.discover(project.slots.count or None)
     lab = Lab(paths, project, found, LocalExecutor(), clock)
     try:
+        await lab.git(lab.repository.clear_locks)
         await _check_trunk(lab)
         lab.record(_started(lab))
         await _configure(lab, mode)

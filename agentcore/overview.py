@@ -222,12 +222,12 @@ def _state_of(state: LabState, live: Live, worktree: Worktree, run: Run | None) 
     if worktree.experiment is not None:
         return "WAIT", state.experiments[worktree.experiment].proposed
     if worktree.paused:
-        return ("CRASH" if _is_parked(worktree) else "PAUSE"), state.at
-    return "IDLE", state.at
+        return ("CRASH" if _is_parked(worktree) else "PAUSE"), worktree.since
+    return "IDLE", worktree.since
 
 
 def _is_parked(worktree: Worktree) -> bool:
-    return bool(worktree.paused) and worktree.failures > 0
+    return worktree.paused_by == "engine"
 
 
 def _left(point: MetricPoint | None) -> float | None:

@@ -65,8 +65,11 @@ class Worktree:
     thinking_since: float | None = None
     experiment: int | None = None
     """The experiment that it waits for; None when the agent may propose."""
+    since: float = 0.0
+    """Unix time of the last change that concerned its agent: a proposal, an outcome, a pause."""
     paused: str = ""
     """Why no new experiment starts; empty when it is not paused."""
+    paused_by: str = ""
     failures: int = 0
     """Experiments in a row that crashed, or turns without a proposal."""
 
@@ -243,7 +246,7 @@ def _(event: ev.EngineStopped, state: LabState, at: float) -> LabState:
 
 @_apply.register
 def _(event: ev.WorktreeCreated, state: LabState, at: float) -> LabState:
-    worktree = Worktree(event.worktree, event.slot, event.agent, base=event.base, base_tree=event.tree, at=event.base)
+    worktree = Worktree(event.worktree, event.slot, event.agent, event.base, event.tree, at=event.base, since=at)
     return replace(state, worktrees=state.worktrees.set(event.worktree, worktree))
 
 
@@ -254,12 +257,12 @@ def _(event: ev.WorktreeMoved, state: LabState, at: float) -> LabState:
 
 @_apply.register
 def _(event: ev.WorktreePaused, state: LabState, at: float) -> LabState:
-    return _worktree(state, event.worktree, paused=event.reason)
+    return _worktree(state, event.worktree, since=at, paused=event.reason, paused_by=event.by)
 
 
 @_apply.register
 def _(event: ev.WorktreeResumed, state: LabState, at: float) -> LabState:
-    return _worktree(state, event.worktree, paused="", failures=0)
+    return _worktree(state, event.worktree, since=at, paused="", paused_by="", failures=0)
 
 
 @_apply.register
@@ -270,7 +273,7 @@ def _(event: ev.ThinkingStarted, state: LabState, at: float) -> LabState:
 @_apply.register
 def _(event: ev.AgentFailed, state: LabState, at: float) -> LabState:
     failures = state.worktrees[event.worktree].failures + 1
-    return _worktree(state, event.worktree, thinking_since=None, at="", failures=failures)
+    return _worktree(state, event.worktree, since=at, thinking_since=None, at="", failures=failures)
 
 
 @_apply.register
@@ -362,7 +365,7 @@ def _(event: ev.ExperimentDecided, state: LabState, at: float) -> LabState:
     )
     worktree = state.worktrees[experiment.worktree]
     failures = worktree.failures + 1 if event.outcome in ("crash", "timeout") else 0
-    state = _worktree(state, worktree.name, experiment=None, failures=failures)
+    state = _worktree(state, worktree.name, since=at, experiment=None, failures=failures)
     candidates = state.candidates
     if event.outcome == "keep":
         candidates = candidates.set(event.experiment, Candidate(event.experiment, "NEW", since=at))

@@ -347,7 +347,8 @@ def write_split(source: Source, split: str, target: Path, merges: list[bytes], l
     sizes.tofile(target / "bytes.bin")
     tokenizer = {"pattern": PATTERN, "mark": MARK, "tokens": [base64.b64encode(token).decode() for token in merges]}
     (target / "tokenizer.json").write_text(json.dumps(tokenizer))
-    counted = int(sizes[np.fromfile(target / "tokens.bin", dtype=np.uint16)].sum(dtype=np.int64))
+    stored = np.memmap(target / "tokens.bin", dtype=np.uint16, mode="r")
+    counted = sum(int(sizes[part].sum(dtype=np.int64)) for part in np.array_split(stored, 1 + written // (1 << 24)))
     if counted != text_bytes:
         raise data.Failure(f"{split}: tokens stand for {counted} bytes, the text has {text_bytes}")
     files = {path.name: [path.stat().st_size, data.sha256(path)] for path in sorted(target.iterdir())}

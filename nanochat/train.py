@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import gc
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import torch
@@ -350,7 +351,8 @@ def main() -> None:
     run.save(model)
 
 
-def warm_up(run: data.Run, model: GPT, loss_of: object, optimizers: list[torch.optim.Optimizer], rows: int) -> None:
+def warm_up(run: data.Run, model: GPT, loss_of: Callable[[Tensor, Tensor], Tensor],
+            optimizers: list[torch.optim.Optimizer], rows: int) -> None:
     """Compile everything on random tokens, before the clock starts and without changing a number of the model."""
     model(run.random_batch(1, SEQUENCE).inputs)  # makes the windows outside of the compiler
     for _ in range(3):

@@ -39,9 +39,8 @@ def open_view(paths: LabPaths, *, options: ViewOptions) -> int:
 def farewell(view: View) -> int:
     """Tell how things go on, and return the exit code."""
     code = view.return_code or 0
-    if code == 1:
-        log = view.paths.dot / "view.log"
-        print(f"nightlab: the view failed; the lab goes on. The cause is in {log}", file=sys.stderr)
+    if view.fault:
+        print(f"nightlab: the view failed; the lab goes on. The cause is in {_file(view)}", file=sys.stderr)
     elif code == 0:
         count = len(view.scene.overview.rows)
         alive = view.scene.live.engine_alive
@@ -49,3 +48,14 @@ def farewell(view: View) -> int:
         what = f"{count} {goes} on" if alive else "The engine is not running"
         print(f"Detached. {what}.   Return: nightlab   Stop: nightlab stop")
     return code
+
+
+def _file(view: View) -> str:
+    """Put a fault's traceback into the lab and return where; into the words themselves where that cannot be."""
+    log = view.paths.dot / "view.log"
+    try:
+        with log.open("a", encoding="utf-8") as file:
+            file.write(view.fault)
+    except OSError as error:
+        return f"no file ({error}):\n{view.fault}"
+    return str(log)

@@ -72,7 +72,7 @@ class Follower:
             changed = self.observer.refresh()
         except JournalError as error:
             changed, trouble = False, str(error)
-        if not changed and trouble == self.scene.trouble and now < self._due:
+        if not changed and trouble == self.scene.trouble and self._due - self._refresh_s <= now < self._due:
             return False
         self._due = now + self._refresh_s
         self.scene = self._look(now, trouble)

@@ -16,8 +16,14 @@ from agentcore.observer import Observer
 if TYPE_CHECKING:
     from worktrees.diff import Diff
 
-PAUSE_S = 0.2
-"""Least time between two readings."""
+PAUSE_S = 0.35
+"""Least time between two readings of a worktree: a saved file is seen within half a second."""
+
+LOG_PAUSE_S = 1.0
+"""The same for a log, which grows all the time."""
+
+BLIND_S = 2.0
+"""How often a worktree is read where the system gives no watcher."""
 
 LOG_LINES, LOG_WIDTH = 5000, 2000
 """What is kept of a log; the file on disk has the rest."""
@@ -39,6 +45,7 @@ class LiveDiff:
         self._changed = changed
         self._wanted = ""
         self._base = ""
+        self._rescan_s = RESCAN_S
         self._wake = asyncio.Event()
 
     def want(self, worktree: str, base: str) -> None:
@@ -59,9 +66,12 @@ class LiveDiff:
             await asyncio.sleep(1)
         from watchfiles import awatch  # 60 ms of import, after the first paint
 
-        async for changes in awatch(folder, step=20, debounce=100):
-            if any(self._concerns(Path(path).relative_to(folder)) for _, path in changes):
-                self._wake.set()
+        try:
+            async for changes in awatch(folder, step=20, debounce=100):
+                if any(self._concerns(Path(path).relative_to(folder)) for _, path in changes):
+                    self._wake.set()
+        except (OSError, RuntimeError):  # the user's 128 inotify instances are taken, or the folder went away
+            self._rescan_s = BLIND_S
 
     def _concerns(self, path: Path) -> bool:
         return path.parts[:1] == (self._wanted,)
@@ -69,7 +79,7 @@ class LiveDiff:
     async def _read(self) -> None:
         while True:
             try:
-                async with asyncio.timeout(RESCAN_S):
+                async with asyncio.timeout(self._rescan_s):
                     await self._wake.wait()
             except TimeoutError:
                 pass
@@ -128,7 +138,7 @@ class RunLog:
                 if subject == self.subject and lines != self.lines:
                     self.lines = lines
                     self._changed()
-            await asyncio.sleep(PAUSE_S)
+            await asyncio.sleep(LOG_PAUSE_S)
 
 
 class Changes:

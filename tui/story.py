@@ -110,7 +110,7 @@ def _(event: ev.RunEnded, state: LabState) -> _Parts:
 
 @_tell.register
 def _(event: ev.ExperimentDecided, state: LabState) -> _Parts:
-    glyph, role, _ = OUTCOMES[event.outcome]
+    glyph, role, _ = OUTCOMES.get(event.outcome, (" ", "text", ""))
     experiment = state.experiments[event.experiment]
     parts = []
     if event.score is not None:

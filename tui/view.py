@@ -63,6 +63,8 @@ class View(App[None], inherit_bindings=False):
         self.follower = Follower(paths, clock(), options.refresh_s)
         self.live = LiveDiff(self.follower.observer, self.paint)
         self.run_log = RunLog(self.paint)
+        self.fault = ""
+        """The traceback of what ended the view; empty while it is well."""
         self.selected = ""
         """The worktree that all screens mean."""
         self._attention = attention.Attention()
@@ -262,8 +264,6 @@ class View(App[None], inherit_bindings=False):
         self.exit(return_code=0)
 
     def _fatal_error(self) -> None:
-        """Put the traceback where it can be read later; the terminal gets one sentence."""
-        log = self.paths.dot / "view.log"
-        with log.open("a", encoding="utf-8") as file:
-            file.write(traceback.format_exc())
+        """Keep the traceback for when the terminal is a terminal again, and end."""
+        self.fault = "".join(traceback.format_exception(self._exception)) if self._exception else "no cause is known"
         self._close_messages_no_wait()

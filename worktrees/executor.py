@@ -119,7 +119,7 @@ class LocalExecutor:
     def _reap(self) -> None:
         """Collect our shims that have ended, so that none stays a zombie."""
         for path, pid in list(self._shims.items()):
-            if pid and _has_ended(pid):
+            if pid and processes.has_ended(pid):
                 self._shims[path] = 0
 
 
@@ -129,31 +129,12 @@ def _start_shim(folder: RunFolder) -> int:
     Signals that cancel are blocked from its birth: one that comes while Python starts waits until the shim listens.
     It gets no environment of ours (keys!), and -P keeps modules of the current folder from hiding ours.
     """
-    python = sys.executable
-    code = Path(__file__).parents[1]
-    log = os.open(folder.shim_log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
-    try:
-        return os.posix_spawn(
-            python,
-            [python, "-P", "-m", "worktrees.shim", str(folder.path)],
-            {"PATH": os.environ.get("PATH", os.defpath), "PYTHONPATH": str(code)},
-            file_actions=[
-                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
-                (os.POSIX_SPAWN_DUP2, log, 1),
-                (os.POSIX_SPAWN_DUP2, log, 2),
-            ],
-            setsid=True,
-            setsigmask={signal.SIGTERM, signal.SIGINT, signal.SIGCHLD},
-        )
-    finally:
-        os.close(log)
-
-
-def _has_ended(pid: int) -> bool:
-    try:
-        return os.waitpid(pid, os.WNOHANG)[0] != 0
-    except ChildProcessError:  # reaped by another thread
-        return True
+    return processes.detach(
+        [sys.executable, "-P", "-m", "worktrees.shim", str(folder.path)],
+        {"PATH": os.environ.get("PATH", os.defpath), "PYTHONPATH": str(Path(__file__).parents[1])},
+        folder.shim_log,
+        blocked=(signal.SIGTERM, signal.SIGINT, signal.SIGCHLD),
+    )
 
 
 def _orphans(folder: RunFolder) -> list[int]:

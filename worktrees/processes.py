@@ -11,7 +11,7 @@ import fcntl
 import os
 import signal
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -59,6 +59,38 @@ def is_alive(pid: int, start_ticks: int, boot: str) -> bool:
     """Tell whether exactly that process still runs: not a later one with its pid, not one of before a reboot."""
     found = stat(pid)
     return found is not None and found.start_ticks == start_ticks and boot == boot_id()
+
+
+def detach(argv: list[str], environment: Mapping[str, str], log: Path, blocked: Iterable[signal.Signals] = ()) -> int:
+    """Start a process that outlives this one and its terminal, and return its pid.
+
+    It has a session of its own, reads nothing, and appends what it prints to `log`; `blocked` signals wait until it
+    asks for them.
+    """
+    descriptor = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o644)
+    try:
+        return os.posix_spawn(
+            argv[0],
+            argv,
+            environment,
+            file_actions=[
+                (os.POSIX_SPAWN_OPEN, 0, os.devnull, os.O_RDONLY, 0),
+                (os.POSIX_SPAWN_DUP2, descriptor, 1),
+                (os.POSIX_SPAWN_DUP2, descriptor, 2),
+            ],
+            setsid=True,
+            setsigmask=set(blocked),
+        )
+    finally:
+        os.close(descriptor)
+
+
+def has_ended(child: int) -> bool:
+    """Tell whether a child of this process has ended, and collect it if so."""
+    try:
+        return os.waitpid(child, os.WNOHANG)[0] != 0
+    except ChildProcessError:  # collected by another thread
+        return True
 
 
 def every() -> Iterator[ProcessStat]:

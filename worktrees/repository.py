@@ -15,7 +15,8 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterable, Mapping
+import time
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import pygit2
@@ -29,6 +30,10 @@ _COMMITTER = ("nightlab", "nightlab@localhost")
 
 class RepositoryError(Exception):
     """The repository cannot be used, or git refused. The message says what to do."""
+
+
+LOCK_PATIENCE_S = 5.0
+"""How long a lock of git is waited for: somebody's own git command in a worktree takes less."""
 
 
 class Conflict(Exception):
@@ -157,6 +162,17 @@ class Repository:
             transaction.set_target(TRUNK, pygit2.Oid(hex=new), message="nightlab: promotion")
         return self.resolve(TRUNK) == new
 
+    def clear_locks(self) -> None:
+        """Remove the locks that a killed engine left on the lab's own refs and worktrees.
+
+        Only to be called by the holder of the lab's lock: no other engine can then be in the middle of anything. Locks
+        on the researcher's branches and index are not ours and stay.
+        """
+        git = Path(self._repo.path)
+        for folder in (git / "refs" / "heads" / "lab", git / "refs" / "lab", git / "worktrees"):
+            for lock in folder.rglob("*.lock"):
+                lock.unlink(missing_ok=True)
+
     # -- folders ---------------------------------------------------------------------------------------------------
 
     def add_worktree(self, path: Path, name: str, commit: str) -> None:
@@ -171,7 +187,7 @@ class Repository:
         checkout = pygit2.Repository(str(path))
         self._repo.references.create(f"refs/heads/lab/{name}", commit, force=True)
         checkout.set_head(f"refs/heads/lab/{name}")
-        checkout.reset(pygit2.Oid(hex=commit), pygit2.enums.ResetMode.HARD)
+        _patiently(lambda: checkout.reset(pygit2.Oid(hex=commit), pygit2.enums.ResetMode.HARD))
         for file, flags in checkout.status().items():
             if flags & FileStatus.WT_NEW:
                 (path / file).unlink(missing_ok=True)
@@ -181,7 +197,7 @@ class Repository:
         self._repo.references.create(f"refs/heads/lab/{name}", commit, force=True)
         checkout = pygit2.Repository(str(path))
         checkout.index.read_tree(self._repo[commit].peel(pygit2.Tree))
-        checkout.index.write()
+        _patiently(checkout.index.write)
 
     def export(self, commit: str, folder: Path) -> None:
         """Write the files of a commit into a new `folder`, read-only, without filters, links or submodules."""
@@ -224,6 +240,20 @@ def initialise(root: Path, message: str) -> str:
     repo.index.write()
     who = pygit2.Signature(*_COMMITTER)
     return str(repo.create_commit("HEAD", who, who, message, repo.index.write_tree(), []))
+
+
+def _patiently(work: Callable[[], object]) -> None:
+    """Do work that needs a lock of git which somebody else may hold for a moment. Raises RepositoryError."""
+    end = time.monotonic() + LOCK_PATIENCE_S
+    while True:
+        try:
+            work()
+        except pygit2.GitError as error:
+            if time.monotonic() > end:
+                raise RepositoryError(f"git refused: {error}") from error
+            time.sleep(0.05)
+        else:
+            return
 
 
 def _git(root: Path, *arguments: str) -> str:

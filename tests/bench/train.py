@@ -106,7 +106,8 @@ def run(project: Path, data: Path, folder: Path, names: dict[str, str], score: b
     mfu = last["mfu"] and round(last["mfu"] * speed / last["tokens_per_s"], 4)
     first_step_s = lines[0]["start_s"] + lines[0]["elapsed_s"]
     return {"tokens_per_s": round(speed), "mfu": mfu, "first_step_s": round(first_step_s, 2),
-            "peak_mb": last["peak_mb"], "flops_per_token": receipt["flops_per_token"], "train_s": receipt["train_s"], "steps": len(lines),
+            "peak_mb": last["peak_mb"], "flops_per_token": receipt["flops_per_token"],
+            "train_s": receipt["train_s"], "steps": len(lines),
             "checkpoint": receipt["checkpoint"], "run_total_s": round(total_s, 2), "score": scored.get("score"),
             "evaluate_s": scored.get("evaluate_s")}
 

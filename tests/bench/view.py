@@ -56,6 +56,8 @@ def make_lab(root: Path) -> LabMaker:
     lab.edit("wt0", "ROPE_BASE = 10_000", "ROPE_BASE = 20_000")
     long = SOURCE + "".join(f"value_{number} = {number}\n" for number in range(LINES))
     (lab.paths.worktree("wt1") / "train.py").write_text(long)
+    for name in ("wt0", "wt1"):  # an edit of this minute has an age that ticks, which is not idling
+        os.utime(lab.paths.worktree(name) / "train.py", (lab.now, lab.now))
     return lab
 
 
