@@ -11,6 +11,7 @@ import os
 import shutil
 import sys
 from collections.abc import Mapping
+from statistics import median
 
 from agentcore import events as ev
 from agentcore.lab import Lab
@@ -18,6 +19,9 @@ from agentcore.plan import StartRun
 from agentcore.state import Run
 from worktrees.runs import RunFolder, RunResult, RunSpec, Stage, write_json
 from worktrees.slots import Slot
+
+CPU_CAP, CPU_CAP_RUNS = 1.5, 3
+"""CPU seconds of a run, as a multiple of the first trunk's median once it has so many runs."""
 
 LOSSES = 3
 """A run that was lost so often has crashed."""
@@ -114,7 +118,17 @@ def _environment(lab: Lab, run: Run, folder: RunFolder, slot: Slot) -> Mapping[s
         "NIGHTLAB_BUDGET": lab.profile.budget,
         "NIGHTLAB_SCALE": str(run.scale),
         "NIGHTLAB_DEVICE": slot.kind,
+        **_cpu_cap(lab, slot),
     }
+
+
+def _cpu_cap(lab: Lab, slot: Slot) -> Mapping[str, str]:
+    """What a budget in FLOPs does not see (lookups, sorting, Python) is bounded by CPU time, set by the first trunk."""
+    state = lab.state
+    used = [run.cpu_s for run in state.runs.values() if run.tree == state.baseline_tree and run.ending == "ok"]
+    if slot.kind != "cpu" or len(used) < CPU_CAP_RUNS:
+        return {}
+    return {"NIGHTLAB_CPU_CAP_S": f"{CPU_CAP * median(used):.1f}"}
 
 
 def _argv(command: tuple[str, ...]) -> tuple[str, ...]:

@@ -30,6 +30,9 @@ def create(root: Path, say: Callable[[str], None]) -> LabPaths:
         raise SeedError(f"{root} is not empty and has no lab.toml: give a new folder, or write a lab.toml there")
     else:
         _copy_project(paths, say)
+        project = load(paths.config)
+        if project.commands.configure:
+            _run(paths, project, project.commands.configure)
     if not (root / ".git").exists():
         commit = repository.initialise(root, "Start the lab from nightlab's nanochat")
         say(f"Wrote  a git repository, commit {commit[:7]}; the lab will write refs/heads/lab/* and refs/lab/* only")
@@ -41,27 +44,10 @@ def create(root: Path, say: Callable[[str], None]) -> LabPaths:
 def prepare(paths: LabPaths, say: Callable[[str], None]) -> None:
     """Run the project's `prepare` command, which makes `.lab/data`. Raises SeedError with its last words."""
     project = load(paths.config)
-    if not project.commands.prepare:
-        return
-    _, profile = project.profile_for(slots.discover()[0].kind)
-    argv = [part.replace("{python}", sys.executable) for part in project.commands.prepare]
-    environment = {"PATH": os.defpath, "LC_ALL": "C.UTF-8", "HOME": str(Path.home()), **profile.env}
-    paths.data.mkdir(parents=True, exist_ok=True)
-    done = subprocess.run(
-        argv,
-        cwd=paths.root,
-        env={**environment, "NIGHTLAB_DATA_ROOT": str(paths.data), "PYTHONDONTWRITEBYTECODE": "1"},
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        check=False,
-    )
-    if done.returncode:
-        last = done.stdout.strip().splitlines()[-3:]
-        raise SeedError(f"{' '.join(project.commands.prepare)} failed ({done.returncode}): {' / '.join(last)}")
-    for line in done.stdout.strip().splitlines():
-        say(f"Data   {line}")
+    if project.commands.prepare:
+        paths.data.mkdir(parents=True, exist_ok=True)
+        for line in _run(paths, project, project.commands.prepare):
+            say(f"Data   {line}")
 
 
 def prompts_folder() -> Path:
@@ -75,6 +61,32 @@ def python_check(project: Project) -> str | None:
         return None
     done = subprocess.run([sys.executable, "-c", "import torch"], capture_output=True, text=True, check=False)
     return None if done.returncode == 0 else f"{sys.executable} has no torch: pip install 'nightlab[nanochat]'"
+
+
+def _run(paths: LabPaths, project: Project, command: tuple[str, ...]) -> list[str]:
+    """Run one of the project's own commands in the lab's folder and return its lines. Raises SeedError."""
+    name, profile = project.profile_for(slots.discover()[0].kind)
+    done = subprocess.run(
+        [part.replace("{python}", sys.executable).replace("{profile}", name) for part in command],
+        cwd=paths.root,
+        env={
+            "PATH": os.defpath,
+            "LC_ALL": "C.UTF-8",
+            "HOME": str(Path.home()),
+            "PYTHONDONTWRITEBYTECODE": "1",
+            **profile.env,
+            "NIGHTLAB_DATA_ROOT": str(paths.data),
+        },
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    lines = done.stdout.strip().splitlines()
+    if done.returncode:
+        raise SeedError(f"{' '.join(command)} failed ({done.returncode}): {' / '.join(lines[-3:])}")
+    return lines
 
 
 def _copy_project(paths: LabPaths, say: Callable[[str], None]) -> None:

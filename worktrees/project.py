@@ -38,11 +38,14 @@ class Sources:
 
 @dataclass(frozen=True)
 class Commands:
-    """`[commands]`: argument lists; `{python}` is the interpreter that runs nightlab."""
+    """`[commands]`: argument lists; `{python}` is the interpreter that runs nightlab, `{profile}` the profile."""
 
     train: tuple[str, ...]
     evaluate: tuple[str, ...]
     prepare: tuple[str, ...] = ()
+    """Makes `.lab/data`, once."""
+    configure: tuple[str, ...] = ()
+    """Fits the project's files to the profile, once, before a new lab's first commit."""
 
 
 @dataclass(frozen=True)

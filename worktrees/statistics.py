@@ -18,6 +18,13 @@ RHO_MIN_PAIRS = 24
 """Below this many same-seed pairs the correlation is not trusted and taken as zero."""
 
 
+SIGMA_MIN = 1e-9
+"""Scores closer than this differ by rounding. A trainer that ignores its seed has no spread, yet z needs a divisor."""
+
+Z_MAX = 99.0
+"""Where z is cut off: beyond it nothing is surer, and a journal's JSON has no infinity."""
+
+
 @dataclass(frozen=True)
 class Noise:
     """Spread of runs of the same tree, with the degrees of freedom that it was estimated from."""
@@ -42,8 +49,8 @@ class Verdict:
 
     @property
     def z(self) -> float:
-        """Gain in standard errors."""
-        return self.gain / self.standard_error
+        """Gain in standard errors, at most Z_MAX either way."""
+        return max(-Z_MAX, min(Z_MAX, self.gain / self.standard_error))
 
     @property
     def interval(self) -> tuple[float, float]:
@@ -70,7 +77,7 @@ def pooled_noise(pools: Iterable[Pool]) -> Noise | None:
             mean = fmean(pool.values())
             squares += sum((score - mean) ** 2 for score in pool.values())
             dof += len(pool) - 1
-    return Noise(math.sqrt(squares / dof), dof) if dof else None
+    return Noise(max(SIGMA_MIN, math.sqrt(squares / dof)), dof) if dof else None
 
 
 def seed_correlation(pairs: Iterable[tuple[Pool, Pool]]) -> float:

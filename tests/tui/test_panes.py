@@ -115,6 +115,19 @@ async def test_worktrees_are_walked_through(tmp_path: Path) -> None:
         assert person.row(" wt1 ").startswith(">")
 
 
+async def test_a_worktree_that_goes_away_is_no_fault(lab: LabMaker) -> None:
+    """While a checkout is removed or made anew the pane waits, and shows the diff when it is back."""
+    async with sitting_at(lab, (160, 45)) as person:
+        await person.sees("value_9 = 9")
+        folder = lab.paths.worktree("wt0")
+        aside = folder.rename(folder.with_name("aside"))
+        person.view.live._wake.set()  # the watcher speaks of a removal only by chance
+        await person.sees("no change yet")
+        aside.rename(folder)
+        person.view.live._wake.set()
+        await person.sees("value_9 = 9")
+
+
 async def test_the_queue_lists_open_and_closed_candidates(tmp_path: Path) -> None:
     """Screen 3 shows READY first, what is done with below, and what the selected one was measured by."""
     lab = small_lab(tmp_path)

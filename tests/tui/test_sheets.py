@@ -71,9 +71,9 @@ async def test_a_word_typed_into_the_wrong_pane_is_a_no(lab: LabMaker) -> None:
     assert [] == engine.commands
 
 
-@pytest.mark.parametrize("key", ["n", "escape", "x", "space", "m", "Y"])
+@pytest.mark.parametrize("key", ["n", "escape", "x", "space", "m", "Y", "ctrl+c"])
 async def test_every_other_key_means_no(lab: LabMaker, key: str) -> None:
-    """`n`, `esc` and any printable key that is not listed close the sheet."""
+    """`n`, `esc`, `ctrl+c` and any printable key that is not listed close the sheet, and nothing else."""
     engine = FakeEngine()
     async with serve(lab.paths.socket, engine), sitting_at(lab) as person:
         await person.press("m")

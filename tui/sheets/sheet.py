@@ -115,7 +115,7 @@ class Sheet(Pane):
                 self.run_worker(self._confirm(), exclusive=True)
         elif key == "d" and self.question.readable:
             self._close("", wants_diff=True)
-        elif key == "escape" or len(key) == 1:
+        elif key in ("escape", "ctrl+c", "ctrl+q") or len(key) == 1:
             self._close("no: nothing was changed")
 
     async def _confirm(self) -> None:

@@ -1,0 +1,159 @@
+"""lab.toml is read strictly: what is misspelt or out of range is said before anything runs."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.toy import LAB
+from worktrees import gate, project
+from worktrees.project import Profile, ProjectError, harness_hash, load, parse
+
+NANOCHAT = Path(__file__).parents[2] / "nanochat" / "lab.toml"
+
+
+def test_the_shipped_project_is_valid() -> None:
+    """nanochat's lab.toml parses, and its agents may change train.py only."""
+    assert ("train.py",) == load(NANOCHAT).project.edit
+
+
+def test_the_shipped_harness_exists() -> None:
+    """Every frozen file of nanochat is there."""
+    assert [] == [name for name in load(NANOCHAT).project.frozen if not (NANOCHAT.parent / name).is_file()]
+
+
+@pytest.mark.parametrize("kind", ["cpu", "cuda"])
+def test_the_shipped_project_runs_on_both_kinds_of_slot(kind: Any) -> None:
+    """nanochat has a profile for CPU cores and one for GPUs."""
+    assert kind == load(NANOCHAT).profile_for(kind)[0]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "message"),
+    [
+        pytest.param("[metric]", "[metrics]", "unknown table 'metrics'; did you mean 'metric'?", id="table"),
+        pytest.param("frozen =", "frosen =", "[project]: unknown key 'frosen'; did you mean 'frozen'?", id="key"),
+        pytest.param(
+            "train_wall_s", "train_walls", "[profile.cpu]: unknown key 'train_walls'; did you mean 'train_wall_s'?",
+            id="key of a profile",
+        ),
+        pytest.param("count = 2", "xyz = 2", "[slots]: unknown key 'xyz'; known: count", id="nothing near"),
+        pytest.param("[slots]", "[gate]\nz_screan = 1.0\n[slots]", "did you mean 'z_screen'?", id="key of the gate"),
+    ],
+)  # fmt: skip
+def test_an_unknown_key_names_the_nearest(old: str, new: str, message: str) -> None:
+    """A misspelt limit would be no limit."""
+    with pytest.raises(ProjectError) as caught:
+        parse(LAB.replace(old, new))
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "names"),
+    [
+        pytest.param('edit = ["train.py"]', 'edit = "train.py"', "edit", id="a text for a list"),
+        pytest.param('edit = ["train.py"]', "edit = []", "edit", id="nothing to edit"),
+        pytest.param('edit = ["train.py"]', 'edit = ["/etc/passwd"]', "/etc/passwd", id="absolute path"),
+        pytest.param('edit = ["train.py"]', 'edit = ["../train.py"]', "../train.py", id="path that leaves"),
+        pytest.param('edit = ["train.py"]', 'edit = ["./train.py"]', "'train.py'", id="path that git writes shorter"),
+        pytest.param('edit = ["train.py"]', 'edit = ["evaluate.py"]', "evaluate.py", id="both edit and frozen"),
+        pytest.param('train = ["{python}", "-S", "-P", "train.py"]', "train = []", "train", id="empty command"),
+        pytest.param('name = "val_bpb"', "lower_is_better = true", "name", id="a required key is missing"),
+        pytest.param("train_wall_s = 20", "train_wall_s = 0", "train_wall_s", id="no time at all"),
+        pytest.param("count = 2", "count = -1", "count", id="fewer slots than none"),
+        pytest.param("count = 2", "count = true", "count", id="a truth for a number"),
+        pytest.param("[slots]", '[gate]\nmode = "auto"\n[slots]', "mode", id="unknown mode"),
+        pytest.param("[slots]", "[gate]\nconfirm_seeds = 0\n[slots]", "confirm_seeds", id="no confirmation"),
+        pytest.param("[slots]", "[gate]\ncalibration_runs = 1\n[slots]", "calibration_runs", id="noise of one run"),
+        pytest.param("[slots]", "[gate]\npool_min = 0\n[slots]", "pool_min", id="trunk without a number"),
+        pytest.param("[slots]", "[limits]\ncrashes_in_a_row = 0\n[slots]", "crashes_in_a_row", id="paused at once"),
+        pytest.param("[slots]", "[run]\nprofile = 'gpu'\n[slots]", "gpu", id="unknown profile"),
+        pytest.param("[slots]", "[slots", "line", id="no TOML"),
+    ],
+)
+def test_a_value_that_cannot_be_used_is_named(old: str, new: str, names: str) -> None:
+    """What would stop the lab in the middle of the night is refused before it starts."""
+    with pytest.raises(ProjectError) as caught:
+        parse(LAB.replace(old, new), "LAB/lab.toml")
+    assert names in str(caught.value)
+
+
+def test_a_message_names_the_file() -> None:
+    """The path of the lab.toml begins the message."""
+    with pytest.raises(ProjectError) as caught:
+        parse("x = 1", "/labs/a/lab.toml")
+    assert str(caught.value).startswith("/labs/a/lab.toml")
+
+
+def test_a_missing_file_says_who_writes_it(tmp_path: Path) -> None:
+    """The message names the command that makes one."""
+    with pytest.raises(ProjectError, match="nightlab init"):
+        load(tmp_path / "lab.toml")
+
+
+def test_a_file_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    """Bytes that are not UTF-8 are an error with the file's name, no traceback."""
+    (tmp_path / "lab.toml").write_bytes(b"\xff\xfe")
+    with pytest.raises(ProjectError, match="cannot be read"):
+        load(tmp_path / "lab.toml")
+
+
+def test_a_profile_that_is_missing_names_those_that_are_there() -> None:
+    """A GPU machine with a lab.toml for CPUs only says so."""
+    with pytest.raises(ProjectError, match=r"no \[profile.cuda\]; it has cpu"):
+        parse(LAB).profile_for("cuda")
+
+
+def test_a_chosen_profile_wins_over_the_hardware() -> None:
+    """`[run] profile` overrides what the slots suggest."""
+    assert "cpu" == parse(LAB + '\n[run]\nprofile = "cpu"\n').profile_for("cuda")[0]
+
+
+@pytest.mark.parametrize(("slots", "profile"), [(1, gate.EXPLORE), (2, gate.EXPLORE), (3, gate.STRICT)])
+def test_few_slots_explore(slots: int, profile: gate.GateSettings) -> None:
+    """One or two slots have no runs to spare; three or more use the strict thresholds."""
+    assert replace(profile, calibration_runs=6) == parse(LAB).gate_for(slots)
+
+
+def test_many_slots_calibrate_longer() -> None:
+    """Four slots and more take eight calibration runs."""
+    assert gate.STRICT == parse(LAB).gate_for(4)
+
+
+def test_the_gate_of_lab_toml_overrides_the_default() -> None:
+    """What is written counts, the rest is as the number of slots suggests."""
+    settings = parse(LAB + "\n[gate]\nz_confirm = 2.0\n").gate_for(2)
+    assert (2.0, gate.EXPLORE.z_screen) == (settings.z_confirm, settings.z_screen)
+
+
+FROZEN = {"evaluate.py": b"score()", "data.py": b"load()"}
+PROFILE = Profile("600 GFLOP", 60, 60, {"CORPUS": "kjv"})
+
+
+@pytest.mark.parametrize(
+    ("frozen", "profile"),
+    [
+        pytest.param({**FROZEN, "evaluate.py": b"score( )"}, PROFILE, id="a frozen byte"),
+        pytest.param({"evaluate.py": b"score()"}, PROFILE, id="a frozen file less"),
+        pytest.param({"evaluate.pydata.py": b"score()load()"}, PROFILE, id="another split of the same bytes"),
+        pytest.param(FROZEN, replace(PROFILE, budget="601 GFLOP"), id="the budget"),
+        pytest.param(FROZEN, replace(PROFILE, env={"CORPUS": "pg"}), id="the corpus"),
+    ],
+)
+def test_whatever_makes_scores_incomparable_changes_the_harness(frozen: dict[str, bytes], profile: Profile) -> None:
+    """Frozen files, budget and corpus are part of every score's identity."""
+    assert harness_hash(FROZEN, PROFILE) != harness_hash(frozen, profile)
+
+
+def test_a_wall_limit_is_no_part_of_the_harness() -> None:
+    """How long a hanging run may hang does not touch the scores of the others; nor does the order of files."""
+    other = harness_hash(dict(reversed(FROZEN.items())), replace(PROFILE, train_wall_s=90))
+    assert harness_hash(FROZEN, PROFILE) == other
+
+
+def test_every_table_is_checked() -> None:
+    """A table that the Project knows and the key check does not would accept any key."""
+    assert set(project.Project.__dataclass_fields__) - {"profile"} == set(project._TABLES)
