@@ -9,14 +9,14 @@ import os
 import sys
 import time
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from agentcore.control import Answer, Command, EngineUnreachable, ask
-from agentcore.journal import JournalError
-from agentcore.plan import Limits
 from worktrees import processes
 from worktrees.layout import LabPaths
-from worktrees.project import ProjectError
-from worktrees.repository import RepositoryError
+
+if TYPE_CHECKING:
+    from agentcore.plan import Limits
 
 OK, FAILED, PRECONDITION, UNREACHABLE, LIMIT = 0, 1, 4, 7, 8
 """Exit codes, see docs/command-line.md."""
@@ -36,7 +36,11 @@ def run_engine(
     paths: LabPaths, limits: Limits | None = None, until: float | None = None, mode: str | None = None
 ) -> int:
     """Run the lab's engine in this process until it is stopped or done; return an exit code, the cause on stderr."""
-    from agentcore.engine import EngineRunning, serve_lab  # here: pygit2, optuna and so on are not for every caller
+    from agentcore.engine import EngineRunning, serve_lab  # here: the view starts engines, and its first paint must
+    from agentcore.journal import JournalError  # not wait for pygit2 and all that an engine needs
+    from agentcore.plan import Limits
+    from worktrees.project import ProjectError
+    from worktrees.repository import RepositoryError
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     try:

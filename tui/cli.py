@@ -55,7 +55,7 @@ VIEW = (
 )
 
 COMMANDS = (
-    Entry("view", "work:view", "open the view (what plain `nightlab` does)", VIEW),
+    Entry("view", "view:view", "open the view (what plain `nightlab` does)", VIEW),
     Entry(
         "demo",
         "work:demo",

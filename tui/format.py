@@ -58,9 +58,12 @@ def duration(seconds: float) -> str:
 
 
 def age(seconds: float) -> str:
-    """Write how long something waits: `18s`, then only whole minutes (`14m`), so that old rows stand still."""
+    """Write how long something waits, by one unit (`18s`, `14m`, `5h`), so that old rows stand still."""
     total = max(0, int(seconds))
-    return f"{total // 60}m" if 60 <= total < 3600 else duration(total)
+    for unit, length in (("d", 86400), ("h", 3600), ("m", 60)):
+        if total >= length:
+            return f"{total // length}{unit}"
+    return f"{total}s"
 
 
 def clock(at: float, *, seconds: bool = False) -> str:

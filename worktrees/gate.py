@@ -6,7 +6,9 @@ The numbers of the promotion rule, and how many slots choose their profile. Each
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Annotated, Literal
+
+from msgspec import Meta
 
 Mode = Literal["me", "gate", "hold"]
 
@@ -23,11 +25,11 @@ class GateSettings:
     """A confirmation passes at this many."""
     z_near_miss: float = 0.5
     """Below it a confirmation is REJECTED; from here to z_confirm it is NOISE, a near miss."""
-    confirm_seeds: int = 3
+    confirm_seeds: Annotated[int, Meta(ge=1)] = 3
     """Fresh seeds of a confirmation, each also run by trunk."""
-    calibration_runs: int = 8
+    calibration_runs: Annotated[int, Meta(ge=2)] = 8
     """Runs of the first trunk, from which the noise is estimated."""
-    pool_min: int = 3
+    pool_min: Annotated[int, Meta(ge=1)] = 3
     """Runs that every later trunk is brought up to."""
 
 

@@ -11,10 +11,11 @@ import hashlib
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
-from pathlib import Path
-from typing import Any, Literal
+from pathlib import Path, PurePosixPath
+from typing import Annotated, Any, Literal
 
 import msgspec
+from msgspec import Meta
 
 from worktrees import gate
 from worktrees.gate import GateSettings
@@ -30,7 +31,7 @@ class Sources:
     """`[project]`: which files are studied."""
 
     name: str
-    edit: tuple[str, ...]
+    edit: Annotated[tuple[str, ...], Meta(min_length=1)]
     """Paths that agents may change; everything else is refused."""
     frozen: tuple[str, ...] = ()
     """The harness: its bytes are part of every score's identity."""
@@ -40,8 +41,8 @@ class Sources:
 class Commands:
     """`[commands]`: argument lists; `{python}` is the interpreter that runs nightlab, `{profile}` the profile."""
 
-    train: tuple[str, ...]
-    evaluate: tuple[str, ...]
+    train: Annotated[tuple[str, ...], Meta(min_length=1)]
+    evaluate: Annotated[tuple[str, ...], Meta(min_length=1)]
     prepare: tuple[str, ...] = ()
     """Makes `.lab/data`, once."""
     configure: tuple[str, ...] = ()
@@ -62,8 +63,8 @@ class Profile:
 
     budget: str
     """Passed on to the training as it stands, with its unit: ``600 GFLOP``, ``300 s``."""
-    train_wall_s: float
-    evaluate_wall_s: float
+    train_wall_s: Annotated[float, Meta(gt=0)]
+    evaluate_wall_s: Annotated[float, Meta(gt=0)]
     env: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -96,7 +97,7 @@ class Limits:
     """`[limits]`: when new work stops by itself."""
 
     disk_floor_gb: float = 1.0
-    crashes_in_a_row: int = 3
+    crashes_in_a_row: Annotated[int, Meta(ge=1)] = 3
     """A worktree is paused after so many failures in a row."""
 
 
@@ -104,7 +105,7 @@ class Limits:
 class SlotSettings:
     """`[slots]`: how much of the machine is used."""
 
-    count: int = 0
+    count: Annotated[int, Meta(ge=0)] = 0
     """0 means every GPU or, without one, every core."""
 
 
@@ -162,6 +163,8 @@ def parse(text: str, name: str = "lab.toml") -> Project:
     for path in (*project.project.edit, *project.project.frozen):
         if Path(path).is_absolute() or ".." in Path(path).parts:
             raise ProjectError(f"{name}: {path!r} must lie inside the project")
+        if path != (short := str(PurePosixPath(path))):
+            raise ProjectError(f"{name}: write {short!r} for {path!r}, as git does")
     if both := set(project.project.edit) & set(project.project.frozen):
         raise ProjectError(f"{name}: {', '.join(sorted(both))} cannot be both in `edit` and in `frozen`")
     return project

@@ -45,7 +45,10 @@ from worktrees.devices import DeviceSample
         ("5h19m", fmt.duration(19_140)),
         ("2d3h", fmt.duration(183_600)),
         ("0s", fmt.duration(-5)),
+        ("59s", fmt.age(59.9)),
         ("14m", fmt.age(899)),
+        ("5h", fmt.age(19_140)),
+        ("2d", fmt.age(183_600)),
     ],
 )
 def test_numbers_have_one_format(written: str, number: str) -> None:

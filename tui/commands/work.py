@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-import sys
 import time
 from argparse import Namespace
 from datetime import datetime, timedelta
@@ -15,6 +14,7 @@ from agentcore.observer import Observer
 from agentcore.overview import Overview
 from agentcore.plan import Limits
 from tui import format as fmt
+from tui.commands.view import open_lab, start_engine
 from tui.exits import FAILED, OK, PRECONDITION, UNREACHABLE, USAGE, Ending
 from tui.place import find_lab
 from worktrees.layout import LabPaths
@@ -30,23 +30,22 @@ def demo(arguments: Namespace) -> int:
     paths = _create(Path(arguments.dir or DEMO))
     if arguments.headless:
         return _headless(paths, arguments)
-    _start(paths)
-    return _open(paths, arguments)
+    return open_lab(paths, arguments)
 
 
 def init(arguments: Namespace) -> int:
     """Make a lab and say what comes next."""
     paths = _create(Path(arguments.dir or "."))
-    print(
-        f"\nNext   cd {paths.root}\n       nightlab doctor      what is missing\n       nightlab             open the lab"
-    )
+    print(f"\nNext   cd {paths.root}")
+    print("       nightlab doctor      what is missing")
+    print("       nightlab             open the lab")
     return OK
 
 
 def start(arguments: Namespace) -> int:
     """Start the engine of this lab, detached."""
     paths = find_lab(arguments.lab)
-    pid = _start(paths)
+    pid = start_engine(paths)
     print(f"The engine is process {pid}; it goes on when you log out.\nOpen the lab: nightlab   Stop it: nightlab stop")
     return OK
 
@@ -72,18 +71,6 @@ def run(arguments: Namespace) -> int:
     return launch.run_engine(paths, Limits(experiments=arguments.experiments), until, arguments.merge)
 
 
-def view(arguments: Namespace) -> int:
-    """Open the view on this lab; start its engine where it does not run."""
-    paths = find_lab(arguments.lab)
-    if not sys.stdout.isatty() or not sys.stdin.isatty():
-        from tui.commands import look  # `nightlab | cat` prints what `nightlab status` does
-
-        return look.status(Namespace(lab=arguments.lab, json=False, needs_you=False))
-    if not arguments.readonly:
-        _start(paths)
-    return _open(paths, arguments)
-
-
 def moment(text: str, now: float) -> float:
     """Return the Unix time that `text` names: ``08:00`` (the next one), ``90m`` or ``2h`` from `now`, or ISO 8601.
 
@@ -106,23 +93,6 @@ def _create(root: Path) -> LabPaths:
         return seed.create(root, print)
     except (seed.SeedError, ProjectError, RepositoryError) as error:
         raise Ending(PRECONDITION, str(error)) from error
-
-
-def _start(paths: LabPaths) -> int:
-    try:
-        return launch.start(paths)
-    except launch.StartError as error:
-        raise Ending(error.code, str(error)) from error
-
-
-def _open(paths: LabPaths, arguments: Namespace) -> int:
-    if not sys.stdout.isatty() or not sys.stdin.isatty():
-        print(f"No terminal here, so no view: the lab at {paths.root} is running.  nightlab status, nightlab stop")
-        return OK
-    from tui.app import ViewOptions, open_view  # here: the toolkit is for the view alone
-
-    options = ViewOptions(theme=arguments.theme or "", ascii=arguments.ascii, readonly=arguments.readonly)
-    return open_view(paths, options=options)
 
 
 def _headless(paths: LabPaths, arguments: Namespace) -> int:

@@ -1,0 +1,47 @@
+"""The command that opens the view. It imports little: the first paint comes half a second after the enter key."""
+
+from __future__ import annotations
+
+import sys
+from argparse import Namespace
+
+from agentcore import launch
+from tui.exits import OK, Ending
+from tui.place import find_lab
+from worktrees.layout import LabPaths
+
+
+def view(arguments: Namespace) -> int:
+    """Open the view on this lab; start its engine where it does not run. Off a terminal print the status."""
+    paths = find_lab(arguments.lab)
+    if not is_terminal():
+        from tui.commands import look  # `nightlab | cat` prints what `nightlab status` does
+
+        return look.status(Namespace(lab=arguments.lab, json=False, needs_you=False))
+    return open_lab(paths, arguments)
+
+
+def open_lab(paths: LabPaths, arguments: Namespace) -> int:
+    """Start the lab's engine, unless it is only looked at, and show the view where there is a terminal."""
+    if not arguments.readonly:
+        start_engine(paths)
+    if not is_terminal():
+        print(f"No terminal here, so no view: the lab at {paths.root} is running.  nightlab status, nightlab stop")
+        return OK
+    from tui.app import ViewOptions, open_view  # here: the toolkit is for the view alone
+
+    options = ViewOptions(theme=arguments.theme or "", ascii=arguments.ascii, readonly=arguments.readonly)
+    return open_view(paths, options=options)
+
+
+def start_engine(paths: LabPaths) -> int:
+    """Start the lab's engine in the background and return its pid. Raises Ending with its last words."""
+    try:
+        return launch.start(paths)
+    except launch.StartError as error:
+        raise Ending(error.code, str(error)) from error
+
+
+def is_terminal() -> bool:
+    """Return True where a person looks and types."""
+    return sys.stdout.isatty() and sys.stdin.isatty()
