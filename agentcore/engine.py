@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
-import logging
 import os
 import shutil
 import signal
@@ -31,8 +30,6 @@ from worktrees.repository import RepositoryError
 
 TICK_S = 0.25
 """How often the engine looks whether a run has ended; a look costs about 0.1 ms per run."""
-
-log = logging.getLogger("nightlab.engine")
 
 
 class EngineRunning(Exception):
@@ -125,7 +122,8 @@ class Engine:
                 try:
                     await promoter.promote(lab, number, by="gate")
                 except promoter.Refused as refusal:
-                    log.warning("%s", refusal)
+                    if lab.state.candidates[number].state == "READY":  # else its new state says it
+                        lab.record(ev.CandidateMoved(number, "HELD", str(refusal), by="gate"))
 
     async def _record(self, event: ev.Event) -> None:
         if isinstance(event, ev.ExperimentDecided) and event.outcome == "keep":

@@ -112,7 +112,7 @@ def _decisions(state: LabState) -> Iterator[Action]:
 def _park(state: LabState, limits: Limits) -> Iterator[Action]:
     for worktree in state.worktrees.values():
         if worktree.failures >= limits.crashes_in_a_row and not worktree.paused:
-            reason = f"{worktree.failures} failures in a row"
+            reason = f"{worktree.failures} failures in a row, the last: {worktree.trouble}"
             yield Record(ev.WorktreePaused(worktree.name, reason, by="engine"))
 
 

@@ -72,6 +72,8 @@ class Worktree:
     paused_by: str = ""
     failures: int = 0
     """Experiments in a row that crashed, or turns without a proposal."""
+    trouble: str = ""
+    """Why the last of them failed."""
 
 
 @dataclass(frozen=True)
@@ -224,8 +226,15 @@ def _(event: ev.LabConfigured, state: LabState, at: float) -> LabState:
     """Forget every pool when the harness or the budget changed: the scores are not comparable any more."""
     if state.config is None or state.config.harness == event.harness:
         return replace(state, config=event)
-    stale = _outdate(state.candidates, "", at)
-    return replace(state, config=event, pools=Map(), failed=Map(), trees=Map(), baseline_tree="", candidates=stale)
+    return replace(
+        state,
+        config=event,
+        pools=Map(),
+        failed=Map(),
+        trees=Map(),
+        baseline_tree=state.trunk.tree if state.trunk else "",
+        candidates=_outdate(state.candidates, "", at),
+    )
 
 
 @_apply.register
@@ -273,7 +282,9 @@ def _(event: ev.ThinkingStarted, state: LabState, at: float) -> LabState:
 @_apply.register
 def _(event: ev.AgentFailed, state: LabState, at: float) -> LabState:
     failures = state.worktrees[event.worktree].failures + 1
-    return _worktree(state, event.worktree, since=at, thinking_since=None, at="", failures=failures)
+    return _worktree(
+        state, event.worktree, since=at, thinking_since=None, at="", failures=failures, trouble=event.reason
+    )
 
 
 @_apply.register
@@ -365,7 +376,7 @@ def _(event: ev.ExperimentDecided, state: LabState, at: float) -> LabState:
     )
     worktree = state.worktrees[experiment.worktree]
     failures = worktree.failures + 1 if event.outcome in ("crash", "timeout") else 0
-    state = _worktree(state, worktree.name, since=at, experiment=None, failures=failures)
+    state = _worktree(state, worktree.name, since=at, experiment=None, failures=failures, trouble=event.reason)
     candidates = state.candidates
     if event.outcome == "keep":
         candidates = candidates.set(event.experiment, Candidate(event.experiment, "NEW", since=at))

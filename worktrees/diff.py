@@ -74,7 +74,7 @@ def of_worktree(worktree: Path, base: str, context: int = 3) -> Diff:
     repo = pygit2.Repository(str(worktree))
     flags = pygit2.enums.DiffOption.INCLUDE_UNTRACKED | pygit2.enums.DiffOption.SHOW_UNTRACKED_CONTENT
     flags |= pygit2.enums.DiffOption.RECURSE_UNTRACKED_DIRS
-    staged = repo.index.diff_to_tree(_tree(repo, base), context_lines=context)
+    staged = repo.index.diff_to_tree(_tree(repo, base), flags, context_lines=context)  # a merge drops what it has no flag for
     staged.merge(repo.index.diff_to_workdir(flags, context_lines=context))
     return _read(staged)
 

@@ -14,13 +14,16 @@ folder that an agent had prepared has executed its script).
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 import pygit2
-from pygit2.enums import FileMode, FileStatus
+from pygit2.enums import FileMode, FileStatus, RepositoryOpenFlag
+
+from worktrees.text import printable
 
 TRUNK = "refs/heads/lab/trunk"
 
@@ -53,7 +56,7 @@ class Repository:
 
     def __init__(self, root: Path) -> None:
         try:
-            self._repo = pygit2.Repository(str(root))
+            self._repo = pygit2.Repository(str(root), RepositoryOpenFlag.NO_SEARCH)  # never the one that it lies in
         except pygit2.GitError as error:
             raise RepositoryError(f"{root} is no git repository: `nightlab init` makes one") from error
         self._root = root
@@ -111,7 +114,7 @@ class Repository:
         edit is refused then, because its author may have meant it to work only together.
         """
         allowed = tuple(edit)
-        if foreign := self._foreign(worktree, allowed):
+        if foreign := self._foreign(worktree, base, allowed):
             raise ForeignChange(f"changed outside of {', '.join(allowed)}: {', '.join(foreign)}")
         contents: dict[str, bytes] = {}
         for path in allowed:
@@ -152,11 +155,19 @@ class Repository:
             self._repo.references.create(TRUNK, commit)
         except pygit2.AlreadyExistsError as error:
             raise RepositoryError("lab/trunk exists already") from error
+        except (pygit2.GitError, OSError) as error:  # git keeps refs as files: `lab` cannot be one and a folder
+            raise RepositoryError(f"cannot create lab/trunk (is there a branch named lab?): {error}") from error
 
     def swap_trunk(self, old: str, new: str) -> bool:
-        """Move trunk from `old` to `new` if it is `old`, in one step; False where it is something else."""
+        """Move trunk from `old` to `new` if it is `old`, in one step; False where it is something else.
+
+        Raises RepositoryError, and trunk has not moved, where another process holds the ref's lock.
+        """
         with self._repo.transaction() as transaction:
-            transaction.lock_ref(TRUNK)
+            try:
+                transaction.lock_ref(TRUNK)
+            except (pygit2.GitError, OSError) as error:
+                raise RepositoryError(f"another git works on lab/trunk: {error}") from error
             if self.resolve(TRUNK) != old:
                 return False
             transaction.set_target(TRUNK, pygit2.Oid(hex=new), message="nightlab: promotion")
@@ -169,7 +180,7 @@ class Repository:
         on the researcher's branches and index are not ours and stay.
         """
         git = Path(self._repo.path)
-        for folder in (git / "refs" / "heads" / "lab", git / "refs" / "lab", git / "worktrees"):
+        for folder in (git / "refs" / "heads" / "lab", git / "refs" / "lab", *(git / "worktrees").glob("wt*")):
             for lock in folder.rglob("*.lock"):
                 lock.unlink(missing_ok=True)
 
@@ -179,8 +190,9 @@ class Repository:
         """Check branch ``lab/NAME`` out at `path`, standing on `commit`; one that is there already is left alone."""
         if (path / ".git").exists():
             return
+        no_hooks = ("-c", f"core.hooksPath={os.devnull}")
         _git(self._root, "worktree", "prune")
-        _git(self._root, "worktree", "add", "--quiet", "--force", "-B", f"lab/{name}", str(path), commit)
+        _git(self._root, *no_hooks, "worktree", "add", "--quiet", "--force", "-B", f"lab/{name}", str(path), commit)
 
     def move_worktree(self, path: Path, name: str, commit: str) -> None:
         """Put a worktree back on `commit`: branch, index and files; edits and untracked files in it are dropped."""
@@ -190,7 +202,7 @@ class Repository:
         _patiently(lambda: checkout.reset(pygit2.Oid(hex=commit), pygit2.enums.ResetMode.HARD))
         for file, flags in checkout.status().items():
             if flags & FileStatus.WT_NEW:
-                (path / file).unlink(missing_ok=True)
+                _remove(path / file)
 
     def move_branch(self, path: Path, name: str, commit: str) -> None:
         """Let the branch of the worktree at `path` point at `commit`, whose tree its files already are."""
@@ -214,10 +226,15 @@ class Repository:
                 target.write_bytes(entry.data)
                 target.chmod(0o555 if entry.filemode == FileMode.BLOB_EXECUTABLE else 0o444)
 
-    def _foreign(self, worktree: Path, allowed: tuple[str, ...]) -> list[str]:
-        changed = pygit2.Repository(str(worktree)).status()
+    def _foreign(self, worktree: Path, base: str, allowed: tuple[str, ...]) -> list[str]:
+        """Name what differs from `base` outside of `allowed`: on the disk, or in commits that the agent made itself."""
+        checkout = pygit2.Repository(str(worktree))
         quiet = FileStatus.CURRENT | FileStatus.IGNORED
-        return sorted(path for path, flags in changed.items() if flags & ~quiet and path not in allowed)
+        changed = {path for path, flags in checkout.status().items() if flags & ~quiet}
+        if not checkout.head_is_unborn:
+            own = checkout[base].peel(pygit2.Tree).diff_to_tree(checkout.head.peel(pygit2.Tree))
+            changed |= {side.path for delta in own.deltas for side in (delta.old_file, delta.new_file)}
+        return sorted(printable(path) for path in changed - set(allowed))
 
     def _with_files(self, base: str, contents: Mapping[str, bytes]) -> str:
         index = pygit2.Index()
@@ -240,6 +257,14 @@ def initialise(root: Path, message: str) -> str:
     repo.index.write()
     who = pygit2.Signature(*_COMMITTER)
     return str(repo.create_commit("HEAD", who, who, message, repo.index.write_tree(), []))
+
+
+def _remove(path: Path) -> None:
+    """Remove what git calls untracked: a file, a link, or a whole repository that an agent made (named as a folder)."""
+    if path.is_dir() and not path.is_symlink():
+        shutil.rmtree(path, ignore_errors=True)
+    else:
+        path.unlink(missing_ok=True)
 
 
 def _patiently(work: Callable[[], object]) -> None:

@@ -151,6 +151,11 @@ def _write(path: Path, text: str = "x = 1\n") -> None:
     path.write_text(text)
 
 
+def _nest(path: Path) -> None:
+    pygit2.init_repository(str(path))
+    _write(path / "x.py")
+
+
 def _link(path: Path, target: str) -> None:
     path.unlink(missing_ok=True)
     path.symlink_to(target)
@@ -164,7 +169,7 @@ def _link(path: Path, target: str) -> None:
         pytest.param(lambda root: _write(root / "queue.py"), "queue.py", id="a new file"),
         pytest.param(lambda root: _write(root / "deep" / "down.py"), "deep/down.py", id="a new file in a new folder"),
         pytest.param(lambda root: _write(root / ".gitignore", "*"), ".gitignore", id="what git ignores"),
-        pytest.param(lambda root: pygit2.init_repository(str(root / "inner")), "inner", id="a repository inside"),
+        pytest.param(lambda root: _nest(root / "inner"), "inner", id="a repository inside"),
         pytest.param(lambda root: _link(root / "train.py", "/etc/passwd"), "train.py", id="a link for the file"),
         pytest.param(lambda root: _link(root / "more.py", "train.py"), "more.py", id="a link beside it"),
         pytest.param(lambda root: (root / "train.py").unlink(), "train.py", id="the file is gone"),
@@ -339,17 +344,18 @@ def test_a_new_engine_breaks_the_locks_that_a_kill_left(bench: Bench) -> None:
     locks = ("refs/heads/lab/trunk.lock", "refs/lab/experiments/000001.lock", "worktrees/wt0/index.lock")
     for lock in locks:
         (git / lock).touch()
-    bench.repository.break_locks()
+    bench.repository.clear_locks()
     assert [] == [lock for lock in locks if (git / lock).exists()]
 
 
 def test_the_researchers_locks_are_left_alone(bench: Bench) -> None:
     """A lock outside the lab's own refs may be held by a living git."""
-    locks = [bench.root / ".git" / "index.lock", bench.root / ".git" / "refs" / "heads" / "main.lock"]
+    names = ("index.lock", "refs/heads/main.lock", "worktrees/mine/index.lock")
+    locks = [bench.root / ".git" / name for name in names]
     for lock in locks:
-        lock.touch()
-    bench.repository.break_locks()
-    assert [True, True] == [lock.exists() for lock in locks]
+        _write(lock, "")
+    bench.repository.clear_locks()
+    assert [True, True, True] == [lock.exists() for lock in locks]
 
 
 def test_a_pinned_commit_can_be_found(bench: Bench) -> None:
@@ -390,7 +396,7 @@ def test_a_worktree_goes_back_to_its_base(bench: Bench) -> None:
     pygit2.Repository(str(bench.worktree)).index.add("train.py")
     _write(bench.worktree / "deep" / "down.py")
     _link(bench.worktree / "passwd", "/etc/passwd")
-    _write(Path(pygit2.init_repository(str(bench.worktree / "inner")).workdir) / "x.py")
+    _nest(bench.worktree / "inner")
     (bench.worktree / "evaluate.py").unlink()
     bench.repository.move_worktree(bench.worktree, "wt0", bench.start)
     assert () == diff.of_worktree(bench.worktree, bench.start).files

@@ -200,7 +200,7 @@ def _marked(text: str, twin: str | None, role: str) -> Line:
     if not middle or len(middle) > 2 * len(text.strip()) // 3:
         return ((text, role),)
     tail = text[len(text) - end :] if end else ""
-    return ((text[:start], role), (middle, f"{role} changed"), (tail, role))
+    return ((text[:start], role), (middle, f"{role}-changed"), (tail, role))
 
 
 def _alike(one: str, other: str) -> int:
