@@ -291,5 +291,5 @@ def decode(name: str, body: bytes) -> Event:
         raise ValueError(f"unknown event {name!r}{hint}: this journal was written by a newer nightlab")
     try:
         return msgspec.json.decode(body, type=kind)
-    except msgspec.ValidationError as error:
+    except msgspec.DecodeError as error:
         raise ValueError(f"event {name}: {error}") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import ParamSpec, TypeVar
 
 from agentcore.events import Event
@@ -42,7 +43,8 @@ class Lab:
         """Held while an experiment is given its number, pinned under it and announced."""
         self._git = ThreadPoolExecutor(1, thread_name_prefix="git")
         self.journal = Journal(paths.journal)
-        self.state = fold(Reader(paths.journal).after(0))
+        with closing(Reader(paths.journal)) as reader:
+            self.state = fold(reader.after(0))
 
     def record(self, event: Event, *, durable: bool = False) -> None:
         """Append an event to the journal and fold it. Raises JournalError; the state is then unchanged."""

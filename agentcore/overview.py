@@ -265,7 +265,7 @@ def _queue_row(state: LabState, candidate: Candidate) -> QueueRow:
         worktree=experiment.worktree,
         state=candidate.state,
         idea=experiment.hypothesis,
-        score=fmean(pool[seed] for seed in done) if verdict else experiment.score,
+        score=fmean(pool[seed] for seed in done) if verdict and done else experiment.score,
         gain=verdict.gain if verdict else experiment.gain,
         z=verdict.z if verdict else experiment.z,
         seeds_done=len(done),

@@ -99,13 +99,16 @@ def plan(state: LabState, limits: Limits) -> list[Action]:
 
 
 def _decisions(state: LabState) -> Iterator[Action]:
-    """Every experiment whose screening run ended gets its outcome."""
+    """Every experiment whose screening run ended gets its outcome, as does one that outlived its harness."""
     for worktree in state.worktrees.values():
         if worktree.experiment is None:
             continue
         experiment = state.experiments[worktree.experiment]
         run = state.runs[experiment.run] if experiment.run is not None else None
-        if run and run.ending not in (None, "lost"):
+        if experiment.harness != state.harness:
+            reason = "the harness or the budget changed since it was proposed"
+            yield Record(ev.ExperimentDecided(experiment.number, "cancelled", None, None, None, reason))
+        elif run and run.ending not in (None, "lost"):
             yield Record(decide(state, experiment))
 
 
@@ -126,7 +129,8 @@ def _queue(state: LabState, limits: Limits) -> Iterator[Action]:
         if _is_measured(state, candidate):
             yield Judge(candidate.experiment)
     ready = [each for each in candidates if each.state == "READY"]
-    if ready and state.gate.mode == "gate":
+    undone = {merge.experiment for merge in state.merges if merge.undone}  # by a person: only a person merges it again
+    if state.gate.mode == "gate" and (ready := [each for each in ready if each.experiment not in undone]):
         best = max(ready, key=lambda each: each.verdict.gain if each.verdict else 0.0)
         yield Promote(best.experiment)
         return
@@ -142,7 +146,7 @@ def _in_order(state: LabState) -> list[Candidate]:
 
 
 def _is_measured(state: LabState, candidate: Candidate) -> bool:
-    if state.broken(candidate.tree) or state.broken(candidate.trunk_tree):
+    if state.broken(candidate.tree):
         return True
     both = state.pools.get(candidate.tree, {}).keys() & state.pools.get(candidate.trunk_tree, {}).keys()
     return set(candidate.seeds) <= both

@@ -44,7 +44,7 @@ async def rebase(lab: Lab, number: int) -> None:
 async def conclude(lab: Lab, number: int) -> None:
     """Record a candidate's verdict; a READY one gets the commit that a merge would land."""
     candidate = lab.state.candidates[number]
-    if reason := lab.state.broken(candidate.tree) or lab.state.broken(candidate.trunk_tree):
+    if reason := lab.state.broken(candidate.tree):
         lab.record(ev.CandidateMoved(number, "REJECTED", f"a confirmation run failed: {reason}", by="engine"))
         return
     standing, verdict = judge(lab.state, candidate)

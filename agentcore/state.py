@@ -93,6 +93,8 @@ class Experiment:
     files: tuple[str, ...]
     proposed: float
     detail: Mapping[str, Any]
+    harness: str
+    """Of the lab when it was proposed; after a change of it there is nothing fair to compare it with."""
     run: int | None = None
     """Its latest screening run."""
     outcome: Outcome | None = None
@@ -116,6 +118,8 @@ class Run:
     scale: int
     slot: str
     started: float
+    harness: str
+    """Of the lab when it started; a score of another harness enters no pool."""
     ending: Ending | None = None
     score: float | None = None
     reason: str = ""
@@ -180,7 +184,7 @@ class LabState:
     pools: Map[str, Pool] = field(default_factory=Map)
     """{tree: {seed: score}} of valid, unselected runs at scale 1 under today's harness and budget."""
     failed: Map[str, tuple[str, ...]] = field(default_factory=Map)
-    """{tree: why its baseline and confirmation runs failed}; see `broken`."""
+    """{tree: why its baseline and confirmation runs failed, since the last that went well}; see `broken`."""
     trees: Map[str, int] = field(default_factory=Map)
     """{tree: the first experiment that proposed it}: the same tree is never run twice as an experiment."""
     merges: tuple[Merge, ...] = ()
@@ -190,7 +194,7 @@ class LabState:
     recent: tuple[Entry, ...] = ()
 
     def broken(self, tree: str) -> str:
-        """Return why a tree counts as one that does not train (two runs of it failed), or an empty string."""
+        """Return why a tree counts as one that does not train (two runs in a row failed), or an empty string."""
         reasons = self.failed.get(tree, ())
         return reasons[-1] if len(reasons) >= 2 else ""
 
@@ -198,6 +202,11 @@ class LabState:
     def gate(self) -> GateSettings:
         """The gate's settings; the defaults before the lab was configured."""
         return self.config.gate if self.config else GateSettings()
+
+    @property
+    def harness(self) -> str:
+        """What makes scores comparable today; empty before the lab was configured."""
+        return self.config.harness if self.config else ""
 
 
 def fold(entries: Iterable[Entry], state: LabState | None = None) -> LabState:
@@ -239,8 +248,9 @@ def _(event: ev.LabConfigured, state: LabState, at: float) -> LabState:
 
 @_apply.register
 def _(event: ev.EngineStarted, state: LabState, at: float) -> LabState:
+    """Give broken trees another try: whoever starts an engine may have mended what broke them."""
     engine = Engine(event.pid, event.start_ticks, event.boot_id, event.version, since=at)
-    state = replace(state, engine=engine, slots=event.slots)
+    state = replace(state, engine=engine, slots=event.slots, failed=Map())
     for worktree in state.worktrees.values():
         if worktree.thinking_since is not None:
             state = _worktree(state, worktree.name, thinking_since=None, at="")
@@ -303,6 +313,7 @@ def _(event: ev.ExperimentProposed, state: LabState, at: float) -> LabState:
         files=event.files,
         proposed=at,
         detail=event.detail,
+        harness=state.harness,
     )
     state = _worktree(
         state,
@@ -328,6 +339,7 @@ def _(event: ev.RunStarted, state: LabState, at: float) -> LabState:
         scale=event.scale,
         slot=event.slot,
         started=at,
+        harness=state.harness,
     )
     if event.purpose == "screen" and event.experiment is not None:
         experiment = replace(state.experiments[event.experiment], run=event.run)
@@ -349,8 +361,9 @@ def _(event: ev.RunEnded, state: LabState, at: float) -> LabState:
         ended=at,
     )
     pools, failed = state.pools, state.failed
-    if run.purpose in ("baseline", "confirm") and run.scale == 1:
+    if run.purpose in ("baseline", "confirm") and run.scale == 1 and run.harness == state.harness:
         if run.score is not None:
+            failed = failed.delete(run.tree) if run.tree in failed else failed
             pools = pools.set(run.tree, {**pools.get(run.tree, {}), run.seed: run.score})
         elif run.ending not in ("lost", "cancelled"):
             failed = failed.set(run.tree, (*failed.get(run.tree, ()), run.reason))
@@ -375,7 +388,7 @@ def _(event: ev.ExperimentDecided, state: LabState, at: float) -> LabState:
         decided=at,
     )
     worktree = state.worktrees[experiment.worktree]
-    failures = worktree.failures + 1 if event.outcome in ("crash", "timeout") else 0
+    failures = worktree.failures + 1 if event.outcome in ("crash", "timeout", "duplicate") else 0
     state = _worktree(state, worktree.name, since=at, experiment=None, failures=failures, trouble=event.reason)
     candidates = state.candidates
     if event.outcome == "keep":

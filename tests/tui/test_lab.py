@@ -164,6 +164,16 @@ async def test_a_dead_engine_is_told_and_changes_are_refused_with_a_reason(tmp_p
             assert "the engine is not running, so nothing can be changed. Start it: nightlab start" == person.strip
 
 
+async def test_old_measurements_are_not_shown_as_of_now(lab: LabMaker) -> None:
+    """Device figures are shown while they are taken; a minute later the pane says since when they are not."""
+    lab.paths.devices.write_text(f'[{{"slot": "cpu0", "at": {lab.now}, "utilisation": 87.0, "memory_mb": 512.0}}]')
+    async with sitting_at(lab, (160, 45)) as person:
+        await person.moment()
+        assert "87%" in person.row(" wt0 ") and "512M" in person.row("┐│ cpu0") + person.row("││ cpu0")
+        await person.moment(120)
+        assert "not measured since" in person.row("││ cpu0")
+
+
 async def test_readonly_views_change_nothing(lab: LabMaker) -> None:
     """With --readonly every changing key says so."""
     async with sitting_at(lab, options=ViewOptions(readonly=True)) as person:

@@ -95,6 +95,7 @@ class LabScreen(BaseScreen):
         self.detail.row = self.rows.selected
         self.progress.progress = scene.progress
         self.progress.experiments = scene.overview.experiments
+        self.progress.waiting = waiting(scene)
         self.events.told = scene.told
         self.welcome.situation, self.welcome.trouble = self.situation(), scene.trouble
         live = self.view.live
@@ -109,3 +110,12 @@ class LabScreen(BaseScreen):
         self.rows.move(delta)
         if row := self.rows.selected:
             self.view.select(row.worktree)
+
+
+def waiting(scene: Scene) -> str:
+    """Return why no experiment has a score yet."""
+    if calibration := scene.overview.calibration:
+        done, wanted = calibration
+        why = f"the spread of these {wanted} runs is the noise that every gain is measured against"
+        return f"Calibration {done} of {wanted}: trunk is trained with different seeds; {why}. Experiments follow."
+    return "No experiment has a score yet."

@@ -17,6 +17,9 @@ BAR_S = 5
 """Seconds that one bar stands for."""
 COUNT = 12
 
+STALE_S = 60
+"""A sample of that age says nothing about now."""
+
 SHARED_MB = 500
 """From this much memory of other processes on it is worth a word."""
 
@@ -55,6 +58,8 @@ class DevicesPane(Pane):
         if not samples:
             return ((head, "text"), ("not measured yet", "grey"))
         last = samples[-1]
+        if self.scene.now - last.at > STALE_S:
+            return ((head, "text"), (f"not measured since {fmt.clock(last.at)}", "grey"))
         bars = history(samples, self.scene.now)
         text = f" {flush(fmt.percent(last.utilisation), 4)}  {_memory(last)}"
         if last.power_w is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agentcore.progress import Progress
 from tui import format as fmt
-from tui.lines import Line
+from tui.lines import Line, wrap
 from tui.theme import Theme
 from tui.widgets.pane import Pane
 
@@ -24,6 +24,8 @@ class ProgressPane(Pane):
         super().__init__(look, id="progress")
         self.progress = Progress()
         self.experiments = 0
+        self.waiting = ""
+        """Why there is nothing to draw yet."""
         self._drawn: tuple[Progress, int, int, list[Line]] | None = None
 
     def head(self) -> tuple[str, str]:
@@ -35,7 +37,7 @@ class ProgressPane(Pane):
     def body(self, width: int, height: int) -> list[Line]:
         """Return the plot."""
         if not self.progress.points:
-            return [((" no experiment has a score yet; the first ones follow when trunk has its own", "grey"),)]
+            return [((f" {part}", "grey"),) for part in wrap(self.waiting, width - 2)]
         drawn = self._drawn
         if drawn is None or drawn[0] is not self.progress or drawn[1:3] != (width, height):
             drawn = self._drawn = (self.progress, width, height, plot(self.progress, width - 1, height))

@@ -8,7 +8,7 @@ from agentcore.overview import QueueRow
 from agentcore.state import Candidate, LabState
 from tui import format as fmt
 from tui.follow import Scene
-from tui.lines import BLANK, Line, fit, flush, overlay
+from tui.lines import BLANK, Line, fit, flush, overlay, wrap
 from tui.theme import CANDIDATES, Theme
 from tui.widgets.pane import ListPane, Pane
 from tui.widgets.rows import gain_role
@@ -35,7 +35,7 @@ class QueuePane(Pane):
         if self.scene is None:
             return []
         rows = self.scene.overview.queue
-        lines = [_summary(row, width) for row in rows] or [((f" {part}", "grey"),) for part in EMPTY.split(". ")]
+        lines = [_summary(row, width) for row in rows] or [((f" {part}", "grey"),) for part in wrap(EMPTY, width - 2)]
         gate = gate_sentences(self.scene.state)
         if len(lines) + len(gate) + 1 <= height:
             lines += [BLANK] * (height - len(lines) - len(gate))

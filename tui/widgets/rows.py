@@ -108,8 +108,8 @@ class RowsTable(ListPane):
             Column("BEST", 6, flush, lambda row, _: (fmt.score(row.best), "text")),
             Column("GAIN", 6, flush, lambda row, _: (fmt.gain(row.gain), gain_role(row.gain, row.z))),
             Column("σ", 4, flush, lambda row, _: (fmt.sigmas(row.z), gain_role(row.gain, row.z))),
-            Column("UTIL", 4, flush, lambda row, _: (fmt.percent(row.utilisation), "text"), spare=2),
-            Column(memory, 4, flush, lambda row, _: (fmt.memory(row.memory_mb), "text"), spare=3),
+            Column("UTIL", 4, flush, lambda row, scene: (fmt.percent(_fresh(row.utilisation, scene)), "text"), spare=2),
+            Column(memory, 4, flush, lambda row, scene: (fmt.memory(_fresh(row.memory_mb, scene)), "text"), spare=3),
             Column("EXP", 4, flush, lambda row, _: (str(row.experiments), "text"), spare=4),
         ]
         lead, gap = 3 if self.frame == "box" else 2, self._gap()
@@ -122,6 +122,11 @@ class RowsTable(ListPane):
             columns.remove(max(columns, key=lambda column: column.spare))
         title, room = "IDEA NOW" if gap == 2 else "IDEA", min(100, max(4, left()))
         return [*columns, Column(title, room, fit, lambda row, _: (row.idea, "text"))]
+
+
+def _fresh(value: float | None, scene: Scene) -> float | None:
+    """Return a measurement only while the engine, which takes it, is running."""
+    return value if scene.live.engine_alive else None
 
 
 def _spare(columns: list[Column]) -> int:

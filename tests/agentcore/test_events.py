@@ -1,0 +1,91 @@
+"""An event survives being written and read; what cannot be read is said by name."""
+
+from __future__ import annotations
+
+import pytest
+
+from agentcore import events as ev
+from agentcore.events import Event, decode, encode
+from tests.agentcore.tales import CONFIG, started
+from worktrees.statistics import Verdict
+
+EVENTS: tuple[Event, ...] = (
+    CONFIG,
+    started(),
+    ev.EngineStopped("SIGTERM received"),
+    ev.WorktreeCreated("wt0", "cpu0", "search", "c0", "t0"),
+    ev.WorktreeMoved("wt0", "c1", "t1"),
+    ev.WorktreePaused("wt0", "by you", "you"),
+    ev.WorktreeResumed("wt0", "you"),
+    ev.ThinkingStarted("wt0"),
+    ev.AgentFailed("wt0", "nothing new"),
+    ev.ExperimentProposed(
+        1, "wt0", "search", "c0", "t0", "c1", "t1", "RATE 0.1 → 0.2", 1, 1, ("train.py",), {"changes": {"RATE": 0.2}}
+    ),
+    ev.RunStarted(1, "screen", 1, "c1", "t1", 1_000_001, 1, "cpu0"),
+    ev.RunEnded(1, "ok", 1.25, "", 20.0, 4.0, 20.0, 512.0),
+    ev.RunEnded(2, "crash", None, "RuntimeError: shapes", 20.0, 0.0, 20.0, 512.0),
+    ev.ExperimentDecided(1, "keep", 1.25, 0.1, 2.0, ""),
+    ev.ExperimentDecided(2, "crash", None, None, None, "RuntimeError: shapes"),
+    ev.CandidateRebased(1, "c0", "t0", "c9", "t9", (1, 2)),
+    ev.CandidateJudged(1, "READY", Verdict(0.1, 0.05, (1, 2), True), "l1", ""),
+    ev.CandidateMoved(1, "STALE", "trunk moved", "engine"),
+    ev.MergeIntended(1, "c0", "l1", "t9", "abc", "you"),
+    ev.TrunkMoved("c0", "l1", "t9", 1, "you"),
+    ev.TrunkMoved("l1", "c0", "t0", None, "you", undone=1),
+    ev.WarningRaised("disk", "full"),
+    ev.WarningCleared("disk"),
+)
+
+
+@pytest.mark.parametrize("event", EVENTS, ids=lambda event: type(event).__name__)
+def test_an_event_is_read_as_it_was_written(event: Event) -> None:
+    """Every type survives its JSON, tuples and all."""
+    assert event == decode(*encode(event))
+
+
+def test_every_type_is_tried_above() -> None:
+    """A new event needs a line in this file."""
+    assert set(ev.TYPES) == {type(event).__name__ for event in EVENTS}
+
+
+def test_an_unknown_event_names_the_nearest() -> None:
+    """A journal of a newer nightlab is not guessed at."""
+    with pytest.raises(ValueError, match=r"unknown event 'TrunkMovd' \(nearest known: TrunkMoved\)"):
+        decode("TrunkMovd", b"{}")
+
+
+def test_an_unknown_event_with_no_near_name_says_only_that() -> None:
+    """No wild guess."""
+    with pytest.raises(ValueError, match="unknown event 'Zzz': this journal was written by a newer nightlab"):
+        decode("Zzz", b"{}")
+
+
+@pytest.mark.parametrize(
+    ("body", "named"),
+    [
+        pytest.param(b'{"worktree": "wt0"}', "reason", id="a missing field"),
+        pytest.param(b'{"worktree": 1, "reason": ""}', "worktree", id="a field of another kind"),
+    ],
+)
+def test_a_wrong_body_names_event_and_field(body: bytes, named: str) -> None:
+    """The message says where to look."""
+    with pytest.raises(ValueError, match=f"event AgentFailed: .*{named}"):
+        decode("AgentFailed", body)
+
+
+def test_a_body_that_is_no_json_names_its_event() -> None:
+    """A torn or foreign row is an error like any other."""
+    with pytest.raises(ValueError, match="event AgentFailed"):
+        decode("AgentFailed", b"{")
+
+
+def test_a_field_of_a_later_version_is_ignored() -> None:
+    """Facts that this version does not know harm nothing."""
+    assert ev.WarningCleared("disk") == decode("WarningCleared", b'{"topic": "disk", "colour": "red"}')
+
+
+def test_a_field_that_an_earlier_version_lacked_has_its_default() -> None:
+    """Journals outlive versions."""
+    old = b'{"old": "c0", "new": "l1", "tree": "t9", "experiment": 1, "by": "you"}'
+    assert ev.TrunkMoved("c0", "l1", "t9", 1, "you") == decode("TrunkMoved", old)
