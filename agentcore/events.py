@@ -153,7 +153,7 @@ class RunEnded:
     reason: str
     train_s: float
     evaluate_s: float
-    cpu_s: float
+    train_cpu_s: float
     peak_mb: float
 
 

@@ -43,17 +43,9 @@ def decide(state: LabState, experiment: Experiment) -> ExperimentDecided:
     if run.score is None:
         outcome = _OUTCOMES.get(run.ending, "crash")
         return ExperimentDecided(experiment.number, outcome, None, None, None, run.reason)
-    verdict = _screen(state, base_pool(state, experiment), run.score)
+    verdict = _screen(state, state.pools[experiment.base_tree], run.score)
     outcome = "keep" if verdict.passed else "drop"
     return ExperimentDecided(experiment.number, outcome, run.score, verdict.gain, verdict.z, "")
-
-
-def base_pool(state: LabState, experiment: Experiment) -> Pool:
-    """Return the pool that an experiment is compared with: its base's, or trunk's where the base has none."""
-    if pool := state.pools.get(experiment.base_tree):
-        return pool
-    assert state.trunk is not None, "an experiment exists only after trunk"
-    return state.pools[state.trunk.tree]
 
 
 def judge(state: LabState, candidate: Candidate) -> tuple[CandidateState, Verdict]:

@@ -99,13 +99,13 @@ def plan(state: LabState, limits: Limits) -> list[Action]:
 
 
 def _decisions(state: LabState) -> Iterator[Action]:
-    """Every experiment whose screening run ended gets its outcome, as does one that outlived its harness."""
+    """Every experiment whose screening run ended gets its outcome, as does one whose base's runs count no more."""
     for worktree in state.worktrees.values():
         if worktree.experiment is None:
             continue
         experiment = state.experiments[worktree.experiment]
         run = state.runs[experiment.run] if experiment.run is not None else None
-        if experiment.harness != state.harness:
+        if not state.pools.get(experiment.base_tree):
             reason = "the harness or the budget changed since it was proposed"
             yield Record(ev.ExperimentDecided(experiment.number, "cancelled", None, None, None, reason))
         elif run and run.ending not in (None, "lost"):

@@ -21,7 +21,7 @@ from worktrees.runs import RunFolder, RunResult, RunSpec, Stage, write_json
 from worktrees.slots import Slot
 
 CPU_CAP, CPU_CAP_RUNS = 1.5, 3
-"""CPU seconds of a run, as a multiple of the first trunk's median once it has so many runs."""
+"""CPU seconds of a training, as a multiple of the first trunk's median once it has so many runs."""
 
 LOSSES = 3
 """A run that was lost so often has crashed."""
@@ -125,7 +125,7 @@ def _environment(lab: Lab, run: Run, folder: RunFolder, slot: Slot) -> Mapping[s
 def _cpu_cap(lab: Lab, slot: Slot) -> Mapping[str, str]:
     """What a budget in FLOPs does not see (lookups, sorting, Python) is bounded by CPU time, set by the first trunk."""
     state = lab.state
-    used = [run.cpu_s for run in state.runs.values() if run.tree == state.baseline_tree and run.ending == "ok"]
+    used = [run.train_cpu_s for run in state.runs.values() if run.tree == state.baseline_tree and run.ending == "ok"]
     if slot.kind != "cpu" or len(used) < CPU_CAP_RUNS:
         return {}
     return {"NIGHTLAB_CPU_CAP_S": f"{CPU_CAP * median(used):.1f}"}
@@ -144,7 +144,7 @@ def _finish(lab: Lab, run: Run, result: RunResult) -> None:
             reason=result.reason,
             train_s=result.stage_s.get("train", 0.0),
             evaluate_s=result.stage_s.get("evaluate", 0.0),
-            cpu_s=result.cpu_s,
+            train_cpu_s=result.stage_cpu_s.get("train", 0.0),
             peak_mb=result.peak_mb,
         )
     )

@@ -93,8 +93,6 @@ class Experiment:
     files: tuple[str, ...]
     proposed: float
     detail: Mapping[str, Any]
-    harness: str
-    """Of the lab when it was proposed; after a change of it there is nothing fair to compare it with."""
     run: int | None = None
     """Its latest screening run."""
     outcome: Outcome | None = None
@@ -125,7 +123,7 @@ class Run:
     reason: str = ""
     train_s: float = 0.0
     evaluate_s: float = 0.0
-    cpu_s: float = 0.0
+    train_cpu_s: float = 0.0
     peak_mb: float = 0.0
     ended: float | None = None
 
@@ -313,7 +311,6 @@ def _(event: ev.ExperimentProposed, state: LabState, at: float) -> LabState:
         files=event.files,
         proposed=at,
         detail=event.detail,
-        harness=state.harness,
     )
     state = _worktree(
         state,
@@ -356,7 +353,7 @@ def _(event: ev.RunEnded, state: LabState, at: float) -> LabState:
         reason=event.reason,
         train_s=event.train_s,
         evaluate_s=event.evaluate_s,
-        cpu_s=event.cpu_s,
+        train_cpu_s=event.train_cpu_s,
         peak_mb=event.peak_mb,
         ended=at,
     )

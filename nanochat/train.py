@@ -5,7 +5,8 @@ the harness (data.py, referee.py). The score is measured afterwards, in another 
 the model again with build_model() and asks it for logits. So everything that a checkpoint needs must be in its state
 dict, initial values must be drawn inside build_model(), and a row's logits may depend on nothing but its past tokens.
 
-The constants are those of the small model; SCALE, set by the harness, multiplies depth and width for a retest.
+The constants are those of the small model; SCALE, set by the harness, multiplies depth and width for a retest. Ranges
+in parentheses are where a search may look; nothing enforces them.
 """
 
 from __future__ import annotations
@@ -26,33 +27,33 @@ import data
 
 # --- Model ---
 
-# Layers.
+# Layers (1 to 12).
 DEPTH = 4
 # Channels of the residual stream; a multiple of HEAD_DIM.
 WIDTH = 64
 # Channels of one attention head.
 HEAD_DIM = 32
-# Hidden channels of an MLP, as a multiple of WIDTH.
+# Hidden channels of an MLP, as a multiple of WIDTH (1 to 8).
 MLP_RATIO = 4
-# A value embedding in every so many layers, counted from the last: 1 in all, 2 in every other, 0 in none.
+# A value embedding in every so many layers, counted from the last: 1 in all, 2 in every other, 0 in none (0 to 2).
 VALUE_EMBEDDING_EVERY = 0
 # Each layer mixes the embedding x0 back into the stream with a learned weight.
 X0_RESIDUAL = False
 # Queries and keys are normalised before their product.
 QK_NORM = True
-# Layers' attention windows, repeated over the depth: L looks back over the whole row, S over a part. The last is L.
+# Attention windows by layer, repeated: L sees the whole row, S a part; the last is L (one of: L, SL, SSL, SSSL).
 WINDOWS = "L"
-# What S sees, as a part of the row.
+# What S sees, as a part of the row (0.125 to 0.75).
 SHORT_WINDOW = 0.5
-# Longest wavelength of the rotary position encoding, tokens / 2 pi.
+# Longest wavelength of the rotary position encoding, tokens / 2 pi (1000 to 200000).
 ROPE_BASE = 10000.0
-# Logits are squeezed smoothly between minus and plus this; 0 for no cap.
+# Logits are squeezed smoothly between minus and plus this; 0 for no cap (0 to 30).
 SOFT_CAP = 15.0
-# Standard deviation of the token embedding at the start.
+# Standard deviation of the token embedding at the start (0.1 to 2).
 EMBEDDING_STD = 1.0
-# Standard deviation of the output head at the start.
+# Standard deviation of the output head at the start (0.0001 to 0.05).
 HEAD_STD = 0.001
-# Standard deviation of a matrix at the start, in units of 1 / sqrt(inputs).
+# Standard deviation of a matrix at the start, in units of 1 / sqrt(inputs) (0.3 to 2).
 MATRIX_STD = 1.0
 
 # --- Batches ---
@@ -66,34 +67,34 @@ MICRO_BATCH = 4096
 
 # --- Optimizer ---
 
-# Learning rate of the matrices (Muon): about the relative change of a matrix in one step.
+# Learning rate of the matrices (Muon): about the relative change of a matrix in one step (0.005 to 0.2).
 MATRIX_LR = 0.02
-# Learning rate of the token embedding (AdamW) at width 768; it scales with 1 / sqrt(width).
+# Learning rate of the token embedding (AdamW) at width 768; it scales with 1 / sqrt(width) (0.05 to 2).
 EMBEDDING_LR = 0.3
-# Learning rate of the value embeddings, likewise.
+# Learning rate of the value embeddings, likewise (0.05 to 2).
 VALUE_EMBEDDING_LR = 0.3
-# Learning rate of the output head (AdamW), likewise.
+# Learning rate of the output head (AdamW), likewise (0.001 to 0.05).
 HEAD_LR = 0.004
-# Learning rate of the weights of x0 and of other single numbers (AdamW).
+# Learning rate of the weights of x0 and of other single numbers (AdamW) (0.005 to 0.5).
 SCALAR_LR = 0.05
-# Muon's momentum.
+# Muon's momentum (0.8 to 0.99).
 MOMENTUM = 0.95
-# Newton-Schulz steps with which Muon makes an update orthogonal.
+# Newton-Schulz steps with which Muon makes an update orthogonal (3 to 7).
 NEWTON_SCHULZ_STEPS = 5
-# Weight decay of the matrices, per unit of learning rate.
+# Weight decay of the matrices, per unit of learning rate (0 to 0.3).
 WEIGHT_DECAY = 0.0
-# AdamW: decay of the mean of gradients.
+# AdamW: decay of the mean of gradients (0.6 to 0.95).
 ADAM_BETA1 = 0.8
-# AdamW: decay of the mean of squared gradients.
+# AdamW: decay of the mean of squared gradients (0.9 to 0.999).
 ADAM_BETA2 = 0.95
 
 # --- Schedule, in parts of the budget ---
 
-# The learning rates rise from 0 during this part.
+# The learning rates rise from 0 during this part (0 to 0.2).
 WARM_UP = 0.0
-# They fall during this part, the last one.
+# They fall during this part, the last one (0.1 to 0.9).
 WARM_DOWN = 0.5
-# They end at this part of their full value.
+# They end at this part of their full value (0 to 0.3).
 FINAL_LR = 0.0
 
 

@@ -67,7 +67,7 @@ class LiveDiff:
         from watchfiles import awatch  # 60 ms of import, after the first paint
 
         try:
-            async for changes in awatch(folder, step=20, debounce=100):
+            async for changes in awatch(folder, step=50, debounce=200):
                 if any(self._concerns(Path(path).relative_to(folder)) for _, path in changes):
                     self._wake.set()
         except (OSError, RuntimeError):  # the user's 128 inotify instances are taken, or the folder went away
@@ -93,11 +93,11 @@ class LiveDiff:
 
     def _look(self, worktree: str) -> tuple[Diff | None, float | None]:
         """Read the diff; None where the worktree is being made, moved or removed just now."""
-        from pygit2 import GitError
+        from worktrees.diff import Unreadable
 
         try:
             diff = self._observer.diff_of(worktree)
-        except (GitError, KeyError, ValueError, OSError):
+        except (Unreadable, OSError):
             return None, None
         folder = self._observer.paths.worktree(worktree)
         written = [_written(folder / file.path) for file in diff.files]
@@ -168,13 +168,11 @@ class Changes:
         self._changed()
 
     def _read(self, old: str, new: str) -> Diff | None:
-        from pygit2 import GitError
-
-        from worktrees.diff import between
+        from worktrees.diff import Unreadable, between
 
         try:
             return between(self._repository, old, new)
-        except (GitError, KeyError, ValueError, OSError):
+        except (Unreadable, OSError):
             return None
 
 

@@ -32,7 +32,7 @@ from worktrees.layout import LabPaths
 if TYPE_CHECKING:
     from worktrees.diff import Diff
 
-POLL_S = 0.25
+POLL_S = 0.4
 """How often the journal is asked for news; everything else is read once a second."""
 
 AWAY_POLL_S = 5.0

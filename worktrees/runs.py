@@ -97,8 +97,8 @@ class RunResult:
     ended: float
     stage_s: Mapping[str, float]
     """Wall seconds by stage name."""
-    cpu_s: float
-    """CPU seconds of all stages and their descendants."""
+    stage_cpu_s: Mapping[str, float]
+    """CPU seconds by stage name, of all its processes."""
     peak_mb: float
     """Largest resident memory of one process (MiB); on a GPU slot the device memory that metrics.jsonl reports."""
     extra: Mapping[str, Any] = field(default_factory=dict)

@@ -52,6 +52,7 @@ class Shim:
         """One descriptor for all stages: a stage cannot put another file in its place."""
         self.started = time.time()
         self.stage_s: dict[str, float] = {}
+        self.stage_cpu_s: dict[str, float] = {}
         self.score: float | None = None
         self.extra: dict[str, Any] = {}
 
@@ -121,13 +122,14 @@ class Shim:
         if signal.sigtimedwait(_CANCEL, 0) is not None:
             raise Ended("cancelled", f"cancelled before {stage.name}")
         _forget(self.folder.score)  # only what the last stage writes is a score: an earlier one could forge it
-        began = time.monotonic()
+        began, cpu_s = time.monotonic(), self.family.cpu_s
         start = self._log_size()
         try:
             code = self._watch(stage, policy, start + LOG_LIMIT_BYTES)
             judge(stage, code, self.folder.log, start)
         finally:
             self.stage_s[stage.name] = time.monotonic() - began
+            self.stage_cpu_s[stage.name] = self.family.cpu_s - cpu_s
 
     def _watch(self, stage: Stage, policy: sandbox.Policy, log_limit: int) -> int:
         """Start the stage, wait for it within its limits, end its leftovers and return its exit code."""
@@ -187,7 +189,7 @@ class Shim:
             started=self.started,
             ended=time.time(),
             stage_s=self.stage_s,
-            cpu_s=self.family.cpu_s,
+            stage_cpu_s=self.stage_cpu_s,
             peak_mb=self.family.peak_mb if device_mb is None else device_mb,
             extra=self.extra,
         )

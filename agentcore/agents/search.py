@@ -132,7 +132,8 @@ def _suggest(trial: optuna.Trial, constant: Constant) -> Value:
 
     space = _space(constant)
     if isinstance(space, FloatDistribution):
-        return round_significant(trial.suggest_float(constant.name, space.low, space.high, log=space.log))
+        value = round_significant(trial.suggest_float(constant.name, space.low, space.high, log=space.log))
+        return min(max(value, space.low), space.high)  # 0.996 would become 1.0, which is no decay at all
     if isinstance(space, IntDistribution):
         count = trial.suggest_int(constant.name, space.low, space.high, log=space.log)
         return int(2 ** round(math.log2(count))) if _is_power_of_two(constant.value) else count

@@ -169,7 +169,7 @@ async def test_old_measurements_are_not_shown_as_of_now(lab: LabMaker) -> None:
     lab.paths.devices.write_text(f'[{{"slot": "cpu0", "at": {lab.now}, "utilisation": 87.0, "memory_mb": 512.0}}]')
     async with sitting_at(lab, (160, 45)) as person:
         await person.moment()
-        assert "87%" in person.row(" wt0 ") and "512M" in person.row("┐│ cpu0") + person.row("││ cpu0")
+        assert "87%" in person.row("▸ TRAIN") and "87%  512M" in person.row("││ cpu0")
         await person.moment(120)
         assert "not measured since" in person.row("││ cpu0")
 

@@ -59,7 +59,7 @@ def test_cpu_time_counts_descendants(tmp_path: Path) -> None:
     while not os.path.exists("../out/burnt"): time.sleep(0.01)
     """
     )
-    assert do(tmp_path, train=work).cpu_s >= 0.3
+    assert do(tmp_path, train=work).stage_cpu_s["train"] >= 0.3
 
 
 def test_peak_memory_is_that_of_the_largest_process(tmp_path: Path) -> None:
