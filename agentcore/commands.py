@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from agentcore import events as ev
 from agentcore import promoter
 from agentcore.control import Answer, Command
+from agentcore.journal import JournalError
 from agentcore.lab import Lab
+from worktrees.repository import RepositoryError
 
-REFUSED, USAGE = 5, 2
+REFUSED, USAGE, LIMIT = 5, 2, 8
 """Exit codes of the command line, see docs."""
 
 
@@ -39,7 +41,11 @@ class Desk:
             return await verb(command)
         except promoter.Refused as refusal:
             return Answer(REFUSED, str(refusal))
-        except (KeyError, TypeError, ValueError) as error:
+        except RepositoryError as error:  # the intent of a merge stands: the engine's next round brings it to its end
+            return Answer(REFUSED, f"{error}; the engine goes on trying")
+        except JournalError as error:
+            return Answer(LIMIT, str(error))
+        except (AttributeError, KeyError, TypeError, ValueError) as error:
             return Answer(USAGE, f"{command.verb}: bad argument {error}")
 
     async def _merge(self, command: Command) -> Answer:
@@ -52,7 +58,7 @@ class Desk:
             {"experiment": number, "old": moved.old, "new": moved.new, "tree": moved.tree},
         )
 
-    def _expect(self, number: int, expected: dict[str, Any]) -> None:
+    def _expect(self, number: int, expected: Mapping[str, Any]) -> None:
         """Refuse where the facts are no longer those that the caller saw when it asked."""
         state = self._lab.state
         candidate = state.candidates.get(number)

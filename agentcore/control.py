@@ -15,6 +15,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 LINE_LIMIT = 1 << 20
 
 
@@ -58,7 +60,7 @@ async def ask(socket: Path, command: Command, timeout_s: float = 10.0) -> Answer
             finally:
                 writer.close()
     except (OSError, TimeoutError) as error:
-        raise EngineUnreachable(f"the engine does not answer on {socket}: {error or 'no answer in time'}") from error
+        raise EngineUnreachable(f"the engine does not answer on {socket}: {str(error) or 'no answer in time'}") from error
     if not line:
         raise EngineUnreachable(f"the engine closed {socket} without an answer")
     return Answer(**json.loads(line))
@@ -94,8 +96,8 @@ async def serve(socket: Path, handle: Callable[[Command], Awaitable[Answer]]) ->
 
 async def _reply(line: bytes, handle: Callable[[Command], Awaitable[Answer]]) -> Answer:
     try:
-        command = Command(**json.loads(line))
-    except (ValueError, TypeError) as error:
+        command = msgspec.json.decode(line, type=Command)
+    except (ValueError, RecursionError) as error:
         return Answer(2, f"not a command: {error}")
     return await handle(command)
 

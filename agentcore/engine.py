@@ -70,7 +70,6 @@ class Engine:
         async with asyncio.TaskGroup() as tasks:
             sampling = tasks.create_task(publish(self.lab))
             while not self._is_over():
-                await promoter.follow(self.lab)
                 await running.collect(self.lab)
                 if not await self._act(tasks):
                     await self._wait()
@@ -89,8 +88,10 @@ class Engine:
             self._limits = replace(self._limits, stopping=True)
         elif not self._stop:
             self._limits = replace(self._limits, stopping=self._is_late())
-        actions = plan(self.lab.state, self._limits)
+        actions: list[Action] = []
         try:
+            await promoter.follow(self.lab)
+            actions = plan(self.lab.state, self._limits)
             for action in actions:
                 await self._carry_out(action, tasks)
         except RepositoryError as error:

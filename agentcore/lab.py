@@ -41,6 +41,9 @@ class Lab:
         self.repository = Repository(paths.root)
         self.numbering = asyncio.Lock()
         """Held while an experiment is given its number, pinned under it and announced."""
+        self.trunk = asyncio.Lock()
+        """Held by whatever reads trunk and then acts on what it read: two merges at once, or a merge in the middle of a
+        rebase, would each be right alone."""
         self._git = ThreadPoolExecutor(1, thread_name_prefix="git")
         self.journal = Journal(paths.journal)
         with closing(Reader(paths.journal)) as reader:

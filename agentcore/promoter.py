@@ -24,92 +24,119 @@ class Refused(Exception):
 
 async def rebase(lab: Lab, number: int) -> None:
     """Replay a candidate on trunk and record the tree that is to be confirmed, or the conflict."""
-    experiment, trunk = lab.state.experiments[number], lab.state.trunk
-    assert trunk is not None, "candidates exist only after trunk"
-    try:
-        commit = await lab.git(lab.repository.rebase, experiment.commit, trunk.commit, experiment.hypothesis)
-    except Conflict as conflict:
-        reason = f"{conflict} with trunk {trunk.commit[:7]}"
-        lab.record(ev.CandidateMoved(number, "CONFLICT", reason, by="engine"))
-        return
-    tree = await lab.git(lab.repository.tree_of, commit)
-    if tree == trunk.tree:
-        lab.record(ev.CandidateMoved(number, "CANCELLED", "trunk holds this change already", by="engine"))
-        return
-    await lab.git(lab.repository.pin, "candidates", number, commit)
-    seeds = confirmation_seeds(lab.state)
-    lab.record(ev.CandidateRebased(number, trunk.commit, trunk.tree, commit, tree, seeds))
+    async with lab.trunk:
+        experiment, trunk = lab.state.experiments[number], lab.state.trunk
+        assert trunk is not None, "candidates exist only after trunk"
+        if lab.state.candidates[number].state not in ("NEW", "STALE"):
+            return  # it was so when this was planned
+        try:
+            commit = await lab.git(lab.repository.rebase, experiment.commit, trunk.commit, experiment.hypothesis)
+        except Conflict as conflict:
+            reason = f"{conflict} with trunk {trunk.commit[:7]}"
+            lab.record(ev.CandidateMoved(number, "CONFLICT", reason, by="engine"))
+            return
+        tree = await lab.git(lab.repository.tree_of, commit)
+        if tree == trunk.tree:
+            lab.record(ev.CandidateMoved(number, "CANCELLED", "trunk holds this change already", by="engine"))
+            return
+        await lab.git(lab.repository.pin, "candidates", number, commit)
+        seeds = confirmation_seeds(lab.state)
+        lab.record(ev.CandidateRebased(number, trunk.commit, trunk.tree, commit, tree, seeds))
 
 
 async def conclude(lab: Lab, number: int) -> None:
     """Record a candidate's verdict; a READY one gets the commit that a merge would land."""
-    candidate = lab.state.candidates[number]
-    if reason := lab.state.broken(candidate.tree):
-        lab.record(ev.CandidateMoved(number, "REJECTED", f"a confirmation run failed: {reason}", by="engine"))
-        return
-    standing, verdict = judge(lab.state, candidate)
-    landing = ""
-    if standing == "READY":
-        message = _message(lab, lab.state.experiments[number], candidate, verdict)
-        landing = await lab.git(lab.repository.land, candidate.tree, candidate.trunk, message)
-        await lab.git(lab.repository.pin, "candidates", number, landing)
-    lab.record(ev.CandidateJudged(number, standing, verdict, landing, ""))
+    async with lab.trunk:
+        candidate = lab.state.candidates[number]
+        if candidate.state != "CONFIRM":
+            return  # trunk moved since this was planned
+        if reason := lab.state.broken(candidate.tree):
+            lab.record(ev.CandidateMoved(number, "REJECTED", f"a confirmation run failed: {reason}", by="engine"))
+            return
+        standing, verdict = judge(lab.state, candidate)
+        landing = ""
+        if standing == "READY":
+            message = _message(lab, lab.state.experiments[number], candidate, verdict)
+            landing = await lab.git(lab.repository.land, candidate.tree, candidate.trunk, message)
+            await lab.git(lab.repository.pin, "candidates", number, landing)
+        lab.record(ev.CandidateJudged(number, standing, verdict, landing, ""))
 
 
 async def promote(lab: Lab, number: int, by: str) -> ev.TrunkMoved:
     """Merge a READY candidate. Raises Refused, and nothing has changed then."""
-    candidate = lab.state.candidates.get(number)
-    if candidate is None:
-        raise Refused(f"#{number} is not in the queue")
-    if candidate.state != "READY":
-        why = f": {candidate.reason}" if candidate.reason else ""
-        raise Refused(f"#{number} is {candidate.state}, only READY candidates merge{why}")
-    await _check(lab, candidate)
-    intent = ev.MergeIntended(
-        number, candidate.trunk, candidate.landing, candidate.tree, nonce=secrets.token_hex(8), by=by
-    )
-    lab.record(intent, durable=True)
-    return await _swap(lab, intent)
+    async with lab.trunk:
+        candidate = lab.state.candidates.get(number)
+        if candidate is None:
+            raise Refused(f"#{number} is not in the queue")
+        if candidate.state != "READY":
+            why = f": {candidate.reason}" if candidate.reason else ""
+            raise Refused(f"#{number} is {candidate.state}, only READY candidates merge{why}")
+        await _check(lab, candidate)
+        intent = ev.MergeIntended(
+            number, candidate.trunk, candidate.landing, candidate.tree, nonce=secrets.token_hex(8), by=by
+        )
+        lab.record(intent, durable=True)
+        return await _swap(lab, intent)
 
 
 async def recover(lab: Lab) -> None:
-    """Bring a merge to its end that a kill has cut in two."""
+    """Bring a merge to its end that a kill, or a git that was locked, has cut in two."""
+    async with lab.trunk:
+        await _recover(lab)
+
+
+async def undo(lab: Lab, by: str, expected: str | None) -> ev.TrunkMoved:
+    """Put trunk back to where it was before the last merge. Raises Refused where trunk has moved on since.
+
+    A kill between the swap and its row loses nothing: `follow` sees what the move was.
+    """
+    async with lab.trunk:
+        merge = lab.state.merges[-1] if lab.state.merges else None
+        trunk = lab.state.trunk
+        if merge is None or merge.undone or trunk is None:
+            raise Refused("there is no merge to undo")
+        if trunk.commit != merge.new or (expected is not None and trunk.commit != expected):
+            raise Refused(f"trunk is {trunk.commit[:7]}, no longer {merge.new[:7]}: the last merge cannot be undone")
+        if not await lab.git(lab.repository.swap_trunk, merge.new, merge.old):
+            raise Refused("trunk was moved by another hand: nothing was undone")
+        tree = await lab.git(lab.repository.tree_of, merge.old)
+        moved = ev.TrunkMoved(merge.new, merge.old, tree, experiment=None, by=by, undone=merge.experiment)
+        lab.record(moved, durable=True)
+        return moved
+
+
+async def follow(lab: Lab) -> None:
+    """Notice a trunk that somebody moved by hand: it is measured first, and what was READY is confirmed again.
+
+    Moved back to before the last merge it is that merge's undoing; deleted it is put back where the journal knows it.
+    """
+    async with lab.trunk:
+        await _recover(lab)
+        trunk = lab.state.trunk
+        now = await lab.git(lab.repository.resolve, TRUNK)
+        if trunk is None or now == trunk.commit:
+            return
+        if now is None:
+            await lab.git(lab.repository.create_trunk, trunk.commit)
+            return
+        last = lab.state.merges[-1] if lab.state.merges else None
+        is_undoing = last is not None and not last.undone and (last.old, last.new) == (now, trunk.commit)
+        tree = await lab.git(lab.repository.tree_of, now)
+        undone = last.experiment if last and is_undoing else None
+        lab.record(ev.TrunkMoved(trunk.commit, now, tree, experiment=None, by="hand", undone=undone), durable=True)
+
+
+async def _recover(lab: Lab) -> None:
     intent = lab.state.intent
     if intent is None:
         return
     now = await lab.git(lab.repository.resolve, TRUNK)
     if now is not None and await lab.git(lab.repository.is_ancestor, intent.new, now):
         lab.record(_outcome(intent), durable=True)
-    elif now == intent.old:
-        await _swap(lab, intent)
-    else:
+    elif now != intent.old or not await lab.git(lab.repository.swap_trunk, intent.old, intent.new):
         lab.record(ev.CandidateMoved(intent.experiment, "STALE", "trunk moved before the merge", by="engine"))
-
-
-async def undo(lab: Lab, by: str, expected: str | None) -> ev.TrunkMoved:
-    """Put trunk back to where it was before the last merge. Raises Refused where trunk has moved on since."""
-    merge = lab.state.merges[-1] if lab.state.merges else None
-    trunk = lab.state.trunk
-    if merge is None or merge.undone or trunk is None:
-        raise Refused("there is no merge to undo")
-    if trunk.commit != merge.new or (expected is not None and trunk.commit != expected):
-        raise Refused(f"trunk is {trunk.commit[:7]}, no longer {merge.new[:7]}: the last merge cannot be undone")
-    if not await lab.git(lab.repository.swap_trunk, merge.new, merge.old):
-        raise Refused("trunk was moved by another hand: nothing was undone")
-    tree = await lab.git(lab.repository.tree_of, merge.old)
-    moved = ev.TrunkMoved(merge.new, merge.old, tree, experiment=None, by=by, undone=merge.experiment)
-    lab.record(moved, durable=True)
-    return moved
-
-
-async def follow(lab: Lab) -> None:
-    """Notice a trunk that somebody moved by hand: it is measured first, and what was READY is confirmed again."""
-    trunk = lab.state.trunk
-    now = await lab.git(lab.repository.resolve, TRUNK)
-    if trunk is None or now is None or now == trunk.commit or lab.state.intent:
-        return
-    tree = await lab.git(lab.repository.tree_of, now)
-    lab.record(ev.TrunkMoved(trunk.commit, now, tree, experiment=None, by="hand"), durable=True)
+    else:
+        lab.record(_outcome(intent), durable=True)
 
 
 async def _check(lab: Lab, candidate: Candidate) -> None:

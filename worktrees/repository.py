@@ -158,16 +158,13 @@ class Repository:
         except (pygit2.GitError, OSError) as error:  # git keeps refs as files: `lab` cannot be one and a folder
             raise RepositoryError(f"cannot create lab/trunk (is there a branch named lab?): {error}") from error
 
-    def swap_trunk(self, old: str, new: str) -> bool:
+    def swap_trunk(self, old: str, new: str, patience_s: float = LOCK_PATIENCE_S) -> bool:
         """Move trunk from `old` to `new` if it is `old`, in one step; False where it is something else.
 
         Raises RepositoryError, and trunk has not moved, where another process holds the ref's lock.
         """
         with self._repo.transaction() as transaction:
-            try:
-                transaction.lock_ref(TRUNK)
-            except (pygit2.GitError, OSError) as error:
-                raise RepositoryError(f"another git works on lab/trunk: {error}") from error
+            _patiently(lambda: transaction.lock_ref(TRUNK), patience_s)
             if self.resolve(TRUNK) != old:
                 return False
             transaction.set_target(TRUNK, pygit2.Oid(hex=new), message="nightlab: promotion")
@@ -267,9 +264,9 @@ def _remove(path: Path) -> None:
         path.unlink(missing_ok=True)
 
 
-def _patiently(work: Callable[[], object]) -> None:
+def _patiently(work: Callable[[], object], patience_s: float = LOCK_PATIENCE_S) -> None:
     """Do work that needs a lock of git which somebody else may hold for a moment. Raises RepositoryError."""
-    end = time.monotonic() + LOCK_PATIENCE_S
+    end = time.monotonic() + patience_s
     while True:
         try:
             work()

@@ -112,9 +112,7 @@ class Tale:
         """Tell that a candidate was replayed on trunk."""
         trunk = self.state.trunk
         assert trunk is not None
-        return self.tell(
-            ev.CandidateRebased(number, trunk.commit, trunk.tree, tree.replace("t", "c"), tree, seeds)
-        )
+        return self.tell(ev.CandidateRebased(number, trunk.commit, trunk.tree, tree.replace("t", "c"), tree, seeds))
 
     def confirm(self, number: int, scores: Mapping[int, float]) -> Tale:
         """Tell a candidate's confirmation runs."""

@@ -202,6 +202,29 @@ def test_uncommitted_changes_keep_trunk_from_starting(quick: LabPaths, capsys: p
     assert "uncommitted changes in train.py" in capsys.readouterr().err
 
 
+def test_a_nearly_full_disk_starts_nothing_and_says_so(tmp_path: Path) -> None:
+    """Below the disk floor the engine starts no run; the reason is its last word."""
+    lab = toy.make(tmp_path / "lab", lab=toy.LAB + "\n[limits]\ndisk_floor_gb = 1e9\n")
+    launch.run_engine(lab, Limits(experiments=1))
+    state = state_of(lab)
+    assert (len(state.runs), "no new runs until there is room" in state.warnings["disk"]) == (0, True)
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "outcome"),
+    [("crash", "crash"), ("nan", "nan"), ("garbage", "crash"), ("nothing", "crash"), ("hang", "timeout")],
+)
+def test_a_bad_edit_has_an_outcome(tmp_path: Path, behaviour: str, outcome: str) -> None:
+    """Whatever an edited train.py does, its experiment is decided with a reason and the lab goes on."""
+    broken = toy.TRAIN.replace('BEHAVIOUR = "train"', f'BEHAVIOUR = "train" if DEPTH == 4 else "{behaviour}"')
+    broken = broken.replace("# Peak learning rate (0.01 to 1.0).\nRATE = 0.1", "RATE, _ = 0.1, 0")
+    short = toy.LAB.replace("train_wall_s = 20", "train_wall_s = 1").replace("count = 2", "count = 1")
+    lab = toy.make(tmp_path / "lab", lab=short, train=broken)
+    launch.run_engine(lab, Limits(experiments=1))
+    experiment = state_of(lab).experiments[1]
+    assert (experiment.outcome, bool(experiment.reason)) == (outcome, True)
+
+
 def test_a_person_merges_a_ready_candidate(quick: LabPaths, engines: Spawn) -> None:
     """With the gate left to the person, `merge` moves trunk to exactly the landing commit that was shown."""
     engines(quick)

@@ -1,4 +1,4 @@
-"""What is due follows from the state alone; whatever happens in between, the lab comes to rest and counts nothing twice."""
+"""What is due follows from the state alone; whatever happens, the lab comes to rest and counts nothing twice."""
 
 from __future__ import annotations
 
@@ -391,11 +391,8 @@ class World:
             case StartRun():
                 assert action.slot not in self.tale.busy(), "a slot has one run at a time"
                 number = len(self.state.runs) + 1
-                tell(
-                    ev.RunStarted(
-                        number, action.purpose, action.experiment, action.commit, action.tree, action.seed, 1, action.slot
-                    )
-                )  # fmt: skip
+                what = (action.purpose, action.experiment, action.commit, action.tree, action.seed)
+                tell(ev.RunStarted(number, *what, 1, action.slot))
             case MoveWorktree(name, base):
                 tell(ev.WorktreeMoved(name, base, self._tree_of(base)))
             case Propose(name):
@@ -410,7 +407,9 @@ class World:
     def _tree_of(self, commit: str) -> str:
         """A landing commit's tree is its candidate's, every other one is named like its commit."""
         landed = {each.landing: each.tree for each in self.state.candidates.values() if each.landing}
-        moves = {entry.event.new: entry.event.tree for entry in self.tale.entries if isinstance(entry.event, ev.TrunkMoved)}
+        moves = {
+            entry.event.new: entry.event.tree for entry in self.tale.entries if isinstance(entry.event, ev.TrunkMoved)
+        }
         return {**landed, **moves}.get(commit) or commit.replace("c", "t")
 
     def _rebase(self, number: int) -> None:
@@ -557,7 +556,9 @@ def test_at_rest_the_queue_is_worked_off(story: tuple[str, list[tuple[str, int]]
     """Unless held, no candidate is left half way."""
     world = told(story)
     world.rest()
-    half_way = [each for each in world.state.candidates.values() if each.state in ("NEW", "CONFIRM", "STALE", "MERGING")]
+    half_way = [
+        each for each in world.state.candidates.values() if each.state in ("NEW", "CONFIRM", "STALE", "MERGING")
+    ]
     assert world.state.broken(world.state.trunk.tree) or story[0] == "hold" or [] == half_way
 
 

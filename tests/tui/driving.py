@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from rich.cells import cell_len
+from textual import events
 from textual.pilot import Pilot
 
 from agentcore.control import Answer, Command
@@ -17,6 +18,17 @@ from tui.theme import Theme, choose
 from tui.view import View
 
 PATIENCE_S = 5.0
+
+NAMED = {
+    "question_mark": "?",
+    "minus": "-",
+    "space": " ",
+    "left_curly_bracket": "{",
+    "right_curly_bracket": "}",
+    "left_square_bracket": "[",
+    "right_square_bracket": "]",
+}
+"""Textual's names of keys that print."""
 
 DARK = choose("", env=PLAIN, ascii_only=False)
 
@@ -32,10 +44,12 @@ class Person:
         self.pilot: Pilot[None] | None = None
 
     async def press(self, *keys: str) -> None:
-        """Press keys and let the view answer."""
+        """Press keys and let the view answer each; the pilot's own `press` waits three times as long."""
         assert self.pilot
-        await self.pilot.press(*keys)
-        await self.pilot.pause()
+        for key in keys:
+            character = NAMED.get(key, key if len(key) == 1 else None)
+            self.view.post_message(events.Key(key, character))
+            await self.pilot.pause()
 
     async def resize(self, width: int, height: int) -> None:
         """Change the terminal's size."""

@@ -334,7 +334,7 @@ def test_a_lock_that_a_kill_left_is_named(bench: Bench) -> None:
     lock = bench.root / ".git" / "refs" / "heads" / "lab" / "trunk.lock"
     lock.touch()
     with pytest.raises(RepositoryError, match=r"trunk\.lock"):
-        bench.repository.swap_trunk(bench.start, bench.start)
+        bench.repository.swap_trunk(bench.start, bench.start, patience_s=0)
 
 
 def test_a_new_engine_breaks_the_locks_that_a_kill_left(bench: Bench) -> None:

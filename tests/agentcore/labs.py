@@ -1,0 +1,172 @@
+"""A real lab in this process: real git, journal and engine parts; only its runs end at once, by a formula."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from agentcore import events as ev
+from agentcore import promoter, proposing, running
+from agentcore.agents import NoProposal, Proposal
+from agentcore.brief import Brief
+from agentcore.lab import Lab
+from agentcore.plan import Judge, Limits, MoveWorktree, Promote, Propose, Rebase, Record, StartRun, plan
+from agentcore.seed import prompts_folder
+from tests import toy
+from worktrees.executor import Life
+from worktrees.layout import LabPaths
+from worktrees.project import load
+from worktrees.repository import TRUNK
+from worktrees.runs import RunFolder, RunResult, RunSpec, write_json
+from worktrees.slots import Slot
+
+SLOTS = (Slot("cpu0", "cpu", "test", (0,)), Slot("cpu1", "cpu", "test", (0,)))
+
+
+def truth(source: str, seed: int) -> float:
+    """Return the score of a train.py: each of its constants has an effect, each seed a small one of its own."""
+    constants = dict(line.split(" = ") for line in source.splitlines() if line.startswith(("RATE =", "DEPTH =")))
+    noise = (seed * 7919 % 11 - 5) * 0.001
+    return 1.0 - float(constants["RATE"]) + 0.1 * float(constants["DEPTH"]) + noise
+
+
+@dataclass
+class Instant:
+    """An executor whose runs end as soon as they are submitted."""
+
+    score: Callable[[str, int], float] = truth
+    submitted: list[RunSpec] = field(default_factory=list)
+
+    def submit(self, folder: RunFolder) -> None:
+        """End the run with the score of its checkout."""
+        spec = folder.read_spec()
+        assert spec is not None
+        self.submitted.append(spec)
+        score = self.score((folder.checkout / "train.py").read_text(), spec.seed)
+        stages = {"train": 1.0, "evaluate": 0.5}
+        result = RunResult(
+            ending="ok", score=score, reason="", exit_code=0, started=1.0, ended=2.5, stage_s=stages,
+            stage_cpu_s=stages, peak_mb=100.0,
+        )  # fmt: skip
+        write_json(folder.result, result)
+
+    def look(self, folder: RunFolder) -> Life:
+        """A run is there or it is not."""
+        return "ended" if folder.result.exists() else "absent"
+
+    def cancel(self, folder: RunFolder) -> None:
+        """Nothing runs."""
+
+    def clear(self, folder: RunFolder) -> None:
+        """Nothing is lost."""
+
+
+class Scripted:
+    """An agent that makes the edits that it was given, worktree by worktree."""
+
+    name = "scripted"
+
+    def __init__(self, edits: Mapping[str, list[tuple[str, str]]]) -> None:
+        self._edits = {worktree: iter(each) for worktree, each in edits.items()}
+
+    async def propose(self, brief: Brief, workspace: Path) -> Proposal:
+        """Make the next edit."""
+        edit = next(self._edits.get(brief.worktree, iter(())), None)
+        if edit is None:
+            raise NoProposal("the script is at its end")
+        path = workspace / "train.py"
+        assert edit[0] in path.read_text()
+        path.write_text(path.read_text().replace(*edit))
+        return Proposal(f"{edit[0]} → {edit[1]}")
+
+
+@dataclass
+class Desk:
+    """A lab that is open, and what a test does with it."""
+
+    lab: Lab
+    runs: Instant
+
+    async def work(self, edits: Mapping[str, list[tuple[str, str]]], rounds: int = 200) -> None:
+        """Let scripted agents make these edits, and do all that follows until nothing is due."""
+        wanted = len(self.lab.state.experiments) + sum(len(each) for each in edits.values())
+        agent, limits = Scripted(edits), Limits(experiments=wanted)
+        for _ in range(rounds):
+            await running.collect(self.lab)
+            actions = plan(self.lab.state, limits)
+            # Worktrees whose script is at its end are not asked, so that they are not parked either.
+            actions = [each for each in actions if not (isinstance(each, Propose) and each.worktree not in edits)]
+            if not actions:
+                return
+            for action in actions:
+                await self._carry_out(action, agent)
+        raise AssertionError(f"still at work after {rounds} rounds: {actions}")
+
+    async def _carry_out(self, action: object, agent: Scripted) -> None:
+        match action:
+            case Record(event):
+                self.lab.record(event)
+            case StartRun():
+                await running.start(self.lab, action)
+            case MoveWorktree(name, base):
+                await proposing.move(self.lab, name, base)
+            case Propose(name):
+                await proposing.propose(self.lab, agent, prompts_folder(), name)
+            case Rebase(number):
+                await promoter.rebase(self.lab, number)
+            case Judge(number):
+                await promoter.conclude(self.lab, number)
+            case Promote(number):
+                await promoter.promote(self.lab, number, "gate")
+
+    def states(self) -> dict[int, str]:
+        """Return the candidates' states."""
+        return {number: each.state for number, each in sorted(self.lab.state.candidates.items())}
+
+    def trunk(self) -> str:
+        """Return what the ref says."""
+        return self.lab.repository.resolve(TRUNK) or ""
+
+    def source(self, commit: str) -> list[str]:
+        """Return the constants of train.py in a commit."""
+        lines = self.lab.repository.read(commit, "train.py").decode().splitlines()
+        return [line for line in lines if line.startswith(("RATE =", "DEPTH ="))]
+
+    def told(self, kind: type) -> list[ev.Event]:
+        """Return the events of a type, oldest first."""
+        return [entry.event for entry in self.lab.state.recent if isinstance(entry.event, kind)]
+
+
+async def open_desk(paths: LabPaths, runs: Instant, mode: str = "me") -> Lab:
+    """Open the lab as an engine does, but with our executor and two slots wherever the test runs."""
+    ticks = itertools.count(1)
+    lab = Lab(paths, load(paths.config), SLOTS, runs, lambda: 100.0 + next(ticks))
+    lab.record(ev.EngineStarted(1, 1, "boot", "0.1.0", SLOTS))
+    if lab.state.trunk is None:
+        head = lab.repository.head()
+        tree = lab.repository.tree_of(head)
+        gate = replace(lab.project.gate_for(2), mode=mode, calibration_runs=3)
+        lab.record(ev.LabConfigured("toy", "val_bpb", True, "cpu", "1 GFLOP", "harness", gate))
+        lab.repository.create_trunk(head)
+        lab.record(ev.TrunkMoved("", head, tree, None, "init"))
+        for index, slot in enumerate(SLOTS):
+            name = f"wt{index}"
+            lab.repository.add_worktree(paths.worktree(name), name, head)
+            lab.record(ev.WorktreeCreated(name, slot.name, "scripted", head, tree))
+    return lab
+
+
+@asynccontextmanager
+async def desk(root: Path, mode: str = "me") -> AsyncIterator[Desk]:
+    """Make a toy lab at `root`, or open the one that is there again, as after a kill."""
+    paths = LabPaths(root) if root.exists() else toy.make(root)
+    paths.dot.mkdir(exist_ok=True)
+    runs = Instant()
+    lab = await open_desk(paths, runs, mode)
+    try:
+        yield Desk(lab, runs)
+    finally:
+        lab.close()
