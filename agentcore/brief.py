@@ -33,6 +33,8 @@ class Brief:
     """The editable files as they stand."""
     experiments: tuple[Experiment, ...]
     """Every decided or running experiment of every worktree, oldest first."""
+    conflicts: tuple[int, ...] = ()
+    """This worktree's kept experiments that do not fit on trunk any more: their idea may be written again, on trunk."""
 
 
 def write(state: LabState, worktree: str, source: Mapping[str, str], texts: Mapping[str, str]) -> Brief:
@@ -48,6 +50,7 @@ def write(state: LabState, worktree: str, source: Mapping[str, str], texts: Mapp
         "edit": ", ".join(source),
         "source": "\n\n".join(f"### {path}\n\n```python\n{body}```" for path, body in source.items()),
         "trunk": _trunk(state),
+        "conflicts": ", ".join(f"#{number}" for number in _conflicts(state, worktree)) or "none",
         "history": _history(state, experiments),
     }
     try:
@@ -56,7 +59,7 @@ def write(state: LabState, worktree: str, source: Mapping[str, str], texts: Mapp
         raise BriefError(f"prompts/brief.md names ${error.args[0]}; known: {', '.join(variables)}") from error
     except ValueError as error:
         raise BriefError(f"prompts/brief.md: {error} (write $$ for a dollar sign)") from error
-    return Brief(worktree, text, tuple(source), source, experiments)
+    return Brief(worktree, text, tuple(source), source, experiments, _conflicts(state, worktree))
 
 
 def read_texts(prompts: Path, root: Path, worktree: str) -> dict[str, str]:
@@ -68,6 +71,11 @@ def read_texts(prompts: Path, root: Path, worktree: str) -> dict[str, str]:
         "program": (program if program.exists() else prompts / "program.md").read_text(encoding="utf-8"),
         "direction": direction.read_text(encoding="utf-8") if direction.exists() else "",
     }
+
+
+def _conflicts(state: LabState, worktree: str) -> tuple[int, ...]:
+    numbers = sorted(number for number, candidate in state.candidates.items() if candidate.state == "CONFLICT")
+    return tuple(number for number in numbers if state.experiments[number].worktree == worktree)
 
 
 def _trunk(state: LabState) -> str:

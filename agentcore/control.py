@@ -60,7 +60,9 @@ async def ask(socket: Path, command: Command, timeout_s: float = 10.0) -> Answer
             finally:
                 writer.close()
     except (OSError, TimeoutError) as error:
-        raise EngineUnreachable(f"the engine does not answer on {socket}: {str(error) or 'no answer in time'}") from error
+        raise EngineUnreachable(
+            f"the engine does not answer on {socket}: {str(error) or 'no answer in time'}"
+        ) from error
     if not line:
         raise EngineUnreachable(f"the engine closed {socket} without an answer")
     return Answer(**json.loads(line))

@@ -176,7 +176,7 @@ def _message(lab: Lab, experiment: Experiment, candidate: Candidate, verdict: Ve
         "Experiment": f"#{experiment.number}",
         "Score": f"{score:.6f}",
         "Baseline": f"{baseline:.6f}",
-        "Gain": f"{verdict.gain:+.6f} ± {1.96 * verdict.standard_error:.6f}",
+        "Gain": f"{verdict.gain:+.6f} ± {verdict.standard_error:.6f} (standard error)",
         "Z": f"{verdict.z:.2f}",
         "Seeds": " ".join(str(seed) for seed in verdict.seeds),
         "Tree": candidate.tree,

@@ -68,6 +68,8 @@ async def _announce(lab: Lab, agent: Agent, name: str, proposal: Proposal, commi
             detail=proposal.detail,
         )
     )
+    if proposal.rework_of is not None:
+        lab.record(ev.CandidateMoved(proposal.rework_of, "CANCELLED", f"written again as #{number}", by=agent.name))
     if earlier is not None:
         reason = f"the same tree as #{earlier}: not run again"
         lab.record(ev.ExperimentDecided(number, "duplicate", None, None, None, reason))

@@ -22,6 +22,8 @@ class Proposal:
     """One line: what should help and why."""
     detail: Mapping[str, Any] = field(default_factory=dict)
     """JSON that the agent will find again in its later briefs."""
+    rework_of: int | None = None
+    """The experiment in conflict whose idea this is, written again on today's trunk."""
 
 
 class Agent(Protocol):

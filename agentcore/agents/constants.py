@@ -7,6 +7,8 @@ A constant is a module-level ``UPPER_CASE = literal``. Its range or choices may 
 from __future__ import annotations
 
 import ast
+import io
+import json
 import math
 import re
 from collections.abc import Mapping
@@ -36,9 +38,13 @@ class Constant:
 
 def find(source: str) -> tuple[Constant, ...]:
     """Return the constants of a Python file in order. Raises SyntaxError."""
-    lines = source.splitlines()
+    lines = _lines(source)
     found = []
-    for node in ast.parse(source).body:
+    try:
+        tree = ast.parse(source)
+    except (ValueError, RecursionError, MemoryError) as error:  # a null byte, a thousand brackets
+        raise SyntaxError(str(error)) from error
+    for node in tree.body:
         if not isinstance(node, ast.Assign) or len(node.targets) != 1 or node.lineno != node.end_lineno:
             continue
         target, value = node.targets[0], _literal(node.value)
@@ -50,8 +56,8 @@ def find(source: str) -> tuple[Constant, ...]:
 
 def rewrite(source: str, changes: Mapping[str, Value]) -> str:
     """Return the source with the literals of `changes` replaced and every other byte as it was."""
-    lines = source.splitlines(keepends=True)
-    for constant in find(source):
+    lines = _lines(source)
+    for constant in reversed(find(source)):  # from the right, so that columns of a line with two stay true
         if constant.name in changes:
             line = lines[constant.line - 1].encode()
             literal = render(changes[constant.name]).encode()
@@ -60,14 +66,14 @@ def rewrite(source: str, changes: Mapping[str, Value]) -> str:
 
 
 def render(value: Value) -> str:
-    """Return a value as a literal: floats short, big integers in groups of three as in ``4_096``."""
+    """Return a value as a literal that means exactly it: floats short, big integers in threes as in ``4_096``."""
     if isinstance(value, str):
-        return f'"{value}"'
+        return json.dumps(value, ensure_ascii=False)
     if isinstance(value, bool):
         return str(value)
     if isinstance(value, int):
         return f"{value:_}"
-    text = f"{value:.3g}"
+    text = f"{value:.3g}" if float(f"{value:.3g}") == value else repr(value)
     return text if "." in text or "e" in text else f"{text}.0"
 
 
@@ -76,10 +82,17 @@ def round_significant(value: float, digits: int = 2) -> float:
     return 0.0 if value == 0 else round(value, digits - 1 - math.floor(math.log10(abs(value))))
 
 
+def _lines(source: str) -> list[str]:
+    """Split where Python counts lines, ends kept: str.splitlines would also split at a form feed or a U+2028."""
+    return list(io.StringIO(source, newline=""))
+
+
 def _literal(node: ast.expr) -> Value | None:
     try:
         value = ast.literal_eval(node)
-    except ValueError:
+    except (ValueError, TypeError):
+        return None
+    if isinstance(value, float) and not math.isfinite(value):
         return None
     return value if isinstance(value, bool | int | float | str) else None
 
@@ -88,11 +101,14 @@ def _constant(name: str, value: Value, node: ast.expr, comment: str) -> Constant
     assert node.end_col_offset is not None, "ast.parse fills the positions in"
     choices: tuple[Value, ...] = ()
     low = high = None
-    if match := _CHOICES.search(comment):
-        words = (word.strip().strip("\"'") for word in match[1].split(","))
-        choices = tuple(_like(value, word) for word in words)
-    elif match := _RANGE.search(comment):
-        low, high = float(match[1]), float(match[2])
+    try:
+        if match := _CHOICES.search(comment):
+            words = (word.strip().strip("\"'") for word in match[1].split(","))
+            choices = tuple(_like(value, word) for word in words)
+        elif match := _RANGE.search(comment):
+            low, high = sorted((float(match[1]), float(match[2])))
+    except ValueError:  # prose that only looks like a range
+        choices, low, high = (), None, None
     return Constant(name, value, node.lineno, node.col_offset, node.end_col_offset, choices, low, high)
 
 

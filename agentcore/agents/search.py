@@ -37,6 +37,10 @@ SECOND_CHANGE = 0.3
 """Probability that a proposal changes two constants instead of one."""
 
 
+_Values = dict[str, Value]
+_Seen = Sequence[_Values | None]
+
+
 class SearchAgent:
     """Proposes changes of constants; see the module."""
 
@@ -45,7 +49,7 @@ class SearchAgent:
         self._seed = seed
         self._turn = asyncio.Lock()
         """One worktree after the other, so that no two are given the same."""
-        self._drawn: list[dict[str, Value]] = []
+        self._drawn: list[_Values] = []
         """What other worktrees were given a moment ago and is not in their experiments yet."""
 
     async def propose(self, brief: Brief, workspace: Path) -> Proposal:
@@ -55,7 +59,7 @@ class SearchAgent:
 
     def _propose(self, brief: Brief, workspace: Path) -> Proposal:
         path = workspace / brief.edit[0]
-        source = path.read_text(encoding="utf-8")
+        source = path.read_bytes().decode()  # not read_text, which would turn \r\n into \n: a diff of every line
         try:
             constants = {each.name: each for each in find(source) if _is_tunable(each)}
         except SyntaxError as error:
@@ -63,30 +67,43 @@ class SearchAgent:
         if not constants:
             raise NoProposal(f"{path.name} has no constants (module-level UPPER_CASE = literal)")
         current = {name: each.value for name, each in constants.items()}
-        changes = self._sample(brief, constants, current)
-        path.write_text(rewrite(source, changes), encoding="utf-8")
+        seen = [*self._drawn, *(each.detail.get("constants") for each in brief.experiments)]
+        conflict, changes = _rework(brief, current, seen)
+        if conflict is None:
+            changes = self._sample(brief, constants, current, seen)
+        chosen = {**current, **changes}
+        self._drawn = [*self._drawn[-DRAWN:], chosen]
+        path.write_bytes(rewrite(source, changes).encode())
+        words = ", ".join(f"{name} {render(current[name])} → {render(value)}" for name, value in changes.items())
         return Proposal(
-            hypothesis=", ".join(
-                f"{name} {render(current[name])} → {render(value)}" for name, value in changes.items()
-            ),
-            detail={"changes": changes, "constants": {**current, **changes}},
+            hypothesis=words if conflict is None else f"{words} (#{conflict} again)",
+            detail={"changes": changes, "constants": chosen},
+            rework_of=conflict,
         )
 
-    def _sample(self, brief: Brief, constants: dict[str, Constant], current: dict[str, Value]) -> dict[str, Value]:
+    def _sample(self, brief: Brief, constants: Mapping[str, Constant], current: _Values, seen: _Seen) -> _Values:
         turn = len(brief.experiments)
         chance = random.Random(f"{self._seed} {brief.worktree} {turn}")
-        seen = [*self._drawn, *(each.detail.get("constants") for each in brief.experiments)]
         study = _study(chance.randrange(2**31), brief.experiments, constants)
         for _ in range(TRIES):
             names = _choose(chance, constants, brief.experiments)
             trial = study.ask()
             changes = {name: _suggest(trial, constants[name]) for name in names}
             changes = {name: value for name, value in changes.items() if value != current[name]}
-            chosen = {**current, **changes}
-            if changes and chosen not in seen:
-                self._drawn = [*self._drawn[-DRAWN:], chosen]
+            if changes and {**current, **changes} not in seen:
                 return changes
         raise NoProposal(f"nothing new in {TRIES} samples of {len(constants)} constants")
+
+
+def _rework(brief: Brief, current: _Values, seen: _Seen) -> tuple[int | None, _Values]:
+    """Return the first conflict whose changes make something new of today's constants, and those changes."""
+    by_number = {each.number: each for each in brief.experiments}
+    for number in brief.conflicts:
+        wanted = by_number[number].detail.get("changes", {})
+        changes = {name: value for name, value in wanted.items() if name in current and current[name] != value}
+        if changes and {**current, **changes} not in seen:
+            return number, changes
+    return None, {}
 
 
 def _study(seed: int, experiments: Sequence[Experiment], constants: Mapping[str, Constant]) -> optuna.Study:
@@ -113,14 +130,20 @@ def _space(constant: Constant, seen: Value | None = None) -> Distribution | None
     from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 
     value, low, high = constant.value, constant.low, constant.high
+    if seen is not None and type(seen) is not type(value):
+        return None  # it was an int and is a float now, or the like
     if constant.choices or isinstance(value, bool | str):
         choices = constant.choices or (False, True)
         return None if seen is not None and seen not in choices else CategoricalDistribution(choices)
     log = value > 0 and (low is None or low > 0)
+    if log and isinstance(seen, int | float) and seen <= 0:
+        return None
     if low is None or high is None:
         low, high = (value / SPAN, value * SPAN) if value > 0 else (min(0.0, 2 * value), 0.2)
         high = min(high, 1.0) if 0 < value <= 1 and isinstance(value, float) else high
     if isinstance(seen, int | float):
+        if log and seen <= 0:
+            return None
         low, high = min(low, seen), max(high, seen)
     if isinstance(value, int):
         return IntDistribution(max(1 if log else 0, round(low)), max(2, round(high)), log=log)
@@ -136,9 +159,16 @@ def _suggest(trial: optuna.Trial, constant: Constant) -> Value:
         return min(max(value, space.low), space.high)  # 0.996 would become 1.0, which is no decay at all
     if isinstance(space, IntDistribution):
         count = trial.suggest_int(constant.name, space.low, space.high, log=space.log)
-        return int(2 ** round(math.log2(count))) if _is_power_of_two(constant.value) else count
+        return _power_of_two(count, space.low, space.high) if _is_power_of_two(constant.value) else count
     assert isinstance(space, CategoricalDistribution), "these are all kinds"
     return cast("Value", trial.suggest_categorical(constant.name, space.choices))
+
+
+def _power_of_two(count: int, low: int, high: int) -> int:
+    """Return the power of two nearest to `count`, inside the range where it holds one."""
+    power = int(2 ** round(math.log2(count)))
+    power = power // 2 if power > high else power
+    return power * 2 if power < low else power
 
 
 def _is_power_of_two(value: Value) -> bool:
@@ -146,7 +176,7 @@ def _is_power_of_two(value: Value) -> bool:
     return isinstance(value, int) and value >= 16 and value & (value - 1) == 0
 
 
-def _choose(chance: random.Random, constants: dict[str, Constant], experiments: Sequence[Experiment]) -> list[str]:
+def _choose(chance: random.Random, constants: Mapping[str, Constant], experiments: Sequence[Experiment]) -> list[str]:
     """Draw one or two constants: those tried less, and those whose change has helped before, more often."""
     weights = dict.fromkeys(constants, 1.0)
     for experiment in experiments:

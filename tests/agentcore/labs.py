@@ -8,6 +8,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
+import msgspec
+
 from agentcore import events as ev
 from agentcore import promoter, proposing, running
 from agentcore.agents import NoProposal, Proposal
@@ -20,7 +22,7 @@ from worktrees.executor import Life
 from worktrees.layout import LabPaths
 from worktrees.project import load
 from worktrees.repository import TRUNK
-from worktrees.runs import RunFolder, RunResult, RunSpec, write_json
+from worktrees.runs import RunFolder, RunResult, RunSpec
 from worktrees.slots import Slot
 
 SLOTS = (Slot("cpu0", "cpu", "test", (0,)), Slot("cpu1", "cpu", "test", (0,)))
@@ -51,7 +53,7 @@ class Instant:
             ending="ok", score=score, reason="", exit_code=0, started=1.0, ended=2.5, stage_s=stages,
             stage_cpu_s=stages, peak_mb=100.0,
         )  # fmt: skip
-        write_json(folder.result, result)
+        folder.result.write_bytes(msgspec.json.encode(result))
 
     def look(self, folder: RunFolder) -> Life:
         """A run is there or it is not."""
