@@ -64,6 +64,8 @@ async def _configure(lab: Lab, mode: str | None) -> None:
     trunk = await lab.git(lab.repository.resolve, TRUNK)
     commit = trunk if trunk is not None else await lab.git(lab.repository.head)
     frozen = {path: await lab.git(lab.repository.read, commit, path) for path in lab.project.project.frozen}
+    for path in lab.project.project.edit:  # said now, and not by three agents in a row that find nothing to edit
+        await lab.git(lab.repository.read, commit, path)
     gate = lab.project.gate_for(len(lab.slots))
     config = ev.LabConfigured(
         name=lab.project.project.name,

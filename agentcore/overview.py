@@ -291,7 +291,9 @@ def _needs(state: LabState, live: Live, rows: tuple[WorktreeRow, ...]) -> Iterat
         if candidate.state == "CONFLICT":
             text = f"#{candidate.experiment} does not fit on trunk any more"
             yield Need(f"conflict {candidate.experiment} {candidate.since}", text, experiment=candidate.experiment)
-    for candidate in sorted(state.candidates.values(), key=lambda each: each.experiment):
-        if candidate.state == "READY" and state.gate.mode == "me":
-            text = f"#{candidate.experiment} is ready to merge"
-            yield Need(f"ready {candidate.landing}", text, experiment=candidate.experiment)
+    ready = [row for row in queue_rows(state, ("READY",)) if state.gate.mode == "me"]
+    if ready:
+        best = max(ready, key=lambda row: row.gain or 0.0)
+        text = f"#{best.experiment} is ready to merge" if len(ready) == 1 else f"queue: {len(ready)} ready to merge"
+        landings = [state.candidates[row.experiment].landing[:7] for row in ready]
+        yield Need(f"ready {' '.join(landings)}", text, experiment=best.experiment)

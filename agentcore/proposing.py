@@ -7,6 +7,8 @@ The agent edits its checkout and returns a hypothesis. What it really changed is
 from __future__ import annotations
 
 import asyncio
+import logging
+from dataclasses import replace
 from pathlib import Path
 
 from agentcore import brief as briefs
@@ -14,7 +16,10 @@ from agentcore import events as ev
 from agentcore.agents import Agent, NoProposal, Proposal
 from agentcore.lab import Lab
 from worktrees import diff
-from worktrees.repository import ForeignChange
+from worktrees.repository import ForeignChange, RepositoryError
+from worktrees.text import printable
+
+log = logging.getLogger("nightlab.agents")
 
 
 async def propose(lab: Lab, agent: Agent, prompts: Path, name: str) -> None:
@@ -24,15 +29,26 @@ async def propose(lab: Lab, agent: Agent, prompts: Path, name: str) -> None:
     try:
         source = {path: (folder / path).read_text(encoding="utf-8") for path in lab.project.project.edit}
         texts = await asyncio.to_thread(briefs.read_texts, prompts, lab.paths.root, name)
-        proposal = await agent.propose(briefs.write(lab.state, name, source, texts), folder)
+        proposal = await _ask(agent, briefs.write(lab.state, name, source, texts), folder)
         commit = await lab.git(
             lab.repository.collect, folder, worktree.base, lab.project.project.edit, _message(name, proposal)
         )
-    except (NoProposal, ForeignChange, briefs.BriefError, OSError, UnicodeDecodeError) as error:
-        lab.record(ev.AgentFailed(name, str(error)))
-        return
-    async with lab.numbering:
-        await _announce(lab, agent, name, proposal, commit)
+        async with lab.numbering:
+            await _announce(lab, agent, name, proposal, commit)
+    except (NoProposal, ForeignChange, RepositoryError, briefs.BriefError, OSError, UnicodeDecodeError) as error:
+        lab.record(ev.AgentFailed(name, printable(str(error))))
+
+
+async def _ask(agent: Agent, brief: briefs.Brief, folder: Path) -> Proposal:
+    """Let the agent have its turn. Whatever it dies of costs its turn and not the lab's night. Raises NoProposal."""
+    try:
+        proposal = await agent.propose(brief, folder)
+    except NoProposal:
+        raise
+    except Exception as error:
+        log.exception("agent %s in %s", agent.name, brief.worktree)
+        raise NoProposal(f"the agent failed: {type(error).__name__}: {error}") from error
+    return replace(proposal, hypothesis=printable(proposal.hypothesis))
 
 
 async def move(lab: Lab, name: str, base: str) -> None:
@@ -68,8 +84,9 @@ async def _announce(lab: Lab, agent: Agent, name: str, proposal: Proposal, commi
             detail=proposal.detail,
         )
     )
-    if proposal.rework_of is not None:
-        lab.record(ev.CandidateMoved(proposal.rework_of, "CANCELLED", f"written again as #{number}", by=agent.name))
+    reworked = lab.state.candidates.get(proposal.rework_of) if proposal.rework_of is not None else None
+    if reworked and reworked.state == "CONFLICT":  # an agent may name what it likes
+        lab.record(ev.CandidateMoved(reworked.experiment, "CANCELLED", f"written again as #{number}", by=agent.name))
     if earlier is not None:
         reason = f"the same tree as #{earlier}: not run again"
         lab.record(ev.ExperimentDecided(number, "duplicate", None, None, None, reason))

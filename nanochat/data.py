@@ -42,7 +42,7 @@ PACKING_BUFFER = 512
 # Files above this size are hashed by prepare.py only; a training checks their length. Bytes.
 HASH_LIMIT = 1 << 28
 # Dense bfloat16 peak of one device, FLOP/s, by a word in its name (data sheets of the makers, without sparsity).
-PEAK_FLOPS = {"H100 PCIe": 756e12, "H100": 989.5e12, "H200": 989.5e12, "B200": 2250e12, "A100": 312e12,
+PEAK_FLOPS = {"H100 PCIe": 756e12, "H100 NVL": 835e12, "H100": 989.5e12, "H200": 989.5e12, "B200": 2250e12, "A100": 312e12,
               "L40S": 362e12, "RTX 4090": 165e12, "RTX 5090": 209e12}
 
 
@@ -276,18 +276,18 @@ def flops_per_token(model: torch.nn.Module, length: int) -> int:
 
 
 def parameters_hash(model: torch.nn.Module) -> str:
-    """Hash every parameter by name: two models agree exactly when they start from the same numbers."""
+    """Hash all that a checkpoint will hold, by name: two models agree exactly when they start from the same numbers."""
     import torch
 
     digest = hashlib.sha256()
-    for name, parameter in sorted(model.named_parameters()):
+    for name, tensor in sorted(model.state_dict().items()):
         digest.update(name.encode())
-        digest.update(parameter.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
+        digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
     return digest.hexdigest()
 
 
 def settle(device: str) -> None:
-    """Make torch behave the same in training and scoring: one thread on a CPU, TF32 off the books on a GPU."""
+    """Make torch behave the same in training and scoring: one thread on a CPU, TF32 for float32 on a GPU."""
     import torch
 
     if device == "cuda":
@@ -433,28 +433,32 @@ class Run:
             yield Batch(index, progress, row[:, :-1].contiguous(), row[:, 1:].contiguous())
 
     def _prefetched(self, rows: int, length: int) -> Iterator[Batch]:
-        """Fetch two batches ahead in a thread, into pinned memory, so that the copy to the GPU overlaps the step."""
+        """Fetch batches ahead in a thread, into pinned memory, so that the GPU never waits for the referee.
+
+        A pinned block is used again only after the copy from it (torch's host allocator keeps an event per block).
+        """
         import torch
 
-        ahead: queue.Queue[tuple[float, torch.Tensor] | Failure | None] = queue.Queue(maxsize=2)
+        ahead: queue.Queue[tuple[float, torch.Tensor] | Exception | None] = queue.Queue(maxsize=2)
 
         def fetch() -> None:
             try:
                 for progress, payload in iter(self._next, None):
                     ahead.put((progress, torch.from_numpy(payload.astype(np.int64)).pin_memory()))
                 ahead.put(None)
-            except Failure as failure:
-                ahead.put(failure)
+            except Exception as error:  # whatever it is, the training would wait for ever
+                ahead.put(error)
 
         threading.Thread(target=fetch, name="prefetch", daemon=True).start()
         index = 0
         while (item := ahead.get()) is not None:
-            if isinstance(item, Failure):
+            if isinstance(item, Exception):
                 raise item
             if self._budget_s is not None and index and self._now() >= 1.0:
                 continue  # fetched inside the budget, but its step would begin after the end
+            progress = item[0] if self._budget_s is None or not index else self._now()
             row = item[1].to(self.device, non_blocking=True).view(rows, length + 1)
-            yield Batch(index, self._now() if index else 0.0, row[:, :-1].contiguous(), row[:, 1:].contiguous())
+            yield Batch(index, progress, row[:, :-1].contiguous(), row[:, 1:].contiguous())
             index += 1
 
     def _next(self) -> tuple[float, np.ndarray] | None:

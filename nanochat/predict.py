@@ -48,7 +48,7 @@ def serve(reader: int, writer: int) -> None:
     """Answer questions until the pipe is closed."""
     with os.fdopen(reader, "rb") as questions, os.fdopen(writer, "wb") as answers:
         model: torch.nn.Module | None = None
-        device = "cpu"
+        device, least_rows = "cpu", 1
         while True:
             try:
                 question = data.receive(questions)
@@ -59,10 +59,10 @@ def serve(reader: int, writer: int) -> None:
                 if question["op"] == "weigh":
                     answer = weigh(question)
                 elif question["op"] == "load":
-                    device = question["device"]
+                    device, least_rows = question["device"], question["least_rows"]
                     model, answer = load(question)
                 else:
-                    answer, payload = predict(model, device, question, questions)
+                    answer, payload = predict(model, device, least_rows, question, questions)
             except Exception as error:  # agent code may raise anything; the scorer needs it in one line
                 answer = {"error": f"{type(error).__name__}: {error}".partition("\n")[0][:300]}
             data.send(answers, answer)
@@ -106,12 +106,13 @@ def import_file(path: Path) -> ModuleType:
 
 
 @torch.no_grad()
-def predict(model: torch.nn.Module | None, device: str, question: dict[str, Any],
+def predict(model: torch.nn.Module | None, device: str, least_rows: int, question: dict[str, Any],
             questions: BinaryIO) -> tuple[dict[str, Any], bytes]:
     """Return float32 logits [rows, length, vocabulary], or with op "nats" the nats of each target [rows, length].
 
     Rows arrive as int32; for "nats" they have one token more, and the sum over the vocabulary is done here, in frozen
     code but beside agent code: evaluate.py treats those nats as a claim and audits random rows by their logits.
+    Fewer rows than `least_rows` are repeated up to it, and the answers to the repeated ones left out.
     """
     rows, length = question["rows"], question["length"]
     claim = question["op"] == "nats"
@@ -119,10 +120,13 @@ def predict(model: torch.nn.Module | None, device: str, question: dict[str, Any]
     if model is None:
         raise RuntimeError("no model is loaded")
     tokens = torch.from_numpy(raw.astype(np.int64)).to(device)
-    result = model(tokens[:, :length].contiguous())
+    inputs = tokens[:, :length].repeat(-(-least_rows // rows), 1)[:max(rows, least_rows)].contiguous()
+    result = model(inputs)
     if not isinstance(result, torch.Tensor):
         raise TypeError(f"the model returned {type(result).__name__}, not a tensor of logits")
     result = result.detach().float()
+    if rows < least_rows:
+        result = result[:rows]
     if claim:
         result = torch.nn.functional.cross_entropy(result.flatten(0, 1), tokens[:, 1:].flatten(), reduction="none")
         result = result.view(rows, length)

@@ -436,7 +436,8 @@ def fetch_once(url: str, part: Path, bar: Bar) -> str:
         headers = {**{key.lower(): value for key, value in answer.headers.items()}, **seen}
         if answer.status != 206:
             have = 0  # the server sends the whole file
-        total = int(headers.get("x-linked-size") or have + int(headers.get("content-length", 0)))
+        length = headers.get("content-length")
+        total = int(headers.get("x-linked-size") or (have + int(length) if length else 0))
         with part.open("r+b" if have else "wb") as file:
             file.seek(have)
             while chunk := answer.read(CHUNK):
@@ -450,6 +451,9 @@ def fetch_once(url: str, part: Path, bar: Bar) -> str:
     if len(announced) == 64 and announced != digest:
         part.unlink()
         raise data.Failure(f"wrong checksum {digest[:16]}, the server announced {announced[:16]}")
+    if not total and len(announced) != 64:
+        part.unlink()
+        raise data.Failure("the server announced neither size nor checksum, so nothing says that it is whole")
     return digest
 
 

@@ -26,11 +26,12 @@ sys.path.append(str(Path(__file__).resolve().parent))  # at the end: a file name
 
 import data
 
-# After the last batch the child may save and nothing more: so much CPU time (on a GPU: wall time), and a share of the
-# run's.
+# After the end of the budget the child may save and nothing more: so much CPU time (on a GPU, or of a budget in seconds:
+# wall time), and a share of the run's.
 SAVE_S, SAVE_SHARE = {"cpu": 0.5, "cuda": 3.0}, 0.01
-# Before the first batch a CPU run may import torch and build its model: CPU seconds.
-START_CPU_S = 20.0
+# Before the first batch a CPU run may import torch and build its model: CPU seconds. A GPU run also compiles: seconds
+# of wall clock.
+START_CPU_S, START_GPU_S = 20.0, 240.0
 # Without a cap from the lab a FLOP budget still ends when a run is slower than this, FLOP per CPU second.
 SLOWEST = 4e9
 # prctl(2): adopt orphaned grandchildren; refuse to be traced by another process of the same user.
@@ -93,6 +94,9 @@ class Referee:
         now = time.monotonic()
         if not self.first_s:
             self.first_s, self.start_cpu_s = now, cpu_s()
+            if self.settings.device == "cuda" and now - self.born > START_GPU_S:
+                raise data.Failure(f"clock: train.py worked for {now - self.born:.0f} s before its first batch "
+                                   f"(allowed: {START_GPU_S:.0f} s)", data.EXIT_INTEGRITY)
             if self.settings.device == "cpu" and self.start_cpu_s > START_CPU_S:
                 raise data.Failure(f"clock: train.py worked for {self.start_cpu_s:.0f} s of CPU time before its first "
                                    f"batch (allowed: {START_CPU_S:.0f} s)", data.EXIT_INTEGRITY)
@@ -132,10 +136,15 @@ class Referee:
         s = self.settings
         if not self.checkpoint:
             raise data.Failure("train.py ended without saving a checkpoint")
-        on_gpu = s.device == "cuda"
-        spent = self.end_s - self.first_s if on_gpu else self.end_cpu_s - self.start_cpu_s
-        after = self.saved_s - self.end_s if on_gpu else self.saved_cpu_s - self.end_cpu_s
-        allowed = SAVE_S[s.device] + SAVE_SHARE * spent
+        if s.budget.unit == "s":  # its end is known: a child that asks late has trained late
+            end_s = min(self.end_s, self.first_s + self.limit)
+            spent, after, free = end_s - self.first_s, self.saved_s - end_s, SAVE_S["cuda"]
+        elif s.device == "cuda":
+            spent, after, free = self.end_s - self.first_s, self.saved_s - self.end_s, SAVE_S["cuda"]
+        else:
+            spent, after = self.end_cpu_s - self.start_cpu_s, self.saved_cpu_s - self.end_cpu_s
+            free = SAVE_S["cpu"]
+        allowed = free + SAVE_SHARE * spent
         if after > allowed:
             raise data.Failure(f"clock: train.py worked on for {after:.2g} s after the budget was over "
                                f"(allowed: {allowed:.2g} s, for saving)", data.EXIT_INTEGRITY)
@@ -178,8 +187,9 @@ def start(train: Path) -> tuple[subprocess.Popen[bytes], int, int]:
     """Start train.py; return it, the pipe with its questions and the pipe for the answers."""
     questions, theirs_out = os.pipe()
     theirs_in, answers = os.pipe()
-    hidden = {"NIGHTLAB_DATA", "NIGHTLAB_SEED", "NIGHTLAB_BUDGET", "NIGHTLAB_CPU_CAP_S", "NIGHTLAB_HORIZON"}
-    environment = {**MALLOC, **{key: value for key, value in os.environ.items() if key not in hidden}}
+    # Of the lab's own variables the child needs none (it asks us), and the lab needs one to find what a run left behind.
+    environment = {**MALLOC, **{key: value for key, value in os.environ.items()
+                                if not key.startswith("NIGHTLAB_") or key == "NIGHTLAB_RUN_DIR"}}
     environment["NIGHTLAB_REFEREE"] = f"{theirs_in},{theirs_out}"
     child = subprocess.Popen([sys.executable, "-P", str(train)], cwd=train.parent, env=environment,
                              pass_fds=(theirs_in, theirs_out))
@@ -249,6 +259,7 @@ def end_descendants(child: subprocess.Popen[bytes]) -> None:
 
 def write_json(path: Path, value: dict[str, Any]) -> None:
     part = path.with_suffix(".part")
+    part.unlink(missing_ok=True)  # a link that agent code put there would lead elsewhere
     part.write_text(json.dumps(value, indent=1) + "\n")
     part.replace(path)
 

@@ -4,6 +4,7 @@ Read it from top to bottom: constants, model, optimizer, schedule, training. The
 the harness (data.py, referee.py). The score is measured afterwards, in another process, by evaluate.py, which builds
 the model again with build_model() and asks it for logits. So everything that a checkpoint needs must be in its state
 dict, initial values must be drawn inside build_model(), and a row's logits may depend on nothing but its past tokens.
+The model must run on a CPU too: there its FLOPs are counted.
 
 The constants are those of the small model; SCALE, set by the harness, multiplies depth and width for a retest. Ranges
 in parentheses are where a search may look; nothing enforces them.
@@ -43,7 +44,7 @@ X0_RESIDUAL = False
 QK_NORM = True
 # Attention windows by layer, repeated: L sees the whole row, S a part; the last is L (one of: L, SL, SSL, SSSL).
 WINDOWS = "L"
-# What S sees, as a part of the row (0.125 to 0.75).
+# What S sees, as a part of SEQUENCE (0.125 to 0.75).
 SHORT_WINDOW = 0.5
 # Longest wavelength of the rotary position encoding, tokens / 2 pi (1000 to 200000).
 ROPE_BASE = 10000.0
@@ -148,7 +149,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, window: object) -> Tensor:
 
 def sliding_window(length: int, device: torch.device) -> object:
     """Describe a window: a dense mask on a CPU; on a GPU blocks, so that torch's flex kernel skips what is not seen."""
-    seen = max(1, int(length * SHORT_WINDOW))
+    seen = max(1, int(SEQUENCE * SHORT_WINDOW))  # also in longer rows of the evaluation
 
     def inside(row: Tensor, head: Tensor, q: Tensor, k: Tensor) -> Tensor:
         return (k <= q) & (q - k < seen)
@@ -207,15 +208,20 @@ class GPT(nn.Module):
 
     def forward(self, tokens: Tensor) -> Tensor:
         length = tokens.size(1)
-        if length not in self.windows:
-            self.windows[length] = sliding_window(length, tokens.device) if "S" in WINDOWS else None
+        window = self.window(length, tokens.device)
         with torch.autocast(tokens.device.type, torch.bfloat16, enabled=tokens.is_cuda):
             x = x0 = norm(self.embedding(tokens).to(torch.bfloat16 if tokens.is_cuda else torch.float32))
             rotary = self.cos[:length].to(x.dtype), self.sin[:length].to(x.dtype)
             for block in self.blocks:
-                x = block(x, x0, tokens, rotary, self.windows[length])
+                x = block(x, x0, tokens, rotary, window)
             logits = self.head(norm(x)).float()
         return SOFT_CAP * torch.tanh(logits / SOFT_CAP) if SOFT_CAP else logits
+
+    def window(self, length: int, device: torch.device) -> object:
+        """Return the sliding window for rows of a length; made at the first call."""
+        if length not in self.windows:
+            self.windows[length] = sliding_window(length, device) if "S" in WINDOWS else None
+        return self.windows[length]
 
     def loss(self, tokens: Tensor, targets: Tensor) -> Tensor:
         """Mean cross-entropy in nats per token."""
@@ -355,12 +361,13 @@ def main() -> None:
 def warm_up(run: data.Run, model: GPT, loss_of: Callable[[Tensor, Tensor], Tensor],
             optimizers: list[torch.optim.Optimizer], rows: int) -> None:
     """Compile everything on random tokens, before the clock starts and without changing a number of the model."""
-    model(run.random_batch(1, SEQUENCE).inputs)  # makes the windows outside of the compiler
+    model.window(SEQUENCE, model.cos.device)  # made outside of the compiler
     for _ in range(3):
         batch = run.random_batch(rows, SEQUENCE)
         loss_of(batch.inputs, batch.targets).backward()
-    for group in optimizers[0].param_groups:
-        orthogonal(torch.stack([matrix.grad for matrix in group["params"]]))
+    with torch.no_grad():  # as in Muon.step(): with gradients enabled it would be compiled again there
+        for group in optimizers[0].param_groups:
+            orthogonal(torch.stack([matrix.grad for matrix in group["params"]]))
     model.zero_grad(set_to_none=True)
     torch.cuda.synchronize()
 

@@ -139,7 +139,12 @@ COMMANDS = (
         "snapshot",
         "care:snapshot",
         "one frame of a screen as text",
-        (Argument(("screen",), {"nargs": "?", "default": "lab"}), Argument(("--size",), {"default": "80x24"})),
+        (
+            Argument(("screen",), {"nargs": "?", "default": "lab"}),
+            Argument(("--size",), {"default": "80x24", "metavar": "COLUMNSxLINES"}),
+            Argument(("--svg",), {"metavar": "FILE", "help": "also write a picture"}),
+        ),
+        "nightlab snapshot queue --size 160x45 --svg queue.svg",
     ),
     Entry("version", "care:version", "print the version"),
 )

@@ -66,15 +66,10 @@ def rewrite(source: str, changes: Mapping[str, Value]) -> str:
 
 
 def render(value: Value) -> str:
-    """Return a value as a literal that means exactly it: floats short, big integers in threes as in ``4_096``."""
+    """Return a value as a literal, big integers in groups of three as in ``4_096``."""
     if isinstance(value, str):
         return json.dumps(value, ensure_ascii=False)
-    if isinstance(value, bool):
-        return str(value)
-    if isinstance(value, int):
-        return f"{value:_}"
-    text = f"{value:.3g}" if float(f"{value:.3g}") == value else repr(value)
-    return text if "." in text or "e" in text else f"{text}.0"
+    return f"{value:_}" if isinstance(value, int) and not isinstance(value, bool) else repr(value)
 
 
 def round_significant(value: float, digits: int = 2) -> float:

@@ -136,8 +136,6 @@ def _space(constant: Constant, seen: Value | None = None) -> Distribution | None
         choices = constant.choices or (False, True)
         return None if seen is not None and seen not in choices else CategoricalDistribution(choices)
     log = value > 0 and (low is None or low > 0)
-    if log and isinstance(seen, int | float) and seen <= 0:
-        return None
     if low is None or high is None:
         low, high = (value / SPAN, value * SPAN) if value > 0 else (min(0.0, 2 * value), 0.2)
         high = min(high, 1.0) if 0 < value <= 1 and isinstance(value, float) else high

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import io
 import json
 import math
 import sys
@@ -154,12 +155,28 @@ def test_an_inline_claim_is_the_same_score_and_is_audited(honest, trained, evalu
 
 
 @pytest.mark.slow
-def test_a_false_inline_claim_is_caught(checkout, trained, evaluate):
-    """Code that makes the claimed nats smaller disagrees with the logits of the audited rows."""
+@pytest.mark.parametrize("smaller", ["* (0.5 if k else 1)", "- (0.001 if k else 0)"])
+def test_a_false_inline_claim_is_caught(checkout, trained, evaluate, smaller):
+    """Claimed nats that are smaller than the audited rows' are caught, even each by less than rounding may be."""
     forge = ("import data\n\nhonest = F.cross_entropy\n"
-             "F.cross_entropy = lambda *a, **k: honest(*a, **k) * (0.5 if k else 1)\n")
+             f"F.cross_entropy = lambda *a, **k: honest(*a, **k) {smaller}\n")
     scored = evaluate(checkout(("import data\n", forge)), NIGHTLAB_SCORING="inline")
     assert (scored.code, scored.first_error[:15]) == (4, "invalid: audit:")
+
+
+@pytest.mark.parametrize("op", ["logits", "nats"])
+def test_few_rows_are_asked_in_a_batch_of_full_size(op):
+    """On a GPU every forward pass has one shape: rows are repeated, and the answers are those of the rows asked for."""
+    import predict
+    import torch
+
+    model = torch.nn.Embedding(11, 11)
+    shapes: list[torch.Size] = []
+    model.register_forward_pre_hook(lambda _, inputs: shapes.append(inputs[0].shape))
+    rows = np.arange(3 * 5, dtype=np.int32).reshape(3, 5) % 11
+    question = {"op": op, "rows": 3, "length": 5 - (op == "nats")}
+    padded, alone = (predict.predict(model, "cpu", least, question, io.BytesIO(rows.tobytes())) for least in (8, 1))
+    assert (padded, [shape[0] for shape in shapes]) == (alone, [8, 3])
 
 
 @pytest.mark.slow

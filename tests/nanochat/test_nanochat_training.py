@@ -79,6 +79,32 @@ def test_training_on_after_the_end_is_caught(checkout, train):
 
 
 @pytest.mark.slow
+def test_a_budget_in_seconds_ends_whether_or_not_the_child_asks(checkout, train):
+    """A train.py that hoards batches and asks for the next one long after the end is invalid by the clock rule."""
+    ask = "        run.log(step, total)\n"
+    run = train(checkout((ask, ask + "        import time; time.sleep(5 if step == 1 else 0)\n")), NIGHTLAB_BUDGET="1 s")
+    assert (run.code, run.first_error[:34]) == (4, "invalid: clock: train.py worked on for"[:34])
+
+
+def test_the_child_is_told_nothing_by_the_environment(checkout, train):
+    """No variable of the lab reaches train.py, not even those of a researcher's own shell."""
+    edit = ("    import os; assert not [n for n in os.environ if n.startswith('NIGHTLAB')], os.environ\n"
+            "    model = run.build(build_model)\n")
+    assert train(checkout(("    model = run.build(build_model)\n", edit)), NIGHTLAB_BUDGET="1 GFLOP").code == 0
+
+
+@pytest.mark.slow
+def test_a_buffer_that_was_trained_before_the_start_is_not_scored(checkout, train, evaluate):
+    """The numbers at the start are all that a checkpoint holds, buffers included."""
+    buffer = "        self.register_buffer('memory', torch.zeros(3))\n"
+    where = checkout(("        self.windows: dict", buffer + "        self.windows: dict"),
+                     ("    optimizers = make_optimizers(", "    model.memory += 1\n    optimizers = make_optimizers("))
+    run, scored = train(where, NIGHTLAB_BUDGET="1 GFLOP"), evaluate(where, NIGHTLAB_BUDGET="1 GFLOP")
+    assert run.code == 0, run.stderr
+    assert (scored.code, scored.first_error[:14]) == (4, "invalid: seed:")
+
+
+@pytest.mark.slow
 def test_a_run_that_claims_fewer_flops_is_not_scored(checkout, train, evaluate):
     """Charging one FLOP per token runs into the CPU cap, and the evaluator's own count exposes it."""
     edit = "    data.flops_per_token = lambda *a: 5000\n    run = data.Run.from_environment()\n"

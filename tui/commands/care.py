@@ -38,7 +38,11 @@ def snapshot(arguments: Namespace) -> int:
     width, _, height = arguments.size.partition("x")
     if not (width.isdigit() and height.isdigit()):
         raise Ending(USAGE, f"{arguments.size!r} is no size: write 80x24")
-    print(render(find_lab(arguments.lab), arguments.screen, (int(width), int(height))))
+    picture = Path(arguments.svg) if arguments.svg else None
+    try:
+        print(render(find_lab(arguments.lab), arguments.screen, (int(width), int(height)), svg=picture), end="")
+    except ValueError as error:
+        raise Ending(USAGE, str(error)) from error
     return OK
 
 

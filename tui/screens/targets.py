@@ -8,10 +8,11 @@ from tui.follow import Scene
 
 
 def target_of_row(scene: Scene, worktree: str) -> Target | None:
-    """Return the selected worktree's READY candidate, else the first READY one, else one that can say why it is not."""
+    """Return the selected worktree's best READY candidate, else the best of all, else one that says why it is not."""
     queue = scene.overview.queue
     own = [row for row in queue if row.worktree == worktree]
-    ready = [row for row in (*own, *queue) if row.state == "READY"]
+    ready = [row for row in queue if row.state == "READY"]
+    ready.sort(key=lambda row: (row.worktree != worktree, -(row.gain or 0.0)))
     chosen = next(iter((*ready, *own, *queue)), None)
     return None if chosen is None else of_row(chosen)
 

@@ -1,0 +1,104 @@
+"""Whatever an agent does in its turn, the lab goes on, and only what it was allowed to change becomes an experiment."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from agentcore import events as ev
+from agentcore import proposing
+from agentcore.agents import NoProposal, Proposal
+from agentcore.brief import Brief
+from agentcore.seed import prompts_folder
+from tests.agentcore.labs import Desk, desk
+
+
+class Acting:
+    """An agent that does one thing to its worktree."""
+
+    name = "acting"
+
+    def __init__(self, act: Callable[[Path], object], hypothesis: str = "an idea") -> None:
+        self._act = act
+        self._hypothesis = hypothesis
+
+    async def propose(self, brief: Brief, workspace: Path) -> Proposal:
+        """Do it."""
+        self._act(workspace)
+        return Proposal(self._hypothesis)
+
+
+def edit(root: Path) -> None:
+    """Change a constant."""
+    path = root / "train.py"
+    path.write_text(path.read_text().replace("RATE = 0.1", "RATE = 0.2"))
+
+
+def fail(error: BaseException) -> Callable[[Path], object]:
+    """Return something that dies of `error`, half way through an edit."""
+
+    def act(root: Path) -> None:
+        edit(root)
+        raise error
+
+    return act
+
+
+async def turn(at: Desk, agent: Acting) -> ev.Event:
+    """Let the agent have its turn in wt0 once trunk has its number; return what was written down of it."""
+    await at.work({})
+    await proposing.propose(at.lab, agent, prompts_folder(), "wt0")
+    return at.lab.state.recent[-1].event
+
+
+@pytest.mark.parametrize(
+    ("act", "reason"),
+    [
+        pytest.param(lambda root: None, "the agent changed nothing", id="nothing"),
+        pytest.param(lambda root: (root / "evaluate.py").write_text(""), "evaluate.py", id="the harness"),
+        pytest.param(lambda root: (root / "train.py").unlink(), "train.py", id="the file is gone"),
+        pytest.param(fail(NoProposal("out of ideas")), "out of ideas", id="it gives up"),
+        pytest.param(fail(KeyError("x")), "the agent failed: KeyError: 'x'", id="a mistake in the agent"),
+        pytest.param(fail(PermissionError("no")), "PermissionError", id="the system refuses"),
+        pytest.param(fail(ValueError("a\x1b[31m\udcff")), "ValueError: a", id="a message that is no text"),
+    ],
+)
+async def test_a_turn_without_a_proposal_is_written_down(
+    tmp_path: Path, act: Callable[[Path], object], reason: str
+) -> None:
+    """Its reason is told, and the worktree is free again."""
+    async with desk(tmp_path / "lab") as at:
+        event = await turn(at, Acting(act))
+        assert isinstance(event, ev.AgentFailed)
+        assert (True, None) == (reason in event.reason, at.lab.state.worktrees["wt0"].thinking_since)
+
+
+async def test_after_a_failed_turn_the_next_one_starts_clean(tmp_path: Path) -> None:
+    """What the failed one left in the worktree is gone."""
+    async with desk(tmp_path / "lab") as at:
+        await turn(at, Acting(fail(KeyError("x"))))
+        await at.work({"wt0": [("DEPTH = 4", "DEPTH = 3")]})
+        assert ["RATE = 0.1", "DEPTH = 3"] == at.source(at.lab.state.experiments[1].commit)
+
+
+async def test_a_proposal_is_committed_pinned_and_counted(tmp_path: Path) -> None:
+    """The experiment's commit cannot be lost, and its size is known."""
+    async with desk(tmp_path / "lab") as at:
+        event = await turn(at, Acting(edit))
+        assert isinstance(event, ev.ExperimentProposed)
+        assert (event.commit, ("train.py",), 1, 1) == (
+            at.lab.repository.resolve("refs/lab/experiments/000001"),
+            event.files,
+            event.added,
+            event.removed,
+        )
+
+
+async def test_a_hypothesis_is_text(tmp_path: Path) -> None:
+    """It is shown on a terminal and written as JSON."""
+    async with desk(tmp_path / "lab") as at:
+        event = await turn(at, Acting(edit, "wider\x1b]0;owned\x07 \ud800is better"))
+        assert isinstance(event, ev.ExperimentProposed)
+        assert "wider is better" == event.hypothesis
