@@ -25,6 +25,7 @@ from agentcore.lab import Lab
 from agentcore.opening import open_lab
 from agentcore.plan import Action, Judge, Limits, MoveWorktree, Promote, Propose, Rebase, Record, StartRun, plan
 from agentcore.telemetry import publish
+from worktrees.executor import NotReadyError
 from worktrees.layout import LabPaths
 from worktrees.repository import RepositoryError
 
@@ -70,7 +71,6 @@ class Engine:
         async with asyncio.TaskGroup() as tasks:
             sampling = tasks.create_task(publish(self.lab))
             while not self._is_over():
-                await running.collect(self.lab)
                 if not await self._act(tasks):
                     await self._wait()
             sampling.cancel()
@@ -83,21 +83,22 @@ class Engine:
         return reason
 
     async def _act(self, tasks: asyncio.TaskGroup) -> bool:
-        """Carry out what is due; True where that may have made more due."""
+        """Collect what ended and carry out what is due; True where that may have made more due."""
         if self._is_disk_low():
             self._limits = replace(self._limits, stopping=True)
         elif not self._stop:
             self._limits = replace(self._limits, stopping=self._is_late())
         actions: list[Action] = []
         try:
+            await running.collect(self.lab)
             await promoter.follow(self.lab)
             actions = plan(self.lab.state, self._limits)
             for action in actions:
                 await self._carry_out(action, tasks)
-        except RepositoryError as error:
-            self._warn("git", str(error))
+        except (RepositoryError, NotReadyError) as error:
+            self._warn("work", str(error))
         else:
-            self._settle("git")
+            self._settle("work")
         repeated, self._last = actions == self._last, actions
         return bool(actions) and not repeated  # what was refused is tried again after a tick, not at once
 

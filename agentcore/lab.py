@@ -9,8 +9,8 @@ from contextlib import closing
 from typing import ParamSpec, TypeVar
 
 from agentcore.events import Event
+from agentcore.fold import apply, fold
 from agentcore.journal import Journal, Reader
-from agentcore.state import apply, fold
 from worktrees.executor import Executor
 from worktrees.layout import LabPaths
 from worktrees.project import Profile, Project

@@ -6,9 +6,10 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
+from agentcore.fold import apply
 from agentcore.journal import Reader
 from agentcore.overview import Live, Overview, overview
-from agentcore.state import LabState, apply
+from agentcore.state import LabState
 from worktrees.devices import DeviceSample
 from worktrees.layout import LabPaths
 from worktrees.metrics import last_point

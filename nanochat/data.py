@@ -42,8 +42,8 @@ PACKING_BUFFER = 512
 # Files above this size are hashed by prepare.py only; a training checks their length. Bytes.
 HASH_LIMIT = 1 << 28
 # Dense bfloat16 peak of one device, FLOP/s, by a word in its name (data sheets of the makers, without sparsity).
-PEAK_FLOPS = {"H100 PCIe": 756e12, "H100 NVL": 835e12, "H100": 989.5e12, "H200": 989.5e12, "B200": 2250e12, "A100": 312e12,
-              "L40S": 362e12, "RTX 4090": 165e12, "RTX 5090": 209e12}
+PEAK_FLOPS = {"H100 PCIe": 756e12, "H100 NVL": 835e12, "H100": 989.5e12, "H200": 989.5e12, "B200": 2250e12,
+              "A100": 312e12, "L40S": 362e12, "RTX 4090": 165e12, "RTX 5090": 209e12}
 
 
 class Failure(Exception):

@@ -51,8 +51,9 @@ INLINE_ROWS = 32
 PROBE_ROWS = 16
 # Largest difference between two answers that should be one, in logits or nats: rounding differs with the batch's shape.
 TOLERANCE = {"cpu": 2e-3, "cuda": 0.15}
-# Rounding has no direction: the mean of those differences over all audited tokens may be this part of the largest.
-MEAN_SHARE = 0.02
+# Rounding has no direction, cheating has: these parts of it are allowed in the mean over all audited tokens,
+# and in the mean over the probes of how far a changed token raises its own logit one place before.
+AUDIT_SHARE, LEAK_SHARE = 0.02, 0.3
 # The child gets these variables and no other.
 PASSED = ("PATH", "HOME", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "TMPDIR", "PYTHONPYCACHEPREFIX",
           "TRITON_CACHE_DIR", "TORCHINDUCTOR_CACHE_DIR", *referee.MALLOC)
@@ -297,7 +298,7 @@ class Probes:
         for row, cut in enumerate(self.cuts):  # real text from another row: it must not look like a probe
             self.changed[row, cut:] = self.mates[row, cut:]
             if self.changed[row, cut] == self.inputs[row, cut]:
-                self.changed[row, cut] ^= 1
+                self.changed[row, cut] = self.inputs[row, cut] == 0
 
     def ask(self, servant: Servant) -> tuple[np.ndarray, np.ndarray]:
         """Return the logits of the changed rows, and of the true rows among other rows in another order."""
@@ -316,19 +317,27 @@ class Probes:
         if batch > limit:
             broken("batch", f"the other rows of a batch change the logits of a row by {batch:.3g}")
         causality = float(np.abs(changed - true)[before].max())
-        if causality > limit:
-            broken("causality", f"tokens later in a row change the logits of earlier ones by {causality:.3g}")
+        leak = self.leak(true, changed)
+        if causality > limit or leak > LEAK_SHARE * limit:
+            broken("causality", f"tokens later in a row change the logits of earlier ones by {causality:.3g}, "
+                                f"their own by {leak:.3g} in the mean")
         audited = cross_entropy(true.copy(), self.targets)
         wrong = audited - nats[self.rows]
         audit, bias = float(np.abs(wrong).max()), float(wrong.mean(dtype=np.float64))
-        if audit > limit or bias > MEAN_SHARE * limit:
+        if audit > limit or bias > AUDIT_SHARE * limit:
             broken("audit" if inline else "batch", f"rows asked for again differ from what was scored by {audit:.3g}, "
                                                    f"in the mean by {bias:.3g}")
         shuffled = float(cross_entropy(true, np.roll(self.targets, 1, axis=0)).mean())
         if shuffled < float(audited.mean()):
             broken("targets", "another row's tokens are likelier than the true ones")
         return {"rows": len(self.rows), "causality": causality, "batch": batch, "audit": audit,
-                "bias": bias, "shuffled_nats": round(shuffled, 4), "tolerance": limit}
+                "leak": leak, "bias": bias, "shuffled_nats": round(shuffled, 4), "tolerance": limit}
+
+    def leak(self, true: np.ndarray, changed: np.ndarray) -> float:
+        """Return by how much the first changed token is preferred to the true one for being there, in logits."""
+        row, place = np.arange(len(self.cuts)), self.cuts
+        moved = changed[row, place - 1] - true[row, place - 1]  # [rows, vocabulary]
+        return float((moved[row, self.changed[row, place]] - moved[row, self.inputs[row, place]]).mean())
 
 
 if __name__ == "__main__":

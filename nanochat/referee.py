@@ -26,8 +26,8 @@ sys.path.append(str(Path(__file__).resolve().parent))  # at the end: a file name
 
 import data
 
-# After the end of the budget the child may save and nothing more: so much CPU time (on a GPU, or of a budget in seconds:
-# wall time), and a share of the run's.
+# After the end of the budget the child may save and nothing more: so much CPU time, and a share of the run's; on a GPU,
+# and under a budget in seconds, wall clock. A GPU finishes its step and writes a larger file.
 SAVE_S, SAVE_SHARE = {"cpu": 0.5, "cuda": 3.0}, 0.01
 # Before the first batch a CPU run may import torch and build its model: CPU seconds. A GPU run also compiles: seconds
 # of wall clock.
@@ -187,7 +187,7 @@ def start(train: Path) -> tuple[subprocess.Popen[bytes], int, int]:
     """Start train.py; return it, the pipe with its questions and the pipe for the answers."""
     questions, theirs_out = os.pipe()
     theirs_in, answers = os.pipe()
-    # Of the lab's own variables the child needs none (it asks us), and the lab needs one to find what a run left behind.
+    # The child needs none of the lab's variables: it asks. By one of them the lab finds what a run left behind.
     environment = {**MALLOC, **{key: value for key, value in os.environ.items()
                                 if not key.startswith("NIGHTLAB_") or key == "NIGHTLAB_RUN_DIR"}}
     environment["NIGHTLAB_REFEREE"] = f"{theirs_in},{theirs_out}"

@@ -10,8 +10,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from agentcore.fold import fold
 from agentcore.journal import Reader
-from agentcore.state import LabState, fold
+from agentcore.state import LabState
 from worktrees.layout import LabPaths
 
 PATIENCE_S = 60.0

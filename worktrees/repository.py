@@ -18,12 +18,17 @@ import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping
+from functools import wraps
 from pathlib import Path
+from typing import ParamSpec, TypeVar
 
 import pygit2
 from pygit2.enums import FileMode, FileStatus, RepositoryOpenFlag
 
 from worktrees.text import printable
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 TRUNK = "refs/heads/lab/trunk"
 
@@ -49,6 +54,19 @@ class Conflict(Exception):
 
 class ForeignChange(Exception):
     """A worktree holds changes outside the files that agents may edit, or a file that is not a regular one."""
+
+
+def _writes(work: Callable[P, R]) -> Callable[P, R]:
+    """Turn what libgit2 says of a failed write (a full disk, a lock, a folder in the way) into our error."""
+
+    @wraps(work)
+    def write(*arguments: P.args, **options: P.kwargs) -> R:
+        try:
+            return work(*arguments, **options)
+        except (pygit2.GitError, OSError) as error:
+            raise RepositoryError(f"git cannot write: {error}") from error
+
+    return write
 
 
 class Repository:
@@ -145,6 +163,7 @@ class Repository:
 
     # -- refs ------------------------------------------------------------------------------------------------------
 
+    @_writes
     def pin(self, kind: str, number: int, commit: str) -> None:
         """Point ``refs/lab/KIND/000123`` at a commit, so that no deletion of a branch can lose it."""
         self._repo.references.create(f"refs/lab/{kind}/{number:06d}", commit, force=True)
@@ -233,6 +252,7 @@ class Repository:
             changed |= {side.path for delta in own.deltas for side in (delta.old_file, delta.new_file)}
         return sorted(printable(path) for path in changed - set(allowed))
 
+    @_writes
     def _with_files(self, base: str, contents: Mapping[str, bytes]) -> str:
         index = pygit2.Index()
         index.read_tree(self._repo[base].peel(pygit2.Tree))
@@ -241,6 +261,7 @@ class Repository:
             index.add(pygit2.IndexEntry(path, self._repo.create_blob(data), FileMode(mode)))
         return str(index.write_tree(self._repo))
 
+    @_writes
     def _commit(self, tree: str, parents: Iterable[str], message: str) -> str:
         who = pygit2.Signature(*_COMMITTER)
         oids: list[str | pygit2.Oid] = [pygit2.Oid(hex=parent) for parent in parents]

@@ -153,8 +153,10 @@ def _suggest(trial: optuna.Trial, constant: Constant) -> Value:
 
     space = _space(constant)
     if isinstance(space, FloatDistribution):
-        value = round_significant(trial.suggest_float(constant.name, space.low, space.high, log=space.log))
-        return min(max(value, space.low), space.high)  # 0.996 would become 1.0, which is no decay at all
+        value = trial.suggest_float(constant.name, space.low, space.high, log=space.log)
+        if 0.5 <= space.low and space.high < 1:  # of a decay such as 0.9958 the distance to 1 is what matters
+            return round(1 - round_significant(1 - value), 9)
+        return min(max(round_significant(value), space.low), space.high)
     if isinstance(space, IntDistribution):
         count = trial.suggest_int(constant.name, space.low, space.high, log=space.log)
         return _power_of_two(count, space.low, space.high) if _is_power_of_two(constant.value) else count

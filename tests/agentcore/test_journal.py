@@ -11,8 +11,8 @@ import pytest
 
 from agentcore import events as ev
 from agentcore.events import Entry
+from agentcore.fold import fold
 from agentcore.journal import Journal, JournalError, Reader
-from agentcore.state import fold
 from tests.agentcore.test_events import EVENTS
 
 

@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentcore import events as ev
+from agentcore.fold import fold
 from agentcore.judging import SCREENING_SEEDS, confirmation_seeds, is_calibrated, judge, screening_seed
 from agentcore.plan import (
     Action,
@@ -26,7 +27,6 @@ from agentcore.plan import (
     home_base,
     plan,
 )
-from agentcore.state import fold
 from tests.agentcore.tales import CONFIG, Tale, calibrated, ended, gated, kinds, opened, started
 from worktrees.runs import Ending
 

@@ -70,29 +70,54 @@ def with_constants(source: str, constants: dict[str, object]) -> str:
     """Return the source with the literal of each module-level constant replaced in place."""
     lines = source.splitlines(keepends=True)
     for name, value in constants.items():
-        node = next(n for n in ast.parse(source).body if isinstance(n, ast.Assign) and
-                    isinstance(n.targets[0], ast.Name) and n.targets[0].id == name)
+        node = next(
+            n
+            for n in ast.parse(source).body
+            if isinstance(n, ast.Assign) and isinstance(n.targets[0], ast.Name) and n.targets[0].id == name
+        )
         line = lines[node.lineno - 1]
-        lines[node.lineno - 1] = line[:node.value.col_offset] + repr(value) + line[node.value.end_col_offset:]
+        lines[node.lineno - 1] = line[: node.value.col_offset] + repr(value) + line[node.value.end_col_offset :]
     return "".join(lines)
 
 
-def measure(project: Path, root: Path, constants: dict[str, object], seed: int, scale: int,
-            budget: str | None = None, horizon: float = 1.0) -> float | None:
+def measure(
+    project: Path,
+    root: Path,
+    constants: dict[str, object],
+    seed: int,
+    scale: int,
+    budget: str | None = None,
+    horizon: float = 1.0,
+) -> float | None:
     """Train and score one edit of the project; return val_bpb, or None when the run failed."""
     with tempfile.TemporaryDirectory() as folder:
         checkout = Path(folder) / "checkout"
         shutil.copytree(project, checkout, ignore=shutil.ignore_patterns("__pycache__"))
         train = checkout / "train.py"
         train.write_text(with_constants(train.read_text(), constants))
-        environment = {**os.environ, "NIGHTLAB_DATA": str(root / "train"), "NIGHTLAB_OUT": str(Path(folder) / "out"),
-                       "NIGHTLAB_VALIDATION": str(root / "validation"), "NIGHTLAB_SEED": str(seed),
-                       "NIGHTLAB_SCORE": str(Path(folder) / "score.json"), "NIGHTLAB_SCALE": str(scale),
-                       "NIGHTLAB_BUDGET": budget or BUDGET[scale], "NIGHTLAB_DEVICE": "cpu",
-                       "NIGHTLAB_HORIZON": str(horizon), "OMP_NUM_THREADS": "1"}
+        environment = {
+            **os.environ,
+            "NIGHTLAB_DATA": str(root / "train"),
+            "NIGHTLAB_OUT": str(Path(folder) / "out"),
+            "NIGHTLAB_VALIDATION": str(root / "validation"),
+            "NIGHTLAB_SEED": str(seed),
+            "NIGHTLAB_SCORE": str(Path(folder) / "score.json"),
+            "NIGHTLAB_SCALE": str(scale),
+            "NIGHTLAB_BUDGET": budget or BUDGET[scale],
+            "NIGHTLAB_DEVICE": "cpu",
+            "NIGHTLAB_HORIZON": str(horizon),
+            "OMP_NUM_THREADS": "1",
+        }
         for stage in ("referee.py", "evaluate.py"):
-            done = subprocess.run([sys.executable, "-P", stage], cwd=checkout, env=environment, check=False,
-                                  stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+            done = subprocess.run(
+                [sys.executable, "-P", stage],
+                cwd=checkout,
+                env=environment,
+                check=False,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE,
+                text=True,
+            )
             if done.returncode:
                 print(f"{constants} seed {seed}: {done.stderr.strip().splitlines()[-1:]}", file=sys.stderr)
                 return None
@@ -100,8 +125,13 @@ def measure(project: Path, root: Path, constants: dict[str, object], seed: int, 
 
 
 def prepared(project: Path, root: Path) -> Path:
-    subprocess.run([sys.executable, "-P", "prepare.py"], cwd=project, check=True, stdout=subprocess.DEVNULL,
-                   env={**os.environ, "NIGHTLAB_DATA_ROOT": str(root), "NANOCHAT_CORPUS": "kjv"})
+    subprocess.run(
+        [sys.executable, "-P", "prepare.py"],
+        cwd=project,
+        check=True,
+        stdout=subprocess.DEVNULL,
+        env={**os.environ, "NIGHTLAB_DATA_ROOT": str(root), "NANOCHAT_CORPUS": "kjv"},
+    )
     return root
 
 
@@ -115,8 +145,9 @@ def read_results(path: Path) -> dict[tuple[int, str], dict[int, float | None]]:
 
 def summary(results: dict[tuple[int, str], dict[int, float | None]], scale: int) -> dict[str, object]:
     """Print a table of one scale; return the counts: how many single changes beat three sigma."""
-    scores = {name: [s for s in by_seed.values() if s is not None]
-              for (at, name), by_seed in results.items() if at == scale}
+    scores = {
+        name: [s for s in by_seed.values() if s is not None] for (at, name), by_seed in results.items() if at == scale
+    }
     base = scores.get("baseline", [])
     if len(base) < 2:
         return {"scale": scale, "baseline": base, "sigma": None}
@@ -131,8 +162,15 @@ def summary(results: dict[tuple[int, str], dict[int, float | None]], scale: int)
         print(f"| `{name}` | {change:+.4f} | {-change / sigma:+.1f} | {z:+.1f} | {len(values)} |")
         if -change > 3 * sigma:
             better.append(name)
-    return {"scale": scale, "baseline": round(mean, 5), "sigma": round(sigma, 5), "seeds": len(base),
-            "changes": len(scores) - 1, "better_than_3_sigma": len(better), "names": better}
+    return {
+        "scale": scale,
+        "baseline": round(mean, 5),
+        "sigma": round(sigma, 5),
+        "seeds": len(base),
+        "changes": len(scores) - 1,
+        "better_than_3_sigma": len(better),
+        "names": better,
+    }
 
 
 def main() -> None:

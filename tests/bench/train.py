@@ -56,31 +56,51 @@ def on_cpu(project: Path, root: Path, options: argparse.Namespace) -> dict[str, 
     budget = QUICK_CPU_BUDGET if options.quick else CPU_BUDGET
     names = {"NIGHTLAB_BUDGET": budget, "NIGHTLAB_DEVICE": "cpu", "OMP_NUM_THREADS": "1"}
     first, again = (run(project, data, root / name, names) for name in ("first", "again"))
-    seeds = [] if options.quick else [run(project, data, root / f"seed{seed}", {**names, "NIGHTLAB_SEED": str(seed)})
-                                      for seed in range(1, options.seeds)]
+    seeds = (
+        []
+        if options.quick
+        else [
+            run(project, data, root / f"seed{seed}", {**names, "NIGHTLAB_SEED": str(seed)})
+            for seed in range(1, options.seeds)
+        ]
+    )
     scores = [one["score"] for one in (first, *seeds)]
-    return {**figures(first), "score": first["score"],
-            "same_seed_equal": (first["score"], first["checkpoint"]) == (again["score"], again["checkpoint"]),
-            "sigma": statistics.stdev(scores) if len(scores) > 2 else None, "scores": scores,
-            "run_total_s": min(first["run_total_s"], again["run_total_s"]),
-            "loader_tokens_per_s": loader_speed(project, data / "train", 128), "ratio_to_reference": None}
+    return {
+        **figures(first),
+        "score": first["score"],
+        "same_seed_equal": (first["score"], first["checkpoint"]) == (again["score"], again["checkpoint"]),
+        "sigma": statistics.stdev(scores) if len(scores) > 2 else None,
+        "scores": scores,
+        "run_total_s": min(first["run_total_s"], again["run_total_s"]),
+        "loader_tokens_per_s": loader_speed(project, data / "train", 128),
+        "ratio_to_reference": None,
+    }
 
 
 def on_gpu(project: Path, root: Path, options: argparse.Namespace) -> dict[str, Any]:
     subprocess.run([sys.executable, "-P", "configure.py", "cuda"], cwd=project, check=True, stdout=subprocess.DEVNULL)
     data = synthetic(project, root / "data")
     budget_s = QUICK_CUDA_BUDGET_S if options.quick else CUDA_BUDGET_S
-    names = {"NIGHTLAB_BUDGET": f"{budget_s} s", "NIGHTLAB_DEVICE": "cuda",
-             "TORCHINDUCTOR_CACHE_DIR": str(root / "inductor"), "TRITON_CACHE_DIR": str(root / "triton")}
+    names = {
+        "NIGHTLAB_BUDGET": f"{budget_s} s",
+        "NIGHTLAB_DEVICE": "cuda",
+        "TORCHINDUCTOR_CACHE_DIR": str(root / "inductor"),
+        "TRITON_CACHE_DIR": str(root / "triton"),
+    }
     cold = run(project, data, root / "cold", {**names, "NIGHTLAB_BUDGET": "5 s"}, score=False)
     warm = run(project, data, root / "warm", names, score=False)
     warm["mfu"] = warm["mfu"] and round(warm["mfu"] * (1 - UNSEEN_FLOPS / warm["flops_per_token"]), 4)
     reference = reference_speed(options.reference, root, budget_s) if options.reference else None
-    return {**figures(warm), "first_step_cold_s": cold["first_step_s"], "run_total_s": warm["run_total_s"],
-            "same_seed_equal": None, "sigma": None,
-            "loader_tokens_per_s": loader_speed(project, data / "train", LENGTH),
-            "reference": reference, "ratio_to_reference":
-                round(warm["tokens_per_s"] / reference["tokens_per_s"], 4) if reference else None}
+    return {
+        **figures(warm),
+        "first_step_cold_s": cold["first_step_s"],
+        "run_total_s": warm["run_total_s"],
+        "same_seed_equal": None,
+        "sigma": None,
+        "loader_tokens_per_s": loader_speed(project, data / "train", LENGTH),
+        "reference": reference,
+        "ratio_to_reference": round(warm["tokens_per_s"] / reference["tokens_per_s"], 4) if reference else None,
+    }
 
 
 def figures(one: dict[str, Any]) -> dict[str, Any]:
@@ -90,13 +110,21 @@ def figures(one: dict[str, Any]) -> dict[str, Any]:
 
 def run(project: Path, data: Path, folder: Path, names: dict[str, str], score: bool = True) -> dict[str, Any]:
     """Train and, if asked, score once; return what it took. Speeds leave out the first tenth of the steps."""
-    environment = {**os.environ, "NIGHTLAB_DATA": str(data / "train"), "NIGHTLAB_VALIDATION": str(data / "validation"),
-                   "NIGHTLAB_OUT": str(folder), "NIGHTLAB_SCORE": str(folder / "score.json"), "NIGHTLAB_SEED": "0",
-                   "NIGHTLAB_SCALE": "1", **names}
+    environment = {
+        **os.environ,
+        "NIGHTLAB_DATA": str(data / "train"),
+        "NIGHTLAB_VALIDATION": str(data / "validation"),
+        "NIGHTLAB_OUT": str(folder),
+        "NIGHTLAB_SCORE": str(folder / "score.json"),
+        "NIGHTLAB_SEED": "0",
+        "NIGHTLAB_SCALE": "1",
+        **names,
+    }
     began = time.monotonic()
     for stage in ("referee.py", "evaluate.py") if score else ("referee.py",):
-        subprocess.run([sys.executable, "-P", stage], cwd=project, env=environment, check=True,
-                       stdout=subprocess.DEVNULL)
+        subprocess.run(
+            [sys.executable, "-P", stage], cwd=project, env=environment, check=True, stdout=subprocess.DEVNULL
+        )
     total_s = time.monotonic() - began
     lines = [json.loads(line) for line in (folder / "metrics.jsonl").read_text().splitlines()]
     receipt = json.loads((folder / "receipt.json").read_text())
@@ -105,11 +133,19 @@ def run(project: Path, data: Path, folder: Path, names: dict[str, str], score: b
     speed = (last["tokens"] - skip["tokens"]) / max(1e-9, last["elapsed_s"] - skip["elapsed_s"])
     mfu = last["mfu"] and round(last["mfu"] * speed / last["tokens_per_s"], 4)
     first_step_s = lines[0]["start_s"] + lines[0]["elapsed_s"]
-    return {"tokens_per_s": round(speed), "mfu": mfu, "first_step_s": round(first_step_s, 2),
-            "peak_mb": last["peak_mb"], "flops_per_token": receipt["flops_per_token"],
-            "train_s": receipt["train_s"], "steps": len(lines),
-            "checkpoint": receipt["checkpoint"], "run_total_s": round(total_s, 2), "score": scored.get("score"),
-            "evaluate_s": scored.get("evaluate_s")}
+    return {
+        "tokens_per_s": round(speed),
+        "mfu": mfu,
+        "first_step_s": round(first_step_s, 2),
+        "peak_mb": last["peak_mb"],
+        "flops_per_token": receipt["flops_per_token"],
+        "train_s": receipt["train_s"],
+        "steps": len(lines),
+        "checkpoint": receipt["checkpoint"],
+        "run_total_s": round(total_s, 2),
+        "score": scored.get("score"),
+        "evaluate_s": scored.get("evaluate_s"),
+    }
 
 
 def loader_speed(project: Path, train: Path, length: int) -> int:
@@ -181,14 +217,21 @@ exec(compile(source, {path!r}, "exec"), {{"__name__": "__main__"}})
 def reference_speed(path: Path, root: Path, budget_s: int) -> dict[str, Any]:
     """Run the reference's unchanged train.py on random tokens; return what it prints about itself."""
     script = root / "reference.py"
-    script.write_text(STAND_INS.format(length=LENGTH, budget_s=budget_s, vocabulary=VOCABULARY,
-                                       path=str((path / "train.py").resolve())))
+    script.write_text(
+        STAND_INS.format(
+            length=LENGTH, budget_s=budget_s, vocabulary=VOCABULARY, path=str((path / "train.py").resolve())
+        )
+    )
     done = subprocess.run([sys.executable, str(script)], cwd=path, check=True, stdout=subprocess.PIPE, text=True)
     said = {key: float(value) for key, value in re.findall(r"^(\w+): +([\d.]+)$", done.stdout, re.MULTILINE)}
     batch = said["total_tokens_M"] * 1e6 / said["num_steps"]
-    return {"tokens_per_s": round(batch * (said["num_steps"] - 11) / said["training_seconds"]),
-            "mfu": round(said["mfu_percent"] / 100, 4), "peak_mb": round(said["peak_vram_mb"]),
-            "steps": int(said["num_steps"]), "attention": done.stdout.partition("attention: ")[2].partition("\n")[0]}
+    return {
+        "tokens_per_s": round(batch * (said["num_steps"] - 11) / said["training_seconds"]),
+        "mfu": round(said["mfu_percent"] / 100, 4),
+        "peak_mb": round(said["peak_vram_mb"]),
+        "steps": int(said["num_steps"]),
+        "attention": done.stdout.partition("attention: ")[2].partition("\n")[0],
+    }
 
 
 if __name__ == "__main__":

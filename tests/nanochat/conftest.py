@@ -19,8 +19,16 @@ NANOCHAT = Path(__file__).resolve().parents[2] / "nanochat"
 sys.path.append(str(NANOCHAT))  # as the scripts of the project do: at the end, so that nothing is shadowed
 
 # Small enough that starting torch is most of a run; two layers, so that the optimizer meets every kind of parameter.
-SMALL = {"DEPTH": 2, "SEQUENCE": 32, "BATCH": 512, "MICRO_BATCH": 256, "VALUE_EMBEDDING_EVERY": 2, "X0_RESIDUAL": True,
-         "WINDOWS": "SL", "MLP_RATIO": 2}
+SMALL = {
+    "DEPTH": 2,
+    "SEQUENCE": 32,
+    "BATCH": 512,
+    "MICRO_BATCH": 256,
+    "VALUE_EMBEDDING_EVERY": 2,
+    "X0_RESIDUAL": True,
+    "WINDOWS": "SL",
+    "MLP_RATIO": 2,
+}
 BUDGET = "4 GFLOP"
 
 
@@ -50,8 +58,15 @@ def environment(**changes: str) -> dict[str, str]:
 
 
 def call(script: str, checkout: Path, folder: Path, **changes: str) -> Result:
-    done = subprocess.run([sys.executable, "-P", script], cwd=checkout, env=environment(**changes), check=False,
-                          capture_output=True, text=True, timeout=120)
+    done = subprocess.run(
+        [sys.executable, "-P", script],
+        cwd=checkout,
+        env=environment(**changes),
+        check=False,
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
     return Result(done.returncode, done.stdout, done.stderr, folder)
 
 
@@ -70,8 +85,15 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The data folder of a small corpus, prepared by the real script."""
     root = tmp_path_factory.mktemp("corpus")
     story = write_story(root / "story")
-    done = call("prepare.py", NANOCHAT, root, NIGHTLAB_DATA_ROOT=str(root / "data"), NANOCHAT_CORPUS=str(story),
-                NANOCHAT_VOCABULARY="300", NANOCHAT_LENGTH="32")
+    done = call(
+        "prepare.py",
+        NANOCHAT,
+        root,
+        NIGHTLAB_DATA_ROOT=str(root / "data"),
+        NANOCHAT_CORPUS=str(story),
+        NANOCHAT_VOCABULARY="300",
+        NANOCHAT_LENGTH="32",
+    )
     assert done.code == 0, done.stderr
     return root / "data"
 
@@ -107,25 +129,37 @@ def make_checkout(folder: Path, *edits: tuple[str, str]) -> Path:
 
 
 def run_environment(corpus: Path, folder: Path, **changes: str) -> dict[str, str]:
-    return {"NIGHTLAB_DATA": str(corpus / "train"), "NIGHTLAB_VALIDATION": str(corpus / "validation"),
-            "NIGHTLAB_OUT": str(folder / "out"), "NIGHTLAB_SCORE": str(folder / "score.json"), "NIGHTLAB_SEED": "1",
-            "NIGHTLAB_BUDGET": BUDGET, "NIGHTLAB_SCALE": "1", "NIGHTLAB_DEVICE": "cpu", **changes}
+    return {
+        "NIGHTLAB_DATA": str(corpus / "train"),
+        "NIGHTLAB_VALIDATION": str(corpus / "validation"),
+        "NIGHTLAB_OUT": str(folder / "out"),
+        "NIGHTLAB_SCORE": str(folder / "score.json"),
+        "NIGHTLAB_SEED": "1",
+        "NIGHTLAB_BUDGET": BUDGET,
+        "NIGHTLAB_SCALE": "1",
+        "NIGHTLAB_DEVICE": "cpu",
+        **changes,
+    }
 
 
 @pytest.fixture
 def train(corpus: Path, tmp_path: Path) -> Callable[..., Result]:
     """Train a checkout with the real referee."""
+
     def start(where: Path, script: str = "referee.py", folder: Path = tmp_path / "run", **changes: str) -> Result:
         folder.mkdir(exist_ok=True)
         return call(script, where, folder, **run_environment(corpus, folder, **changes))
+
     return start
 
 
 @pytest.fixture
 def evaluate(corpus: Path, tmp_path: Path) -> Callable[..., Result]:
     """Score the run of a checkout with the real evaluator."""
+
     def start(where: Path, folder: Path = tmp_path / "run", **changes: str) -> Result:
         return call("evaluate.py", where, folder, **run_environment(corpus, folder, **changes))
+
     return start
 
 

@@ -22,18 +22,26 @@ NANOCHAT = Path(__file__).resolve().parents[2] / "nanochat"
 @pytest.fixture
 def prepare(tmp_path: Path, stage: Callable[..., Any]) -> Callable[..., Any]:
     """Run prepare.py as a process into tmp_path/data."""
+
     def start(**changes: str) -> Any:
-        names = {"NIGHTLAB_DATA_ROOT": str(tmp_path / "data"), "NANOCHAT_VOCABULARY": "300", "NANOCHAT_LENGTH": "32",
-                 "NANOCHAT_RETRY_S": "0"}
+        names = {
+            "NIGHTLAB_DATA_ROOT": str(tmp_path / "data"),
+            "NANOCHAT_VOCABULARY": "300",
+            "NANOCHAT_LENGTH": "32",
+            "NANOCHAT_RETRY_S": "0",
+        }
         return stage("prepare.py", NANOCHAT, tmp_path, **{**names, **changes})
+
     return start
 
 
 def test_the_embedded_corpus_has_three_disjoint_splits_of_fixed_hash(prepare, tmp_path):
     """The default corpus needs no network, and its splits are the same bytes everywhere."""
     done = prepare(NANOCHAT_CORPUS="kjv", NANOCHAT_VOCABULARY="1024", NANOCHAT_LENGTH="")
-    metas = {split: json.loads((tmp_path / f"data/{split}/meta.json").read_text())
-             for split in ("train", "validation", "holdout")}
+    metas = {
+        split: json.loads((tmp_path / f"data/{split}/meta.json").read_text())
+        for split in ("train", "validation", "holdout")
+    }
     assert done.code == 0, done.stderr
     assert [meta["text_bytes"] for meta in metas.values()] == [3_351_520, 395_522, 396_026]
     assert metas["validation"]["files"]["tokens.bin"][1].startswith("05673e505cf83ea0")
@@ -57,14 +65,17 @@ def test_preparing_again_keeps_what_is_intact_and_rebuilds_what_is_not(prepare, 
     assert "is complete and unchanged" not in prepare(NANOCHAT_CORPUS=str(story)).stdout
 
 
-@pytest.mark.parametrize(("files", "settings", "says"), [
-    ({}, {}, "has no .txt, .md or .parquet file"),
-    ({"a.txt": b""}, {}, "the corpus is too small or empty"),
-    ({"a.txt": b"only a line\n"}, {}, "the corpus is too small or empty"),
-    ({"a.txt": b"caf\xe9 " * 999}, {}, "is not UTF-8 text (byte 3)"),
-    ({"a.txt": b"x"}, {"NANOCHAT_VOCABULARY": "70000"}, "NANOCHAT_VOCABULARY 70000 must be 257 to 65535"),
-    ({"a.txt": b"x"}, {"NANOCHAT_CORPUS": "bible"}, "'bible' is neither kjv, climbmix, tinystories nor a folder"),
-])
+@pytest.mark.parametrize(
+    ("files", "settings", "says"),
+    [
+        ({}, {}, "has no .txt, .md or .parquet file"),
+        ({"a.txt": b""}, {}, "the corpus is too small or empty"),
+        ({"a.txt": b"only a line\n"}, {}, "the corpus is too small or empty"),
+        ({"a.txt": b"caf\xe9 " * 999}, {}, "is not UTF-8 text (byte 3)"),
+        ({"a.txt": b"x"}, {"NANOCHAT_VOCABULARY": "70000"}, "NANOCHAT_VOCABULARY 70000 must be 257 to 65535"),
+        ({"a.txt": b"x"}, {"NANOCHAT_CORPUS": "bible"}, "'bible' is neither kjv, climbmix, tinystories nor a folder"),
+    ],
+)
 def test_a_bad_corpus_is_one_line(prepare, tmp_path, files, settings, says):
     """An empty, tiny, unreadable or unknown corpus ends with one line and leaves no data behind."""
     (tmp_path / "text").mkdir()
@@ -147,7 +158,7 @@ class Server(http.server.BaseHTTPRequestHandler):
         if "/elsewhere/" not in self.path:
             self.send_header("ETag", f'"{digest}"')
         self.end_headers()
-        self.wfile.write(body[:len(body) // 2] if step == "cut" else body)
+        self.wfile.write(body[: len(body) // 2] if step == "cut" else body)
 
     def log_message(self, *_: object) -> None:
         """Say nothing on stderr."""
@@ -247,8 +258,10 @@ def test_climbmix_is_prepared_from_parquet_shards(server, prepare, story, tmp_pa
     server[1].files.update({"shard_00000.parquet": shard, "shard_00001.parquet": shard, "shard_06542.parquet": shard})
     done = prepare(NANOCHAT_CORPUS="climbmix", NANOCHAT_BASE_URL=server[0], NANOCHAT_SHARDS="2")
     assert done.code == 0, done.stderr
-    documents = [json.loads((tmp_path / f"data/{split}/meta.json").read_text())["documents"]
-                 for split in ("train", "validation", "holdout")]
+    documents = [
+        json.loads((tmp_path / f"data/{split}/meta.json").read_text())["documents"]
+        for split in ("train", "validation", "holdout")
+    ]
     assert documents == [2 * len(lines), len(lines) // 2, len(lines) // 2]
     shutil.rmtree(tmp_path / "data")
     server[1].files["shard_00001.parquet"] = shard[:-9]
@@ -258,8 +271,10 @@ def test_climbmix_is_prepared_from_parquet_shards(server, prepare, story, tmp_pa
 
 def test_nothing_of_the_corpus_package_is_imported(prepare):
     """The text is read out of the package's file: importing it would run 36 MB of Python."""
-    code = ("import sys, prepare; prepare.kjv(); "
-            "assert not [m for m in sys.modules if m.startswith('pythonbible')], 'imported'")
+    code = (
+        "import sys, prepare; prepare.kjv(); "
+        "assert not [m for m in sys.modules if m.startswith('pythonbible')], 'imported'"
+    )
     import subprocess
 
     subprocess.run([sys.executable, "-c", code], cwd=NANOCHAT, check=True)

@@ -32,7 +32,7 @@ def test_the_score_agrees_with_one_computed_by_hand(honest, corpus):
     bits, text = 0.0, b""
     with torch.no_grad():
         for first in range(0, len(tokens) - 32, 32):
-            row = torch.from_numpy(tokens[first:first + 33])
+            row = torch.from_numpy(tokens[first : first + 33])
             x = model(row[None, :-1])[0].double().log_softmax(-1) / math.log(2)
             for position, target in enumerate(row[1:].tolist()):
                 if target != meta["mark"]:
@@ -57,6 +57,14 @@ def test_a_model_that_peeks_at_the_next_token_is_caught(checkout, trained, evalu
     scored = evaluate(checkout((LOGITS, peek)))
     assert (scored.code, scored.first_error.partition(": ")[2][:10]) == (4, "causality:")
     assert not (trained / "score.json").exists()
+
+
+@pytest.mark.slow
+def test_a_model_that_peeks_a_little_is_caught(checkout, trained, evaluate):
+    """A next token that raises its own logit by less than rounding may, but every time, breaks the causality rule."""
+    peek = "        return logits + 0.001 * F.one_hot(tokens.roll(-1, 1), logits.size(-1))\n"
+    scored = evaluate(checkout((LOGITS, peek)))
+    assert (scored.code, scored.first_error.partition(": ")[2][:10]) == (4, "causality:")
 
 
 def test_a_model_that_looks_at_other_rows_is_caught(checkout, trained, evaluate):
@@ -92,13 +100,17 @@ def test_a_score_written_by_agent_code_does_not_count(checkout, trained, evaluat
 @pytest.mark.slow
 def test_agent_code_is_not_told_where_the_validation_data_or_the_score_are(checkout, trained, evaluate):
     """The process with the model has no variable of the lab in its environment and only its own pipes."""
-    spy = ("        import os; names = [n for n in os.environ if n.startswith('NIGHTLAB')]\n"
-           "        files = [os.readlink(f'/proc/self/fd/{f}') for f in os.listdir('/proc/self/fd') if int(f) > 2]\n"
-           "        assert not names, names\n"
-           "        assert all('pipe' in f or f.endswith('/fd') or '/proc/' in f for f in files), files\n")
+    spy = (
+        "        import os; names = [n for n in os.environ if n.startswith('NIGHTLAB')]\n"
+        "        files = [os.readlink(f'/proc/self/fd/{f}') for f in os.listdir('/proc/self/fd') if int(f) > 2]\n"
+        "        assert not names, names\n"
+        "        assert all('pipe' in f or f.endswith('/fd') or '/proc/' in f for f in files), files\n"
+    )
     spy = spy.replace("os.readlink(f'/proc/self/fd/{f}')", "read(f)")
-    helper = ("import os\n\n\ndef read(fd: str) -> str:\n    try:\n        return os.readlink(f'/proc/self/fd/{fd}')\n"
-              "    except OSError:\n        return '/proc/'\n\n\ndef norm(x")
+    helper = (
+        "import os\n\n\ndef read(fd: str) -> str:\n    try:\n        return os.readlink(f'/proc/self/fd/{fd}')\n"
+        "    except OSError:\n        return '/proc/'\n\n\ndef norm(x"
+    )
     scored = evaluate(checkout((FORWARD, FORWARD + spy), ("def norm(x", helper)))
     assert scored.code == 0, scored.stderr
 
@@ -107,8 +119,10 @@ def test_a_train_py_that_patches_the_harness_is_caught(checkout, trained, evalua
     """Replacing the FLOP counter at import breaks the harness rule."""
     patch = "import data\n\ndata.flops_per_token = lambda *a: 1\n"
     scored = evaluate(checkout(("import data\n", patch)))
-    assert (scored.code, scored.first_error) == (4, "invalid: harness: train.py changes the harness: "
-                                                    "data.flops_per_token")
+    assert (scored.code, scored.first_error) == (
+        4,
+        "invalid: harness: train.py changes the harness: data.flops_per_token",
+    )
 
 
 def test_a_run_of_another_seed_or_budget_is_not_scored(honest, trained, evaluate):
@@ -131,8 +145,7 @@ def test_a_training_without_referee_is_not_scored(honest, trained, evaluate):
     """A checkpoint that no referee vouches for has no score."""
     (trained / "out/receipt.json").unlink()
     scored = evaluate(honest[0])
-    assert (scored.code, scored.first_error) == (
-        4, "invalid: receipt: the referee left none; train.py ran without it")
+    assert (scored.code, scored.first_error) == (4, "invalid: receipt: the referee left none; train.py ran without it")
 
 
 def test_the_charge_is_compared_with_the_checkpoint_itself(honest, trained, evaluate):
@@ -158,8 +171,7 @@ def test_an_inline_claim_is_the_same_score_and_is_audited(honest, trained, evalu
 @pytest.mark.parametrize("smaller", ["* (0.5 if k else 1)", "- (0.001 if k else 0)"])
 def test_a_false_inline_claim_is_caught(checkout, trained, evaluate, smaller):
     """Claimed nats that are smaller than the audited rows' are caught, even each by less than rounding may be."""
-    forge = ("import data\n\nhonest = F.cross_entropy\n"
-             f"F.cross_entropy = lambda *a, **k: honest(*a, **k) {smaller}\n")
+    forge = f"import data\n\nhonest = F.cross_entropy\nF.cross_entropy = lambda *a, **k: honest(*a, **k) {smaller}\n"
     scored = evaluate(checkout(("import data\n", forge)), NIGHTLAB_SCORING="inline")
     assert (scored.code, scored.first_error[:15]) == (4, "invalid: audit:")
 

@@ -13,8 +13,9 @@ import pygit2
 
 from agentcore import events as ev
 from agentcore.events import CandidateState, Event, Outcome
+from agentcore.fold import apply
 from agentcore.journal import Journal
-from agentcore.state import LabState, apply
+from agentcore.state import LabState
 from worktrees import processes
 from worktrees.gate import GateSettings
 from worktrees.layout import LabPaths

@@ -8,7 +8,8 @@ import pytest
 
 from agentcore import events as ev
 from agentcore.events import CandidateState, Entry, Outcome, decode, encode
-from agentcore.state import RECENT, LabState, apply, fold
+from agentcore.fold import RECENT, apply, fold
+from agentcore.state import LabState
 from tests.agentcore.tales import CONFIG, Tale, calibrated, ended, opened, started
 
 
@@ -30,7 +31,7 @@ def test_a_journal_out_of_order_is_an_error(seq: int) -> None:
 
 def test_every_event_has_a_fold() -> None:
     """A type that nobody folds would stop every reader."""
-    from agentcore.state import _apply
+    from agentcore.fold import _apply
 
     assert set(ev.TYPES.values()) <= set(_apply.registry)
 

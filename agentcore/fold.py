@@ -1,0 +1,292 @@
+"""How does the lab's state follow from its events?
+
+``apply(state, entry) -> state`` is pure: it never looks at a clock, a file or a process, so a recorded journal is a
+demo, a test and a bug report.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import singledispatch
+from typing import Any
+
+from immutables import Map
+
+from agentcore import events as ev
+from agentcore.events import Entry
+from agentcore.state import Candidate, Engine, Experiment, LabState, Merge, Run, Trunk, Worktree
+
+RECENT = 500
+"""Entries kept in memory for the events pane; the journal has all."""
+
+
+def fold(entries: Iterable[Entry], state: LabState | None = None) -> LabState:
+    """Apply `entries` in order."""
+    state = state or LabState()
+    for entry in entries:
+        state = apply(state, entry)
+    return state
+
+
+def apply(state: LabState, entry: Entry) -> LabState:
+    """Return the state after `entry`. Raises ValueError where the journal skips or repeats a sequence number."""
+    if entry.seq != state.seq + 1:
+        raise ValueError(f"journal out of order: event {entry.seq} after {state.seq}")
+    state = _apply(entry.event, state, entry.at)
+    return replace(state, seq=entry.seq, at=entry.at, recent=(*state.recent[-RECENT + 1 :], entry))
+
+
+@singledispatch
+def _apply(event: object, state: LabState, at: float) -> LabState:
+    raise TypeError(f"no fold for {type(event).__name__}")
+
+
+@_apply.register
+def _(event: ev.LabConfigured, state: LabState, at: float) -> LabState:
+    """Forget every pool when the harness or the budget changed: the scores are not comparable any more."""
+    if state.config is None or state.config.harness == event.harness:
+        return replace(state, config=event)
+    return replace(
+        state,
+        config=event,
+        pools=Map(),
+        failed=Map(),
+        trees=Map(),
+        baseline_tree=state.trunk.tree if state.trunk else "",
+        candidates=_outdate(state.candidates, "", at),
+    )
+
+
+@_apply.register
+def _(event: ev.EngineStarted, state: LabState, at: float) -> LabState:
+    """Give broken trees another try: whoever starts an engine may have mended what broke them."""
+    engine = Engine(event.pid, event.start_ticks, event.boot_id, event.version, since=at)
+    state = replace(state, engine=engine, slots=event.slots, failed=Map())
+    for worktree in state.worktrees.values():
+        if worktree.thinking_since is not None:
+            state = _worktree(state, worktree.name, thinking_since=None, at="")
+    return state
+
+
+@_apply.register
+def _(event: ev.EngineStopped, state: LabState, at: float) -> LabState:
+    engine = replace(state.engine, stopped=at, reason=event.reason) if state.engine else None
+    return replace(state, engine=engine)
+
+
+@_apply.register
+def _(event: ev.WorktreeCreated, state: LabState, at: float) -> LabState:
+    worktree = Worktree(event.worktree, event.slot, event.agent, event.base, event.tree, at=event.base, since=at)
+    return replace(state, worktrees=state.worktrees.set(event.worktree, worktree))
+
+
+@_apply.register
+def _(event: ev.WorktreeMoved, state: LabState, at: float) -> LabState:
+    return _worktree(state, event.worktree, base=event.base, base_tree=event.tree, at=event.base)
+
+
+@_apply.register
+def _(event: ev.WorktreePaused, state: LabState, at: float) -> LabState:
+    return _worktree(state, event.worktree, since=at, paused=event.reason, paused_by=event.by)
+
+
+@_apply.register
+def _(event: ev.WorktreeResumed, state: LabState, at: float) -> LabState:
+    return _worktree(state, event.worktree, since=at, paused="", paused_by="", failures=0)
+
+
+@_apply.register
+def _(event: ev.ThinkingStarted, state: LabState, at: float) -> LabState:
+    return _worktree(state, event.worktree, thinking_since=at)
+
+
+@_apply.register
+def _(event: ev.AgentFailed, state: LabState, at: float) -> LabState:
+    failures = state.worktrees[event.worktree].failures + 1
+    return _worktree(
+        state, event.worktree, since=at, thinking_since=None, at="", failures=failures, trouble=event.reason
+    )
+
+
+@_apply.register
+def _(event: ev.ExperimentProposed, state: LabState, at: float) -> LabState:
+    experiment = Experiment(
+        number=event.experiment,
+        worktree=event.worktree,
+        agent=event.agent,
+        base=event.base,
+        base_tree=event.base_tree,
+        commit=event.commit,
+        tree=event.tree,
+        hypothesis=event.hypothesis,
+        added=event.added,
+        removed=event.removed,
+        files=event.files,
+        proposed=at,
+        detail=event.detail,
+    )
+    state = _worktree(
+        state,
+        event.worktree,
+        thinking_since=None,
+        experiment=event.experiment,
+        at=event.commit,
+        proposed=state.worktrees[event.worktree].proposed + 1,
+    )
+    trees = state.trees if event.tree in state.trees else state.trees.set(event.tree, event.experiment)
+    return replace(state, experiments=state.experiments.set(event.experiment, experiment), trees=trees)
+
+
+@_apply.register
+def _(event: ev.RunStarted, state: LabState, at: float) -> LabState:
+    run = Run(
+        number=event.run,
+        purpose=event.purpose,
+        experiment=event.experiment,
+        commit=event.commit,
+        tree=event.tree,
+        seed=event.seed,
+        scale=event.scale,
+        slot=event.slot,
+        started=at,
+        harness=state.harness,
+    )
+    if event.purpose == "screen" and event.experiment is not None:
+        experiment = replace(state.experiments[event.experiment], run=event.run)
+        state = replace(state, experiments=state.experiments.set(experiment.number, experiment))
+    return replace(state, runs=state.runs.set(run.number, run), active=state.active.set(run.number, run))
+
+
+@_apply.register
+def _(event: ev.RunEnded, state: LabState, at: float) -> LabState:
+    run = replace(
+        state.runs[event.run],
+        ending=event.ending,
+        score=event.score,
+        reason=event.reason,
+        train_s=event.train_s,
+        evaluate_s=event.evaluate_s,
+        train_cpu_s=event.train_cpu_s,
+        peak_mb=event.peak_mb,
+        ended=at,
+    )
+    pools, failed = state.pools, state.failed
+    if run.purpose in ("baseline", "confirm") and run.scale == 1 and run.harness == state.harness:
+        if run.score is not None:
+            failed = failed.delete(run.tree) if run.tree in failed else failed
+            pools = pools.set(run.tree, {**pools.get(run.tree, {}), run.seed: run.score})
+        elif run.ending not in ("lost", "cancelled"):
+            failed = failed.set(run.tree, (*failed.get(run.tree, ()), run.reason))
+    return replace(
+        state,
+        runs=state.runs.set(run.number, run),
+        active=state.active.delete(run.number),
+        pools=pools,
+        failed=failed,
+    )
+
+
+@_apply.register
+def _(event: ev.ExperimentDecided, state: LabState, at: float) -> LabState:
+    experiment = replace(
+        state.experiments[event.experiment],
+        outcome=event.outcome,
+        score=event.score,
+        gain=event.gain,
+        z=event.z,
+        reason=event.reason,
+        decided=at,
+    )
+    worktree = state.worktrees[experiment.worktree]
+    failures = worktree.failures + 1 if event.outcome in ("crash", "timeout", "duplicate") else 0
+    state = _worktree(state, worktree.name, since=at, experiment=None, failures=failures, trouble=event.reason)
+    candidates = state.candidates
+    if event.outcome == "keep":
+        candidates = candidates.set(event.experiment, Candidate(event.experiment, "NEW", since=at))
+    return replace(state, experiments=state.experiments.set(event.experiment, experiment), candidates=candidates)
+
+
+@_apply.register
+def _(event: ev.CandidateRebased, state: LabState, at: float) -> LabState:
+    return _candidate(
+        state,
+        event.experiment,
+        at,
+        state="CONFIRM",
+        trunk=event.trunk,
+        trunk_tree=event.trunk_tree,
+        commit=event.commit,
+        tree=event.tree,
+        seeds=event.seeds,
+        verdict=None,
+        landing="",
+        reason="",
+    )
+
+
+@_apply.register
+def _(event: ev.CandidateJudged, state: LabState, at: float) -> LabState:
+    return _candidate(
+        state,
+        event.experiment,
+        at,
+        state=event.state,
+        verdict=event.verdict,
+        landing=event.landing,
+        reason=event.reason,
+    )
+
+
+@_apply.register
+def _(event: ev.CandidateMoved, state: LabState, at: float) -> LabState:
+    intent = state.intent
+    if intent and intent.experiment == event.experiment:
+        intent = None
+    return replace(_candidate(state, event.experiment, at, state=event.state, reason=event.reason), intent=intent)
+
+
+@_apply.register
+def _(event: ev.MergeIntended, state: LabState, at: float) -> LabState:
+    return replace(_candidate(state, event.experiment, at, state="MERGING"), intent=event)
+
+
+@_apply.register
+def _(event: ev.TrunkMoved, state: LabState, at: float) -> LabState:
+    trunk = Trunk(event.new, event.tree, since=at, by=event.by)
+    state = replace(state, trunk=trunk, baseline_tree=state.baseline_tree or event.tree, intent=None)
+    if event.experiment is not None:
+        verdict = state.candidates[event.experiment].verdict
+        merge = Merge(event.experiment, at, event.old, event.new, event.by, verdict)
+        state = _candidate(replace(state, merges=(*state.merges, merge)), event.experiment, at, state="MERGED")
+    if event.undone is not None:
+        undone = replace(state.merges[-1], undone=True)
+        state = _candidate(replace(state, merges=(*state.merges[:-1], undone)), event.undone, at, state="READY")
+    return replace(state, candidates=_outdate(state.candidates, event.new, at))
+
+
+@_apply.register
+def _(event: ev.WarningRaised, state: LabState, at: float) -> LabState:
+    return replace(state, warnings=state.warnings.set(event.topic, event.message))
+
+
+@_apply.register
+def _(event: ev.WarningCleared, state: LabState, at: float) -> LabState:
+    return replace(state, warnings=state.warnings.delete(event.topic)) if event.topic in state.warnings else state
+
+
+def _worktree(state: LabState, name: str, /, **changes: Any) -> LabState:
+    return replace(state, worktrees=state.worktrees.set(name, replace(state.worktrees[name], **changes)))
+
+
+def _candidate(lab: LabState, experiment: int, at: float, /, **changes: Any) -> LabState:
+    candidate = replace(lab.candidates[experiment], since=at, **changes)
+    return replace(lab, candidates=lab.candidates.set(experiment, candidate))
+
+
+def _outdate(candidates: Map[int, Candidate], trunk: str, at: float) -> Map[int, Candidate]:
+    """Mark what was measured against another trunk: it is rebased and confirmed again."""
+    for number, candidate in candidates.items():
+        if candidate.state in ("CONFIRM", "READY") and candidate.trunk != trunk:
+            candidates = candidates.set(number, replace(candidate, state="STALE", since=at, reason="trunk moved"))
+    return candidates
