@@ -12,7 +12,7 @@ demo: $(READY)
 	@$(VENV)/bin/nightlab demo $(DEMO) $(ARGS)
 
 test: check
-	$(VENV)/bin/pytest -q
+	$(VENV)/bin/pytest -q -n 2
 
 check: $(READY)
 	$(VENV)/bin/ruff check .
@@ -22,7 +22,7 @@ check: $(READY)
 
 # What one needs while writing: no training, no terminal.
 fast: $(READY)
-	$(VENV)/bin/pytest -q -m "not gpu and not slow"
+	$(VENV)/bin/pytest -q -n 2 -m "not gpu and not slow"
 
 bench: $(READY)
 	$(VENV)/bin/python -m tests.bench.start --quick

@@ -1,7 +1,7 @@
 """What can happen in a lab?
 
 Every fact that matters is one of these events, appended to the journal by the engine and by nobody else. State is
-their fold (state.py). An event records what was decided or observed, never what could be derived from earlier ones.
+their fold (fold.py). An event records what was decided or observed, never what could be derived from earlier ones.
 Where an event announces a side effect (RunStarted, MergeIntended) it is written *before* the effect, so that after a
 kill the intent is known and the effect can be looked up.
 """

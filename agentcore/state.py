@@ -19,9 +19,6 @@ from worktrees.runs import Ending, Purpose
 from worktrees.slots import Slot
 from worktrees.statistics import Pool, Verdict
 
-RECENT = 500
-"""Entries kept in memory for the events pane; the journal has all."""
-
 
 @dataclass(frozen=True)
 class Engine:

@@ -14,20 +14,33 @@ from pathlib import Path
 
 PROFILES: dict[str, dict[str, object]] = {
     "cpu": {},
-    "cuda": {"DEPTH": 8, "WIDTH": 512, "HEAD_DIM": 128, "VALUE_EMBEDDING_EVERY": 2, "X0_RESIDUAL": True,
-             "WINDOWS": "SSSL", "SEQUENCE": 2048, "BATCH": 524288, "MICRO_BATCH": 262144, "MATRIX_LR": 0.04},
+    "cuda": {
+        "DEPTH": 8,
+        "WIDTH": 512,
+        "HEAD_DIM": 128,
+        "VALUE_EMBEDDING_EVERY": 2,
+        "X0_RESIDUAL": True,
+        "WINDOWS": "SSSL",
+        "SEQUENCE": 2048,
+        "BATCH": 524288,
+        "MICRO_BATCH": 262144,
+        "MATRIX_LR": 0.04,
+    },
 }
 
 
 def with_constants(source: str, constants: dict[str, object]) -> str:
     """Return the source with the literals of module-level constants replaced in place; nothing else moves."""
-    where = {node.targets[0].id: node.value for node in ast.parse(source).body
-             if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)}
+    where = {
+        node.targets[0].id: node.value
+        for node in ast.parse(source).body
+        if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name)
+    }
     lines = source.splitlines(keepends=True)
     for name, value in constants.items():
         old = where[name]
         line = lines[old.lineno - 1].encode()  # columns of ast count bytes
-        lines[old.lineno - 1] = (line[:old.col_offset] + repr(value).encode() + line[old.end_col_offset:]).decode()
+        lines[old.lineno - 1] = (line[: old.col_offset] + repr(value).encode() + line[old.end_col_offset :]).decode()
     return "".join(lines)
 
 

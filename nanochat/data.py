@@ -42,8 +42,17 @@ PACKING_BUFFER = 512
 # Files above this size are hashed by prepare.py only; a training checks their length. Bytes.
 HASH_LIMIT = 1 << 28
 # Dense bfloat16 peak of one device, FLOP/s, by a word in its name (data sheets of the makers, without sparsity).
-PEAK_FLOPS = {"H100 PCIe": 756e12, "H100 NVL": 835e12, "H100": 989.5e12, "H200": 989.5e12, "B200": 2250e12,
-              "A100": 312e12, "L40S": 362e12, "RTX 4090": 165e12, "RTX 5090": 209e12}
+PEAK_FLOPS = {
+    "H100 PCIe": 756e12,
+    "H100 NVL": 835e12,
+    "H100": 989.5e12,
+    "H200": 989.5e12,
+    "B200": 2250e12,
+    "A100": 312e12,
+    "L40S": 362e12,
+    "RTX 4090": 165e12,
+    "RTX 5090": 209e12,
+}
 
 
 class Failure(Exception):
@@ -93,14 +102,20 @@ class Budget:
     @classmethod
     def parse(cls, text: str) -> Budget:
         """Read "600 GFLOP", "4.8 TFLOP", "300 s" or "5 min"."""
-        units = {"GFLOP": (1e9, "flop"), "TFLOP": (1e12, "flop"), "PFLOP": (1e15, "flop"), "s": (1.0, "s"),
-                 "min": (60.0, "s")}
+        units = {
+            "GFLOP": (1e9, "flop"),
+            "TFLOP": (1e12, "flop"),
+            "PFLOP": (1e15, "flop"),
+            "s": (1.0, "s"),
+            "min": (60.0, "s"),
+        }
         number, _, unit = text.strip().partition(" ")
         try:
             amount = float(number) * units[unit.strip()][0]
         except (ValueError, KeyError):
-            raise Failure(f"NIGHTLAB_BUDGET {text!r} is not a budget; write a number, a space and one of "
-                          f"{', '.join(units)}") from None
+            raise Failure(
+                f"NIGHTLAB_BUDGET {text!r} is not a budget; write a number, a space and one of {', '.join(units)}"
+            ) from None
         if not (0 < amount < math.inf):
             raise Failure(f"NIGHTLAB_BUDGET {text!r} must be positive and finite")
         return cls(amount, units[unit.strip()][1])
@@ -131,8 +146,16 @@ class Settings:
         if device not in ("cpu", "cuda"):
             raise Failure(f"NIGHTLAB_DEVICE {device!r} is neither cpu nor cuda")
         cap = number("NIGHTLAB_CPU_CAP_S", math.inf)
-        return cls(Path(required("NIGHTLAB_DATA")), Path(required("NIGHTLAB_OUT")), int(number("NIGHTLAB_SEED", 0)),
-                   Budget.parse(required("NIGHTLAB_BUDGET")), scale, device, None if cap == math.inf else cap, horizon)
+        return cls(
+            Path(required("NIGHTLAB_DATA")),
+            Path(required("NIGHTLAB_OUT")),
+            int(number("NIGHTLAB_SEED", 0)),
+            Budget.parse(required("NIGHTLAB_BUDGET")),
+            scale,
+            device,
+            None if cap == math.inf else cap,
+            horizon,
+        )
 
 
 def required(name: str) -> str:
@@ -227,7 +250,7 @@ def packed_rows(corpus: Corpus, length: int, seed: int) -> Iterator[np.ndarray]:
             fits = bisect.bisect_right(waiting, (room - filled, 1 << 30, 0)) - 1 if filled else -1
             size, tie, start = waiting.pop(fits if fits >= 0 else int(random.integers(len(waiting))))
             take = min(size, room - filled)
-            row[filled:filled + take] = corpus.tokens[start:start + take]
+            row[filled : filled + take] = corpus.tokens[start : start + take]
             filled += take
             if size > take:  # the last token was only a target so far: it is the first input of the rest
                 bisect.insort(waiting, (size - take + 1, tie, start + take - 1))
@@ -364,8 +387,15 @@ class Run:
         model = getattr(model, "_orig_mod", model)
         # A GPU's attention kernels cannot all be counted, so there a copy is counted that was built on the CPU.
         self._flops = flops_per_token(self._built_on_cpu() if self.device == "cuda" else model, length)
-        self._ask({"op": "open", "rows": rows, "length": length, "flops_per_token": self._flops,
-                   "initial": parameters_hash(model)})
+        self._ask(
+            {
+                "op": "open",
+                "rows": rows,
+                "length": length,
+                "flops_per_token": self._flops,
+                "initial": parameters_hash(model),
+            }
+        )
         self._peak = peak_flops(self.device)
         served = self._prefetched(rows, length) if self.device == "cuda" else self._served(rows, length)
         self._started = time.monotonic()
@@ -388,14 +418,25 @@ class Run:
         elapsed = time.monotonic() - self._started
         speed = self._tokens / max(elapsed, 1e-9)
         mfu = None if self._peak is None else round(speed * self._flops / self._peak, 4)
-        line = {"step": step, "progress": round(self._now(), 5), "loss": round(loss, 5), "tokens": self._tokens,
-                "tokens_per_s": round(speed), "mfu": mfu, "elapsed_s": round(elapsed, 3),
-                "start_s": round(self._started - self._born, 3), "peak_mb": round(self.peak_mb())}
+        line = {
+            "step": step,
+            "progress": round(self._now(), 5),
+            "loss": round(loss, 5),
+            "tokens": self._tokens,
+            "tokens_per_s": round(speed),
+            "mfu": mfu,
+            "elapsed_s": round(elapsed, 3),
+            "start_s": round(self._started - self._born, 3),
+            "peak_mb": round(self.peak_mb()),
+        }
         self._metrics.write(json.dumps(line) + "\n")
         self._metrics.flush()
         share = "" if mfu is None else f"  mfu {mfu:.0%}"
-        print(f"\rstep {step:5d}  {self._now():4.0%}  loss {loss:.4f}  {speed:,.0f} tokens/s{share}  {elapsed:5.1f} s",
-              end="", flush=True)
+        print(
+            f"\rstep {step:5d}  {self._now():4.0%}  loss {loss:.4f}  {speed:,.0f} tokens/s{share}  {elapsed:5.1f} s",
+            end="",
+            flush=True,
+        )
 
     def save(self, model: torch.nn.Module) -> None:
         """Write the checkpoint that will be scored; call it once, after the last batch."""
@@ -482,8 +523,9 @@ class Run:
         return payload
 
 
-def build(build_model: Callable[..., torch.nn.Module], vocabulary: int, length: int, scale: int, seed: int,
-          device: str) -> torch.nn.Module:
+def build(
+    build_model: Callable[..., torch.nn.Module], vocabulary: int, length: int, scale: int, seed: int, device: str
+) -> torch.nn.Module:
     """Build a model from a seed; the same call gives the same numbers in training and in scoring."""
     import torch
 

@@ -55,8 +55,18 @@ TOLERANCE = {"cpu": 2e-3, "cuda": 0.15}
 # and in the mean over the probes of how far a changed token raises its own logit one place before.
 AUDIT_SHARE, LEAK_SHARE = 0.02, 0.3
 # The child gets these variables and no other.
-PASSED = ("PATH", "HOME", "LD_LIBRARY_PATH", "CUDA_VISIBLE_DEVICES", "OMP_NUM_THREADS", "TMPDIR", "PYTHONPYCACHEPREFIX",
-          "TRITON_CACHE_DIR", "TORCHINDUCTOR_CACHE_DIR", *referee.MALLOC)
+PASSED = (
+    "PATH",
+    "HOME",
+    "LD_LIBRARY_PATH",
+    "CUDA_VISIBLE_DEVICES",
+    "OMP_NUM_THREADS",
+    "TMPDIR",
+    "PYTHONPYCACHEPREFIX",
+    "TRITON_CACHE_DIR",
+    "TORCHINDUCTOR_CACHE_DIR",
+    *referee.MALLOC,
+)
 
 
 def broken(rule: str, what: str) -> NoReturn:
@@ -85,13 +95,24 @@ def main() -> None:
     score = float(nats[sizes > 0].sum(dtype=np.float64) / math.log(2) / sizes.sum())
     if not math.isfinite(score):
         broken("finite", f"the score is {score}")
-    result = {"score": score, "nats": float(nats[sizes > 0].sum(dtype=np.float64)), "tokens": int((sizes > 0).sum()),
-              "bytes": int(sizes.sum()), "rows": len(rows), "length": rows.shape[1] - 1,
-              "scoring": "inline" if inline else "pipe", "probes": facts, "split": corpus.meta["split"],
-              "corpus": corpus.meta["corpus"], "training": receipt, "evaluate_s": round(time.monotonic() - began, 3)}
+    result = {
+        "score": score,
+        "nats": float(nats[sizes > 0].sum(dtype=np.float64)),
+        "tokens": int((sizes > 0).sum()),
+        "bytes": int(sizes.sum()),
+        "rows": len(rows),
+        "length": rows.shape[1] - 1,
+        "scoring": "inline" if inline else "pipe",
+        "probes": facts,
+        "split": corpus.meta["split"],
+        "corpus": corpus.meta["corpus"],
+        "training": receipt,
+        "evaluate_s": round(time.monotonic() - began, 3),
+    }
     referee.write_json(target, result)
-    print(f"val_bpb {score:.6f}  ({result['tokens']:,} tokens, {result['bytes']:,} bytes, "
-          f"{result['evaluate_s']:.1f} s)")
+    print(
+        f"val_bpb {score:.6f}  ({result['tokens']:,} tokens, {result['bytes']:,} bytes, {result['evaluate_s']:.1f} s)"
+    )
 
 
 def check_receipt(settings: data.Settings, corpus: data.Corpus) -> dict[str, Any]:
@@ -99,17 +120,28 @@ def check_receipt(settings: data.Settings, corpus: data.Corpus) -> dict[str, Any
     train = data.read_meta(settings.data)
     for key in ("vocabulary", "tokenizer", "length"):
         if train[key] != corpus.meta[key]:
-            raise data.Failure(f"training and {corpus.meta['split']} data were prepared with another {key}: "
-                               f"{train[key]} and {corpus.meta[key]}; run prepare.py again")
+            raise data.Failure(
+                f"training and {corpus.meta['split']} data were prepared with another {key}: "
+                f"{train[key]} and {corpus.meta[key]}; run prepare.py again"
+            )
     if not (settings.out / "checkpoint.pt").is_file():
         raise data.Failure(f"{settings.out} has no checkpoint.pt: nothing was trained")
     try:
         receipt = json.loads((settings.out / "receipt.json").read_text())
         budget = [settings.budget.amount, settings.budget.unit]
-        asked = {"seed": settings.seed, "scale": settings.scale, "budget": budget, "horizon": settings.horizon,
-                 "device": settings.device, "data": train["files"]["tokens.bin"][1]}
-        wrong = [f"{key} is {receipt[key]!r}, the lab asked for {value!r}" for key, value in asked.items()
-                 if receipt[key] != value]
+        asked = {
+            "seed": settings.seed,
+            "scale": settings.scale,
+            "budget": budget,
+            "horizon": settings.horizon,
+            "device": settings.device,
+            "data": train["files"]["tokens.bin"][1],
+        }
+        wrong = [
+            f"{key} is {receipt[key]!r}, the lab asked for {value!r}"
+            for key, value in asked.items()
+            if receipt[key] != value
+        ]
         checkpoint = receipt["checkpoint"]
     except (OSError, ValueError, KeyError, TypeError):
         broken("receipt", "the referee left none; train.py ran without it")
@@ -129,16 +161,22 @@ def check_weights(shapes: list[list[int]], vocabulary: int, receipt: dict[str, A
     tables = [math.prod(shape) for shape in shapes if len(shape) == 2 and vocabulary in shape]
     least = 6 * (sum(matrices) + min(tables, default=0))
     if receipt["flops_per_token"] < least:
-        broken("clock", f"charged for {receipt['flops_per_token']:,} FLOPs per token, the checkpoint's matrices alone "
-                        f"take {least:,}")
+        broken(
+            "clock",
+            f"charged for {receipt['flops_per_token']:,} FLOPs per token, the checkpoint's matrices alone "
+            f"take {least:,}",
+        )
 
 
 def check_model(described: dict[str, Any], receipt: dict[str, Any]) -> None:
     if "tampered" in described:
         broken("harness", f"train.py changes the harness: data.{described['tampered'][0]}")
     if receipt["flops_per_token"] < 0.999 * described["flops_per_token"]:
-        broken("clock", f"charged for {receipt['flops_per_token']:,} FLOPs per token, the scored model takes "
-                        f"{described['flops_per_token']:,}")
+        broken(
+            "clock",
+            f"charged for {receipt['flops_per_token']:,} FLOPs per token, the scored model takes "
+            f"{described['flops_per_token']:,}",
+        )
     if receipt["initial"] != described["initial"]:
         broken("seed", "training did not start from what build_model() draws from the lab's seed")
 
@@ -223,11 +261,18 @@ class Servant:
 def servants(settings: data.Settings, corpus: data.Corpus, receipt: dict[str, Any]) -> Iterator[tuple[Servant, ...]]:
     """Start predict.py with three servants; end it and all that it started afterwards."""
     here = Path(__file__).resolve().parent
-    load = {"op": "load", "train": str(here / "train.py"),
-            "checkpoint": str((settings.out / "checkpoint.pt").resolve()), "vocabulary": corpus.meta["vocabulary"],
-            "length": corpus.meta["length"], "scale": settings.scale, "seed": settings.seed,
-            "device": settings.device, "trained_length": receipt["length"],
-            "least_rows": INLINE_ROWS if settings.device == "cuda" else 1}
+    load = {
+        "op": "load",
+        "train": str(here / "train.py"),
+        "checkpoint": str((settings.out / "checkpoint.pt").resolve()),
+        "vocabulary": corpus.meta["vocabulary"],
+        "length": corpus.meta["length"],
+        "scale": settings.scale,
+        "seed": settings.seed,
+        "device": settings.device,
+        "trained_length": receipt["length"],
+        "least_rows": INLINE_ROWS if settings.device == "cuda" else 1,
+    }
     ours, theirs = [], []
     for _ in range(3):
         (read, they_write), (they_read, write) = os.pipe(), os.pipe()
@@ -237,9 +282,14 @@ def servants(settings: data.Settings, corpus: data.Corpus, receipt: dict[str, An
     referee.adopt_orphans()
     command = [sys.executable, "-P", "-W", "ignore", str(here / "predict.py"), *(f"{r},{w}" for r, w in theirs)]
     # What agent code prints goes to our stdout: the first line of our stderr is ours.
-    child = subprocess.Popen(command, cwd=here, env={"OPENBLAS_NUM_THREADS": "1", **referee.MALLOC, **environment},
-                             stdin=subprocess.DEVNULL, stderr=sys.stdout,
-                             pass_fds=[fd for pair in theirs for fd in pair])
+    child = subprocess.Popen(
+        command,
+        cwd=here,
+        env={"OPENBLAS_NUM_THREADS": "1", **referee.MALLOC, **environment},
+        stdin=subprocess.DEVNULL,
+        stderr=sys.stdout,
+        pass_fds=[fd for pair in theirs for fd in pair],
+    )
     for fd in (fd for pair in theirs for fd in pair):
         os.close(fd)
     try:
@@ -258,14 +308,14 @@ def piped_nats(servant: Servant, rows: np.ndarray) -> np.ndarray:
     nats = np.empty((len(rows), rows.shape[1] - 1), dtype=np.float32)
     at_once = max(1, MESSAGE_BYTES // (4 * rows.shape[1] * servant.vocabulary))
     for first in range(0, len(rows), at_once):
-        some = rows[first:first + at_once]
-        nats[first:first + at_once] = cross_entropy(servant.logits(np.ascontiguousarray(some[:, :-1])), some[:, 1:])
+        some = rows[first : first + at_once]
+        nats[first : first + at_once] = cross_entropy(servant.logits(np.ascontiguousarray(some[:, :-1])), some[:, 1:])
     return nats
 
 
 def claimed_nats(servant: Servant, rows: np.ndarray) -> np.ndarray:
     """Return the nats of every target as the process with the model claims them."""
-    parts = [servant.nats(np.ascontiguousarray(rows[i:i + INLINE_ROWS])) for i in range(0, len(rows), INLINE_ROWS)]
+    parts = [servant.nats(np.ascontiguousarray(rows[i : i + INLINE_ROWS])) for i in range(0, len(rows), INLINE_ROWS)]
     return np.concatenate(parts)
 
 
@@ -287,7 +337,7 @@ class Probes:
     def __init__(self, rows: np.ndarray) -> None:
         self.random = np.random.default_rng(secrets.randbits(128))
         count = min(PROBE_ROWS, len(rows) // 2)
-        chosen = self.random.permutation(len(rows))[:2 * count]
+        chosen = self.random.permutation(len(rows))[: 2 * count]
         self.rows, others = chosen[:count], chosen[count:]
         self.inputs = np.ascontiguousarray(rows[self.rows, :-1])
         self.targets = rows[self.rows, 1:]
@@ -305,10 +355,11 @@ class Probes:
         servant.load(describe=False)
         changed = servant.logits(self.changed)
         mixed = servant.logits(np.ascontiguousarray(np.concatenate([self.mates, self.inputs])[::-1]))[::-1]
-        return changed, mixed[len(self.mates):]
+        return changed, mixed[len(self.mates) :]
 
-    def check(self, answers: tuple[np.ndarray, np.ndarray], servant: Servant, nats: np.ndarray, device: str,
-              inline: bool) -> dict[str, Any]:
+    def check(
+        self, answers: tuple[np.ndarray, np.ndarray], servant: Servant, nats: np.ndarray, device: str, inline: bool
+    ) -> dict[str, Any]:
         changed, mixed = answers
         limit = TOLERANCE[device]
         true = servant.logits(self.inputs)
@@ -319,19 +370,32 @@ class Probes:
         causality = float(np.abs(changed - true)[before].max())
         leak = self.leak(true, changed)
         if causality > limit or leak > LEAK_SHARE * limit:
-            broken("causality", f"tokens later in a row change the logits of earlier ones by {causality:.3g}, "
-                                f"their own by {leak:.3g} in the mean")
+            broken(
+                "causality",
+                f"tokens later in a row change the logits of earlier ones by {causality:.3g}, "
+                f"their own by {leak:.3g} in the mean",
+            )
         audited = cross_entropy(true.copy(), self.targets)
         wrong = audited - nats[self.rows]
         audit, bias = float(np.abs(wrong).max()), float(wrong.mean(dtype=np.float64))
         if audit > limit or bias > AUDIT_SHARE * limit:
-            broken("audit" if inline else "batch", f"rows asked for again differ from what was scored by {audit:.3g}, "
-                                                   f"in the mean by {bias:.3g}")
+            broken(
+                "audit" if inline else "batch",
+                f"rows asked for again differ from what was scored by {audit:.3g}, in the mean by {bias:.3g}",
+            )
         shuffled = float(cross_entropy(true, np.roll(self.targets, 1, axis=0)).mean())
         if shuffled < float(audited.mean()):
             broken("targets", "another row's tokens are likelier than the true ones")
-        return {"rows": len(self.rows), "causality": causality, "batch": batch, "audit": audit,
-                "leak": leak, "bias": bias, "shuffled_nats": round(shuffled, 4), "tolerance": limit}
+        return {
+            "rows": len(self.rows),
+            "causality": causality,
+            "batch": batch,
+            "audit": audit,
+            "leak": leak,
+            "bias": bias,
+            "shuffled_nats": round(shuffled, 4),
+            "tolerance": limit,
+        }
 
     def leak(self, true: np.ndarray, changed: np.ndarray) -> float:
         """Return by how much the first changed token is preferred to the true one for being there, in logits."""

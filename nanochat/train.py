@@ -191,9 +191,13 @@ class GPT(nn.Module):
         super().__init__()
         self.embedding = nn.Embedding(vocabulary, width)
         self.blocks = nn.ModuleList(
-            Block(width, short=WINDOWS[layer % len(WINDOWS)] == "S" and layer < depth - 1,
-                  value_rows=vocabulary if has_value_embedding(layer, depth) else 0)
-            for layer in range(depth))
+            Block(
+                width,
+                short=WINDOWS[layer % len(WINDOWS)] == "S" and layer < depth - 1,
+                value_rows=vocabulary if has_value_embedding(layer, depth) else 0,
+            )
+            for layer in range(depth)
+        )
         self.head = nn.Linear(width, vocabulary, bias=False)
         frequency = ROPE_BASE ** -(torch.arange(0, HEAD_DIM, 2) / HEAD_DIM)
         angle = torch.outer(torch.arange(longest), frequency)[:, None, :]  # [longest, 1, HEAD_DIM / 2]
@@ -237,7 +241,7 @@ def initialise(module: nn.Module) -> None:
         nn.init.normal_(module.weight, std=EMBEDDING_STD)
     elif isinstance(module, Attention):
         if module.value_embedding is not None and module.value_gate is not None:
-            nn.init.normal_(module.value_embedding.weight, std=module.out.in_features ** -0.5)
+            nn.init.normal_(module.value_embedding.weight, std=module.out.in_features**-0.5)
             nn.init.zeros_(module.value_gate.weight)
     elif isinstance(module, nn.Linear):
         bound = MATRIX_STD * (3 / module.in_features) ** 0.5  # uniform: no outliers at the start
@@ -300,12 +304,19 @@ def make_optimizers(model: GPT, scale: int) -> list[torch.optim.Optimizer]:
     single = [b.x0_weight for b in model.blocks if b.x0_weight is not None]
     taken = {id(p) for p in (*values, *gates, *single)}
     matrices = [p for p in model.blocks.parameters() if id(p) not in taken]
-    groups = [{"params": [model.embedding.weight], "lr": EMBEDDING_LR * to_width},
-              {"params": values, "lr": VALUE_EMBEDDING_LR * to_width},
-              {"params": [model.head.weight], "lr": HEAD_LR * to_width},
-              {"params": gates + single, "lr": SCALAR_LR}]
-    adam = torch.optim.AdamW([group for group in groups if group["params"]], betas=(ADAM_BETA1, ADAM_BETA2), eps=1e-10,
-                             weight_decay=0.0, fused=True)
+    groups = [
+        {"params": [model.embedding.weight], "lr": EMBEDDING_LR * to_width},
+        {"params": values, "lr": VALUE_EMBEDDING_LR * to_width},
+        {"params": [model.head.weight], "lr": HEAD_LR * to_width},
+        {"params": gates + single, "lr": SCALAR_LR},
+    ]
+    adam = torch.optim.AdamW(
+        [group for group in groups if group["params"]],
+        betas=(ADAM_BETA1, ADAM_BETA2),
+        eps=1e-10,
+        weight_decay=0.0,
+        fused=True,
+    )
     optimizers = [Muon(matrices), adam]
     for group in (group for optimizer in optimizers for group in optimizer.param_groups):
         group["full_lr"] = group["lr"]
@@ -358,8 +369,13 @@ def main() -> None:
     run.save(model)
 
 
-def warm_up(run: data.Run, model: GPT, loss_of: Callable[[Tensor, Tensor], Tensor],
-            optimizers: list[torch.optim.Optimizer], rows: int) -> None:
+def warm_up(
+    run: data.Run,
+    model: GPT,
+    loss_of: Callable[[Tensor, Tensor], Tensor],
+    optimizers: list[torch.optim.Optimizer],
+    rows: int,
+) -> None:
     """Compile everything on random tokens, before the clock starts and without changing a number of the model."""
     model.window(SEQUENCE, model.cos.device)  # made outside of the compiler
     for _ in range(3):

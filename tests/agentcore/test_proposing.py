@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import logging
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -53,6 +54,14 @@ async def turn(at: Desk, agent: Acting) -> ev.Event:
     return at.lab.state.recent[-1].event
 
 
+@pytest.fixture
+def silent() -> Iterator[None]:
+    """Nothing is logged: a parallel test run cannot pass captured text on that is no text."""
+    logging.disable()
+    yield
+    logging.disable(logging.NOTSET)
+
+
 @pytest.mark.parametrize(
     ("act", "reason"),
     [
@@ -65,6 +74,7 @@ async def turn(at: Desk, agent: Acting) -> ev.Event:
         pytest.param(fail(ValueError("a\x1b[31m\udcff")), "ValueError: a", id="a message that is no text"),
     ],
 )
+@pytest.mark.usefixtures("silent")
 async def test_a_turn_without_a_proposal_is_written_down(
     tmp_path: Path, act: Callable[[Path], object], reason: str
 ) -> None:

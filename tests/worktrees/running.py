@@ -71,7 +71,7 @@ def do(path: Path, train: str = "print('step 1')", evaluate: str = SCORES, wall_
     return run_shim(make_run(path, train, evaluate, wall_s))
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 15) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 60) -> None:
     """Return as soon as `condition` holds; fail when it does not within `seconds`."""
     end = time.monotonic() + seconds
     while not condition():
