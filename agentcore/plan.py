@@ -216,10 +216,12 @@ def _proposals(state: LabState, limits: Limits) -> Iterator[Action]:
     for worktree in _fewest_runs_first(state):
         if worktree.experiment is not None or worktree.thinking_since is not None:
             continue
+        if worktree.paused:  # a person may be editing in it: it is put on its base when it is resumed
+            continue
         base = home_base(state, worktree)
         if worktree.at != base:
             yield MoveWorktree(worktree.name, base)
-        if worktree.paused or (room is not None and room <= 0):
+        if room is not None and room <= 0:
             continue
         room = None if room is None else room - 1
         yield Propose(worktree.name)

@@ -2,10 +2,11 @@
 
     .venv/bin/python -m tests.bench.start [--quick]
 
-The last line is one JSON object: first_paint_s (process start to painted title), key_p95_ms (key to paint while two
-runs train), engine_cpu_share (of one core), engine_rss_mb, diff_latency_s (a saved file to its line in the diff pane),
-gap_between_runs_s (largest time on a slot between one run's end and the next one's start). Trainings are stand-ins that
-use one core each for two seconds, so that the figures are the lab's own and not the trainer's.
+The last line is one JSON object: first_paint_s (process start to painted title, nothing else running),
+first_paint_busy_s (the same while every core trains), key_p95_ms (key to paint while two runs train),
+engine_cpu_share (of one core), engine_rss_mb, diff_latency_s (a saved file to its line in the diff pane),
+gap_between_runs_s (largest time on a slot between one run's end and the next one's start). Trainings are stand-ins
+that use one core each for two seconds, so that the figures are the lab's own and not the trainer's.
 """
 
 from __future__ import annotations
@@ -108,7 +109,7 @@ def measure(root: Path, *, quick: bool) -> dict[str, float]:
     try:
         wait_for(paths, lambda state: len(state.experiments) >= 2, "experiments")
         figures = {
-            "first_paint_s": first_paint(paths, 3 if quick else 9),
+            "first_paint_busy_s": first_paint(paths, 3 if quick else 9),
             "key_p95_ms": key_latency(paths, 40 if quick else 200),
         }
         share, rss_mb = process_cost(engine.pid, 15 if quick else 60)
@@ -119,6 +120,7 @@ def measure(root: Path, *, quick: bool) -> dict[str, float]:
         figures["diff_latency_s"] = diff_latency(paths, 5 if quick else 20)
     finally:
         end_lab(paths, engine)
+    figures["first_paint_s"] = first_paint(paths, 5 if quick else 15)
     return {name: round(value, 3) for name, value in figures.items()}
 
 
