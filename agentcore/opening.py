@@ -39,7 +39,7 @@ async def open_lab(paths: LabPaths, *, mode: str | None, clock: Callable[[], flo
         if lab.state.trunk is None:
             await _create_trunk(lab)
         await _add_worktrees(lab)
-    except BaseException:
+    except BaseException:  # also a signal: the journal and the git thread are let go of
         lab.close()
         raise
     return lab, _agent(lab), prompts_folder()

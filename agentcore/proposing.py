@@ -19,6 +19,8 @@ from worktrees import diff
 from worktrees.repository import ForeignChange, RepositoryError
 from worktrees.text import printable
 
+_LOST_TURNS = (NoProposal, ForeignChange, RepositoryError, briefs.BriefError, diff.Unreadable)
+
 log = logging.getLogger("nightlab.agents")
 
 
@@ -35,7 +37,7 @@ async def propose(lab: Lab, agent: Agent, prompts: Path, name: str) -> None:
         )
         async with lab.numbering:
             await _announce(lab, agent, name, proposal, commit)
-    except (NoProposal, ForeignChange, RepositoryError, briefs.BriefError, OSError, UnicodeDecodeError) as error:
+    except (*_LOST_TURNS, OSError, UnicodeDecodeError) as error:
         lab.record(ev.AgentFailed(name, printable(str(error))))
 
 
@@ -45,7 +47,7 @@ async def _ask(agent: Agent, brief: briefs.Brief, folder: Path) -> Proposal:
         proposal = await agent.propose(brief, folder)
     except NoProposal:
         raise
-    except Exception as error:
+    except Exception as error:  # an agent's boundary: it may raise anything
         log.exception("agent %s in %s", agent.name, brief.worktree)
         raise NoProposal(f"the agent failed: {type(error).__name__}: {error}") from error
     return replace(proposal, hypothesis=printable(proposal.hypothesis))
