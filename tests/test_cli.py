@@ -91,6 +91,14 @@ def test_an_unknown_key_in_lab_toml_is_named(tmp_path: Path) -> None:
     assert (done.returncode, "did you mean 'disk_floor_gb'?" in done.stderr) == (4, True)
 
 
+def test_an_engine_in_the_foreground_tells_what_happens(tmp_path: Path) -> None:
+    """Its events are lines on stderr, so that a log of the night can be read; stdout stays data."""
+    paths = toy.make(tmp_path / "lab")
+    done = nightlab("run", "--experiments", "1", lab=paths.root)
+    assert (done.returncode, done.stdout) == (0, "")
+    assert [line.split()[1:3] for line in done.stderr.splitlines() if " DROP " in line or " KEEP " in line] != []
+
+
 def test_start_and_stop_from_the_command_line(tmp_path: Path) -> None:
     """`start` answers once the engine does; starting twice is one engine; `stop --now` leaves nothing running."""
     paths = toy.make(tmp_path / "lab")

@@ -15,6 +15,7 @@ from agentcore.state import LabState
 from tui import format as fmt
 from tui.theme import CANDIDATES, OUTCOMES
 from worktrees.statistics import Verdict
+from worktrees.text import printable
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,13 @@ def tell(entry: Entry, state: LabState) -> Told | None:
     """Return the line of `entry`, or None for an event that says nothing to a person."""
     told = _tell(entry.event, state)
     return None if told is None else Told(entry.at, *told)
+
+
+def line(told: Told) -> str:
+    """Return a told event as one line of plain text, for a terminal without a view."""
+    number = f"#{told.experiment}" if told.experiment is not None else ""
+    words = f"{fmt.clock(told.at, seconds=True)} {told.who:<6} {number:<5} {told.word:<9} {told.text}"
+    return printable(words).rstrip()
 
 
 _Parts = tuple[str, str, str, int | None, str, str, bool]

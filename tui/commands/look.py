@@ -136,14 +136,12 @@ def log(arguments: Namespace) -> int:
 
 def events(arguments: Namespace) -> int:
     """Print the newest events, one a line."""
-    from tui.story import tell  # here: only this command and the view tell events as sentences
+    from tui.story import line, tell  # here: only this command and the view tell events as sentences
 
     observer = observe(arguments)
     for entry in observer.state.recent[-arguments.lines :]:
         if told := tell(entry, observer.state):
-            number = f"#{told.experiment}" if told.experiment is not None else ""
-            line = f"{fmt.clock(told.at, seconds=True)} {told.who:<6} {number:<5} {told.word:<9} {told.text}"
-            print(printable(line).rstrip())
+            print(line(told))
     return OK
 
 

@@ -14,6 +14,7 @@ from agentcore.observer import Observer
 from agentcore.overview import Overview
 from agentcore.plan import Limits
 from tui import format as fmt
+from tui.commands.narrate import narrated
 from tui.commands.view import open_lab, start_engine
 from tui.exits import FAILED, OK, PRECONDITION, UNREACHABLE, USAGE, Ending
 from tui.place import find_lab
@@ -68,7 +69,8 @@ def run(arguments: Namespace) -> int:
     """Run the engine in the foreground until a limit is reached."""
     paths = find_lab(arguments.lab)
     until = moment(arguments.until, time.time()) if arguments.until else None
-    return launch.run_engine(paths, Limits(experiments=arguments.experiments), until, arguments.merge)
+    with narrated(paths):
+        return launch.run_engine(paths, Limits(experiments=arguments.experiments), until, arguments.merge)
 
 
 def moment(text: str, now: float) -> float:
@@ -98,7 +100,8 @@ def _create(root: Path) -> LabPaths:
 def _headless(paths: LabPaths, arguments: Namespace) -> int:
     until = moment(arguments.until, time.time()) if arguments.until else None
     began = time.time()
-    code = launch.run_engine(paths, Limits(experiments=arguments.experiments), until, arguments.merge or "gate")
+    with narrated(paths):
+        code = launch.run_engine(paths, Limits(experiments=arguments.experiments), until, arguments.merge or "gate")
     observer = Observer(paths)
     observer.refresh()
     scene = observer.overview(time.time())
