@@ -410,7 +410,7 @@ def download(base: str, names: list[str], target: Path) -> list[Path]:
         jobs = [pool.submit(fetch, f"{base}/{name}", target / name, bar) for name in names]
         try:
             paths = [job.result() for job in jobs]
-        except BaseException:
+        except BaseException:  # also ctrl+c: what has not begun is not begun any more
             pool.shutdown(wait=False, cancel_futures=True)
             raise
         finally:

@@ -1,4 +1,4 @@
-"""A kept experiment that collides with trunk is written again by its agent, once, on today's source."""
+"""A kept experiment that collides with trunk is written again by its agent, on today's source."""
 
 from __future__ import annotations
 
