@@ -8,6 +8,7 @@ edits: changing them there changes nothing, and what can still be bent is checke
     NIGHTLAB_DATA     folder with the training tokens         NIGHTLAB_SEED     integer
     NIGHTLAB_OUT      the only folder a run writes to         NIGHTLAB_SCALE    1, or 2 for the larger retest
     NIGHTLAB_BUDGET   "600 GFLOP" or "300 s"                  NIGHTLAB_DEVICE   cpu | cuda
+                      "3 batches" only tries whether train.py runs: evaluate.py gives it no score
     NIGHTLAB_CPU_CAP_S  optional: CPU seconds after which the data ends whatever the budget says
     NIGHTLAB_HORIZON    optional: fraction of the budget at which this run, and every schedule in it, ends
 """
@@ -94,20 +95,30 @@ def _fail(message: str, code: int) -> int:
 
 @dataclasses.dataclass(frozen=True)
 class Budget:
-    """An amount of training: model FLOPs (exact and repeatable under load) or wall-clock seconds."""
+    """An amount of training: model FLOPs (exact and repeatable under load), wall-clock seconds, or a few batches.
+
+    Batches are for a smoke run, which tries an edit before anybody waits for its score. "0 batches" imports, builds the
+    model, counts its FLOPs and saves: where even one batch takes too long on a CPU.
+    """
 
     amount: float
-    unit: str  # "flop" | "s"
+    unit: str  # "flop" | "s" | "batches"
+
+    @property
+    def is_smoke(self) -> bool:
+        """True when the run is only tried, and never scored."""
+        return self.unit == "batches"
 
     @classmethod
     def parse(cls, text: str) -> Budget:
-        """Read "600 GFLOP", "4.8 TFLOP", "300 s" or "5 min"."""
+        """Read "600 GFLOP", "4.8 TFLOP", "300 s", "5 min" or "3 batches"."""
         units = {
             "GFLOP": (1e9, "flop"),
             "TFLOP": (1e12, "flop"),
             "PFLOP": (1e15, "flop"),
             "s": (1.0, "s"),
             "min": (60.0, "s"),
+            "batches": (1.0, "batches"),
         }
         number, _, unit = text.strip().partition(" ")
         try:
@@ -116,9 +127,10 @@ class Budget:
             raise Failure(
                 f"NIGHTLAB_BUDGET {text!r} is not a budget; write a number, a space and one of {', '.join(units)}"
             ) from None
-        if not (0 < amount < math.inf):
+        budget = cls(amount, units[unit.strip()][1])
+        if not (0 < amount < math.inf or (budget.is_smoke and amount == 0)):
             raise Failure(f"NIGHTLAB_BUDGET {text!r} must be positive and finite")
-        return cls(amount, units[unit.strip()][1])
+        return budget
 
 
 @dataclasses.dataclass(frozen=True)

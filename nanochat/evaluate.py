@@ -142,9 +142,11 @@ def check_receipt(settings: data.Settings, corpus: data.Corpus) -> dict[str, Any
             for key, value in asked.items()
             if receipt[key] != value
         ]
-        checkpoint = receipt["checkpoint"]
+        checkpoint, (amount, unit) = receipt["checkpoint"], receipt["budget"]
     except (OSError, ValueError, KeyError, TypeError):
         broken("receipt", "the referee left none; train.py ran without it")
+    if data.Budget(amount, unit).is_smoke:
+        broken("receipt", f"a run of {amount:g} batches only tries whether train.py runs: it has no score")
     if wrong:
         broken("receipt", wrong[0])
     if checkpoint != data.sha256(settings.out / "checkpoint.pt"):
