@@ -1,102 +1,230 @@
 """What is an agent told?
 
-A brief is the program, the worktree's direction, the source it starts from, and what every worktree has learned. Its
-text is rendered from `prompts/brief.md`; a variable that the template names and nobody fills is an error, not a blank.
+A brief is the rules (program and what may be edited), then what this worktree needs to know now: its direction, where
+trunk stands, what all worktrees have learned, the researcher's and its own words, and the source it starts from. Lists
+are bounded, and an idea that was tried five times stands there once.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
-from string import Template
 
 from agentcore.judging import noise
-from agentcore.state import Experiment, LabState
+from agentcore.prompts import Texts, fill
+from agentcore.state import Experiment, LabState, Worktree
 
-HISTORY = 40
-"""Experiments that a brief lists: the newest ones, and every kept one."""
+KEPT, NEAR, OWN, OTHERS, DEAD = 30, 12, 12, 25, 30
+"""Experiments listed of each sort."""
+TRACEBACK_LINES = 40
+CLEARLY_WORSE = -2.0
+"""Standard errors below which a dropped idea counts as a dead end."""
+RECENT = 6
+"""A worktree's newest decided experiments, of which a crashed one may still be mended."""
+REPAIRS = 2
+"""How often an agent may mend a crashed experiment."""
 
 
-class BriefError(Exception):
-    """A template cannot be filled. The message names the variable."""
+@dataclass(frozen=True)
+class Crash:
+    """A crashed experiment that the agent may mend now."""
+
+    root: int
+    """The experiment that it all began with."""
+    latest: int
+    """The newest attempt, whose traceback is shown and whose files are in the worktree."""
+    attempt: int
+    """1 or 2."""
+    hypothesis: str
+    """What the experiments of this chain are about."""
 
 
 @dataclass(frozen=True)
 class Brief:
-    """Everything that an agent starts its turn from."""
+    """Everything that an agent starts from."""
 
     worktree: str
+    rules: str
+    """What holds for every proposal; the same text for all worktrees, so that a model's server can cache it."""
     text: str
     edit: tuple[str, ...]
     source: Mapping[str, str]
     """The editable files as they stand."""
     experiments: tuple[Experiment, ...]
-    """Every decided or running experiment of every worktree, oldest first."""
+    """Every decided or pending experiment of every worktree, oldest first."""
     conflicts: tuple[int, ...] = ()
-    """This worktree's kept experiments that do not fit on trunk any more: their idea may be written again, on trunk."""
+    """This worktree's experiments that do not fit on trunk any more: their idea may be written again, on trunk."""
+    direction: str = ""
+    """Name of the dimension that it should look at; empty or unknown for all of them."""
+    crash: Crash | None = None
 
 
-def write(state: LabState, worktree: str, source: Mapping[str, str], texts: Mapping[str, str]) -> Brief:
-    """Render the brief of a worktree's next turn.
-
-    `texts` holds the researcher's words: the template `brief`, the `program` and the `direction`. Raises BriefError.
-    """
+def write(
+    state: LabState,
+    worktree: str,
+    source: Mapping[str, str],
+    texts: Texts,
+    direction: str = "",
+    crash: Crash | None = None,
+    traceback: Iterable[str] = (),
+) -> Brief:
+    """Render the brief of a worktree's next proposal. `traceback`: the last lines of the crash. Raises PromptError."""
     experiments = tuple(experiment for _, experiment in sorted(state.experiments.items()))
+    edit = ", ".join(source)
     variables = {
+        **_lists(state, worktree, experiments),
         "worktree": worktree,
-        "program": texts["program"].strip(),
-        "direction": texts["direction"].strip() or "None: go where the results point.",
-        "edit": ", ".join(source),
-        "source": "\n\n".join(f"### {path}\n\n```python\n{body}```" for path, body in source.items()),
+        "edit": edit,
+        "metric": _metric(state),
+        "direction": _direction(texts, worktree, direction),
         "trunk": _trunk(state),
-        "conflicts": ", ".join(f"#{number}" for number in _conflicts(state, worktree)) or "none",
-        "history": _history(state, experiments),
+        "conflicts": "\n".join(_line(state, state.experiments[each]) for each in conflicts(state, worktree)) or "None.",
+        "notes": _bullets(state.worktrees[worktree].notes) if worktree in state.worktrees else "None.",
+        "messages": _messages(state.worktrees.get(worktree)),
+        "crash": _crash(state, texts, crash, traceback) if crash else "None.",
+        "source": "\n\n".join(f"### {path}\n\n```python\n{body}```" for path, body in source.items()),
     }
-    try:
-        text = Template(texts["brief"]).substitute(variables)
-    except KeyError as error:
-        raise BriefError(f"prompts/brief.md names ${error.args[0]}; known: {', '.join(variables)}") from error
-    except ValueError as error:
-        raise BriefError(f"prompts/brief.md: {error} (write $$ for a dollar sign)") from error
-    return Brief(worktree, text, tuple(source), source, experiments, _conflicts(state, worktree))
+    rules = fill(texts, "system", {"program": texts.program.strip(), "edit": edit})
+    text = fill(texts, "brief", variables)
+    return Brief(
+        worktree, rules, text, tuple(source), source, experiments, conflicts(state, worktree), direction, crash
+    )
 
 
-def read_texts(prompts: Path, root: Path, worktree: str) -> dict[str, str]:
-    """Read the template and what the researcher wrote in the lab's folder; a missing direction is an empty one."""
-    direction = root / "directions" / f"{worktree}.md"
-    program = root / "program.md"
-    return {
-        "brief": (prompts / "brief.md").read_text(encoding="utf-8"),
-        "program": (program if program.exists() else prompts / "program.md").read_text(encoding="utf-8"),
-        "direction": direction.read_text(encoding="utf-8") if direction.exists() else "",
-    }
+def mendable(state: LabState, worktree: str) -> Crash | None:
+    """Return the crashed experiment that a worktree's coding agent may mend now: its newest one that still can be.
+
+    An experiment of the search agent is not mended: it is a sample, not an idea. Nor is what crashed long ago.
+    """
+    own = [each for each in state.experiments.values() if each.worktree == worktree and each.outcome is not None]
+    recent = sorted(own, key=lambda each: each.decided or 0.0)[-RECENT:]
+    for latest in sorted(recent, key=lambda each: -each.number):
+        if latest.outcome != "crash" or latest.agent == "search":
+            continue
+        root = state.experiments[latest.fixes] if latest.fixes is not None else latest
+        is_followed = any(
+            each.fixes == root.number and each.number > latest.number for each in state.experiments.values()
+        )
+        if root.mending < REPAIRS and not is_followed:
+            return Crash(root.number, latest.number, root.mending + 1, root.hypothesis)
+    return None
 
 
-def _conflicts(state: LabState, worktree: str) -> tuple[int, ...]:
-    numbers = sorted(number for number, candidate in state.candidates.items() if candidate.state == "CONFLICT")
-    return tuple(number for number in numbers if state.experiments[number].worktree == worktree)
+def conflicts(state: LabState, worktree: str) -> tuple[int, ...]:
+    """Return a worktree's experiments whose idea does not fit on today's trunk and was not written again yet."""
+    again = {each.detail.get("rework_of") for each in state.experiments.values()}
+    numbers = {number for number, candidate in state.candidates.items() if candidate.state == "CONFLICT"}
+    numbers |= {number for number, each in state.experiments.items() if each.outcome == "returned"}
+    return tuple(sorted(each for each in numbers - again if state.experiments[each].worktree == worktree))
+
+
+def _lists(state: LabState, worktree: str, experiments: tuple[Experiment, ...]) -> dict[str, str]:
+    """Sort what was tried: each idea stands in the first list that it fits into."""
+    newest = [
+        each for each in reversed(experiments) if each.outcome not in (None, "cancelled", "duplicate", "returned")
+    ]
+    left = list(_distinct(newest))
+    pending = [each for each in experiments if each.outcome is None]
+    lists = {"pending": "\n".join(f"- {each.worktree}: {_first(each.hypothesis)}" for each in pending) or "None."}
+    for name, belongs, count in (
+        ("kept", lambda each: each.outcome == "keep", KEPT),
+        ("near_misses", lambda each: _is_near_miss(state, each), NEAR),
+        ("own", lambda each: each.worktree == worktree, OWN),
+        ("dead_ends", _is_dead_end, DEAD),
+        ("others", lambda each: True, OTHERS),
+    ):
+        chosen = [each for each in left if belongs(each)]
+        left = [each for each in left if each not in chosen]
+        lists[name] = "\n".join(_line(state, each) for each in chosen[:count]) or "None yet."
+    return lists
+
+
+def _distinct(experiments: Iterable[Experiment]) -> Iterator[Experiment]:
+    """Leave out what repeats an idea with the same outcome; a number in it makes another idea."""
+    seen = set()
+    for each in experiments:
+        key = (re.sub(r"\W+", " ", each.hypothesis.lower()).strip(), each.outcome)
+        if key not in seen:
+            seen.add(key)
+            yield each
+
+
+def _is_near_miss(state: LabState, each: Experiment) -> bool:
+    candidate = state.candidates.get(each.number)
+    if candidate is not None:
+        return candidate.state == "NOISE"
+    return each.outcome == "drop" and each.z is not None and each.z >= state.gate.z_near_miss
+
+
+def _is_dead_end(each: Experiment) -> bool:
+    return each.outcome != "drop" or (each.z is not None and each.z <= CLEARLY_WORSE)
+
+
+def _metric(state: LabState) -> str:
+    assert state.config is not None, "briefs are written for a lab that was configured"
+    return f"{state.config.metric}, {'lower' if state.config.lower_is_better else 'higher'} is better"
 
 
 def _trunk(state: LabState) -> str:
-    assert state.trunk is not None and state.config is not None, "briefs are written after calibration"
+    assert state.trunk is not None and state.config is not None, "worktrees exist only after trunk"
     pool = state.pools.get(state.trunk.tree, {})
     spread = noise(state)
     number = f"{sum(pool.values()) / len(pool):.4f}" if pool else "not measured yet"
-    sigma = f", noise σ {spread.sigma:.4f} ({spread.dof} degrees of freedom)" if spread else ""
-    return f"{state.trunk.commit[:7]}, {state.config.metric} {number} over {len(pool)} runs{sigma}"
+    runs = "1 run" if len(pool) == 1 else f"{len(pool)} runs"
+    text = (
+        f"{state.trunk.commit[:7]}, {state.config.metric} {number} over {runs}. Budget of a run: {state.config.budget}."
+    )
+    if spread is None:
+        return f"{text} The noise is not measured yet."
+    gate, least = state.gate, state.gate.z_screen * spread.used * (1 + 1 / max(1, len(pool))) ** 0.5
+    return (
+        f"{text} Noise σ {spread.sigma:.4f} ({spread.dof} degrees of freedom): one run must gain {least:.4f} to be "
+        f"kept, then {gate.confirm_seeds} fresh seeds must confirm it at {gate.z_confirm} standard errors."
+    )
 
 
-def _history(state: LabState, experiments: Iterable[Experiment]) -> str:
-    decided = [each for each in experiments if each.outcome]
-    shown = decided[-HISTORY:]
-    shown = [each for each in decided[:-HISTORY] if each.outcome == "keep"] + shown
-    return "\n".join(_line(state, each) for each in shown) or "Nothing has been tried yet."
+def _direction(texts: Texts, worktree: str, name: str) -> str:
+    text = texts.own.get(worktree) or texts.directions.get(name, "")
+    return text.strip() or "None: go where the results point."
+
+
+def _messages(worktree: Worktree | None) -> str:
+    if worktree is None or not worktree.messages:
+        return "None."
+    new = worktree.messages[worktree.read :]
+    old = worktree.messages[: worktree.read][-5:]
+    return "\n".join([*(f"- {each.text}" for each in old), *(f"- (new) {each.text}" for each in new)])
+
+
+def _crash(state: LabState, texts: Texts, crash: Crash, traceback: Iterable[str]) -> str:
+    experiment = state.experiments[crash.latest]
+    return fill(
+        texts,
+        "crash",
+        {
+            "experiment": f"#{crash.latest}",
+            "hypothesis": experiment.hypothesis,
+            "reason": experiment.reason,
+            "traceback": "\n".join(traceback) or experiment.reason,
+            "attempt": f"{crash.attempt} of {REPAIRS}",
+        },
+    )
+
+
+def _bullets(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines) or "None."
 
 
 def _line(state: LabState, experiment: Experiment) -> str:
     candidate = state.candidates.get(experiment.number)
     standing = f", queue: {candidate.state}" if candidate else ""
+    if candidate and candidate.verdict:
+        standing += f", confirmed {candidate.verdict.gain:+.4f} ({candidate.verdict.z:.1f}σ)"
     result = f"gain {experiment.gain:+.4f} ({experiment.z:.1f}σ)" if experiment.gain is not None else experiment.reason
-    hypothesis = experiment.hypothesis.splitlines()[0] if experiment.hypothesis else ""
-    return f"- #{experiment.number} {experiment.worktree} {experiment.outcome}: {hypothesis}; {result}{standing}"
+    idea = _first(experiment.hypothesis)
+    return f"- #{experiment.number} {experiment.worktree} {experiment.outcome}: {idea}; {result}{standing}"
+
+
+def _first(text: str) -> str:
+    return text.splitlines()[0] if text else ""

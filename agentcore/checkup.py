@@ -7,14 +7,17 @@ import shutil
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+import time
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Literal
 
+from agentcore.agents.connection import BASE_URL, KEY, TOKEN
+from agentcore.agents.roster import Roster
 from agentcore.seed import python_check
 from worktrees import devices, sandbox, slots
 from worktrees.layout import LabPaths
-from worktrees.project import Project, ProjectError, load
+from worktrees.project import Agents, Project, ProjectError, load
 from worktrees.repository import Repository, RepositoryError
 
 Level = Literal["ok", "warn", "todo"]
@@ -30,8 +33,8 @@ class Check:
     remedy: str = ""
 
 
-def examine(paths: LabPaths | None) -> list[Check]:
-    """Examine this machine and, where there is one, the lab at `paths`."""
+def examine(paths: LabPaths | None, environment: Mapping[str, str] = os.environ) -> list[Check]:
+    """Examine this machine and, where there is one, the lab at `paths`. Nothing outside of the machine is asked."""
     checks = [*_programs(), *_devices()]
     if paths is None:
         return [*checks, Check("todo", "lab", "no lab here", "nightlab demo, or nightlab init DIR")]
@@ -39,7 +42,15 @@ def examine(paths: LabPaths | None) -> list[Check]:
         project = load(paths.config)
     except ProjectError as error:
         return [*checks, Check("todo", "lab", str(error), "mend lab.toml")]
-    return [*checks, *_lab(paths, project), _disk(paths, project)]
+    return [*checks, *_lab(paths, project), *_agents(project, environment), _disk(paths, project)]
+
+
+def agents_of(paths: LabPaths | None) -> Agents:
+    """Return what lab.toml says of agents, or what holds where there is none to read."""
+    try:
+        return load(paths.config).agents if paths else Agents()
+    except ProjectError:  # which `examine` reports
+        return Agents()
 
 
 def _programs() -> Iterator[Check]:
@@ -92,6 +103,32 @@ def _lab(paths: LabPaths, project: Project) -> Iterator[Check]:
         yield Check("todo", "torch", missing, "pip install 'nightlab[nanochat]'")
     else:
         yield Check("ok", "torch", "imports")
+
+
+def _agents(project: Project, environment: Mapping[str, str]) -> Iterator[Check]:
+    """Say who would work where, were the engine started from here. The model's server is not asked."""
+    settings = project.agents
+    worktrees = [f"wt{index}" for index in range(len(slots.discover(project.slots.count or None)))]
+    roster = Roster(project, environment, environment, time.time)
+    assigned = roster.assign(worktrees)
+    wanted = [name for name in worktrees if settings.worktree.get(name, settings.backend) == "anthropic"]
+    if roster.has_key():
+        yield Check("ok", "key", f"{KEY if environment.get(KEY) else TOKEN} is set")
+    elif wanted:
+        text = f"neither {KEY} nor {TOKEN} is set: the search agent works instead"
+        yield Check("warn", "key", text, f"export one of them, and {BASE_URL} for a server of your own")
+    else:
+        yield Check("ok", "key", "none is set, and none is needed")
+    asks = f"for {', '.join(wanted)}" if wanted else "no worktree asks it"
+    yield Check("ok", "model", f"{settings.anthropic.model}, {asks}")
+    by_agent = {
+        agent: ", ".join(name for name in worktrees if assigned.agents[name] == agent)
+        for agent in dict.fromkeys(assigned.agents.values())
+    }
+    yield Check("ok", "agents", "; ".join(f"{agent} in {names}" for agent, names in by_agent.items()))
+    if unknown := sorted(set(settings.worktree) - set(worktrees)):
+        text = f"lab.toml has agents for {', '.join(unknown)}, here there is {worktrees[0]} to {worktrees[-1]}"
+        yield Check("warn", "agents", text, "mend [agents.worktree]")
 
 
 def _disk(paths: LabPaths, project: Project) -> Check:

@@ -16,6 +16,8 @@ from worktrees.repository import RepositoryError
 REFUSED, USAGE, LIMIT = 5, 2, 8
 """Exit codes of the command line, see docs."""
 
+MESSAGE_CHARACTERS = 4000
+
 
 class Desk:
     """Answers commands. `stop` is how the engine is told to leave."""
@@ -28,6 +30,7 @@ class Desk:
             "undo": self._undo,
             "pause": self._pause,
             "resume": self._resume,
+            "say": self._say,
             "stop": self._leave,
             "ping": self._ping,
         }
@@ -86,6 +89,19 @@ class Desk:
             return Answer(REFUSED, f"{name} is not paused")
         self._lab.record(ev.WorktreeResumed(name, command.by))
         return Answer(0, f"{name} goes on")
+
+    async def _say(self, command: Command) -> Answer:
+        text = self._lab.scrubber.clean(str(command.arguments["text"])).strip()[:MESSAGE_CHARACTERS]
+        if not text:
+            return Answer(USAGE, "there is nothing to say")
+        wanted = command.arguments.get("worktree")
+        names = [str(wanted)] if wanted else sorted(self._lab.state.worktrees)
+        readers = [name for name in names if self._lab.state.worktrees[name].agent != "search"]
+        if not readers:
+            return Answer(REFUSED, f"the search agent works in {', '.join(names)}: it samples and reads no words")
+        for name in readers:
+            self._lab.record(ev.MessageSent(name, text, command.by))
+        return Answer(0, f"told {', '.join(readers)}: read at the agent's next turn", {"worktrees": readers})
 
     async def _leave(self, command: Command) -> Answer:
         now = bool(command.arguments.get("now"))

@@ -17,13 +17,28 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from agentcore import events as ev
-from agentcore import promoter, proposing, running
-from agentcore.agents import Agent
+from agentcore import promoter, prompts, proposing, running
+from agentcore.agents.roster import Roster
 from agentcore.commands import Desk
 from agentcore.control import serve
 from agentcore.lab import Lab
 from agentcore.opening import open_lab
-from agentcore.plan import Action, Judge, Limits, MoveWorktree, Promote, Propose, Rebase, Record, StartRun, plan
+from agentcore.plan import (
+    Action,
+    Judge,
+    Limits,
+    MoveWorktree,
+    Promote,
+    Propose,
+    Rebase,
+    RebaseExperiment,
+    Record,
+    StartRun,
+    plan,
+    spent_out,
+)
+from agentcore.scrub import take_secrets
+from agentcore.seed import prompts_folder
 from agentcore.telemetry import publish
 from worktrees.executor import NotReadyError
 from worktrees.layout import LabPaths
@@ -48,10 +63,10 @@ class Stop:
 class Engine:
     """The loop over one lab. `limits` is what this engine was told to stay within; it leaves when they are reached."""
 
-    def __init__(self, lab: Lab, agent: Agent, prompts: Path, limits: Limits, until: float | None) -> None:
+    def __init__(self, lab: Lab, roster: Roster, carried: Path, limits: Limits, until: float | None) -> None:
         self.lab = lab
-        self._agent = agent
-        self._prompts = prompts
+        self._roster = roster
+        self._carried = carried
         self._limits = limits
         self._until = until
         self._wake = asyncio.Event()
@@ -69,12 +84,14 @@ class Engine:
         """Work until a limit is reached or `stop` is called; return why it ended. Raises JournalError, OSError."""
         await promoter.recover(self.lab)
         async with asyncio.TaskGroup() as tasks:
-            sampling = tasks.create_task(publish(self.lab))
+            besides = [
+                tasks.create_task(publish(self.lab)),
+                tasks.create_task(prompts.watch(self.lab, self._carried)),
+            ]
             while not self._is_over():
                 if not await self._act(tasks):
                     await self._wait()
-            sampling.cancel()
-            for task in self._thinking.values():
+            for task in (*besides, *self._thinking.values()):
                 task.cancel()
         reason = self._stop.reason if self._stop else self._why_done()
         if self._stop and self._stop.now:
@@ -88,6 +105,9 @@ class Engine:
             self._limits = replace(self._limits, stopping=True)
         elif not self._stop:
             self._limits = replace(self._limits, stopping=self._is_late())
+            if self._is_late():
+                self._end_thinking(only_waiting=False)
+        self._watch_spending()
         actions: list[Action] = []
         try:
             await running.collect(self.lab)
@@ -112,10 +132,13 @@ class Engine:
             case MoveWorktree(name, base):
                 await proposing.move(lab, name, base)
             case Propose(name):
-                task = tasks.create_task(proposing.propose(lab, self._agent, self._prompts, name), name=f"agent {name}")
+                agent = self._roster.choose(lab.state, name)
+                task = tasks.create_task(proposing.propose(lab, agent, self._carried, name), name=f"agent {name}")
                 task.add_done_callback(lambda _: self._wake.set())
                 self._thinking[name] = task
                 await asyncio.sleep(0)  # the turn announces itself before the next plan
+            case RebaseExperiment(number, base):
+                await proposing.rebase(lab, number, base)
             case Rebase(number):
                 await promoter.rebase(lab, number)
             case Judge(number):
@@ -147,15 +170,33 @@ class Engine:
         if self.lab.state.active or any(not task.done() for task in self._thinking.values()):
             return False
         bounded = self._limits.experiments is not None or self._until is not None
+        bounded = bounded or bool(spent_out(self.lab.state, self._limits))
         return bounded and not plan(self.lab.state, self._limits)
 
     def _why_done(self) -> str:
         trunk = self.lab.state.trunk
         if trunk and (cause := self.lab.state.broken(trunk.tree)):
             return f"trunk does not train: {cause}"
+        if spent := spent_out(self.lab.state, self._limits):
+            return spent
         if "disk" in self.lab.state.warnings:
             return self.lab.state.warnings["disk"]
         return "the limits are reached and nothing is left to do"
+
+    def _watch_spending(self) -> None:
+        """Say once that the limit of money or tokens is reached; the lab works off what it has, and ends."""
+        if spent := spent_out(self.lab.state, self._limits):
+            self._warn("money", f"{spent}; nothing more is proposed. Raise [limits] in lab.toml, then nightlab start")
+            self._end_thinking(only_waiting=True)
+        else:
+            self._settle("money")
+
+    def _end_thinking(self, *, only_waiting: bool) -> None:
+        """End agents whose proposal nobody will run, or that only wait for a provider they may not pay any more."""
+        for name, task in self._thinking.items():
+            thinking = self.lab.state.worktrees[name].thinking
+            if thinking and (not only_waiting or thinking.state == "LIMIT"):
+                task.cancel()
 
     def _is_late(self) -> bool:
         return self._until is not None and self.lab.clock() >= self._until
@@ -198,11 +239,10 @@ async def serve_lab(
     Raises EngineRunning, and whatever `open_lab` raises where the lab cannot be opened.
     """
     with locked(paths.lock):
-        lab, agent, prompts = await open_lab(paths, mode=mode, clock=clock)
+        carried, secrets = prompts_folder(), take_secrets()
+        lab, roster = await open_lab(paths, mode=mode, clock=clock, secrets=secrets, carried=carried)
         try:
-            engine = Engine(
-                lab, agent, prompts, replace(limits, crashes_in_a_row=lab.project.limits.crashes_in_a_row), until
-            )
+            engine = Engine(lab, roster, carried, _limits(lab, limits), until)
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 loop.add_signal_handler(number, engine.stop, f"{signal.Signals(number).name} received")
@@ -211,7 +251,20 @@ async def serve_lab(
         except BaseExceptionGroup as group:  # what ended one of the engine's tasks is what ended the engine
             raise group.exceptions[0] from group
         finally:
+            await roster.close()
             lab.close()
+
+
+def _limits(lab: Lab, told: Limits) -> Limits:
+    """Join what this engine was told with what lab.toml says."""
+    limits = lab.project.limits
+    return replace(
+        told,
+        crashes_in_a_row=limits.crashes_in_a_row,
+        usd=limits.usd,
+        tokens=limits.tokens,
+        proposals_ahead=lab.project.agents.proposals_ahead,
+    )
 
 
 @contextmanager

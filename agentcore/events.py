@@ -15,12 +15,19 @@ from typing import Any, Literal
 
 import msgspec
 
+from agentcore.spending import Usage
 from worktrees.gate import GateSettings
 from worktrees.runs import Ending, Purpose
 from worktrees.slots import Slot
 from worktrees.statistics import Verdict
 
-Outcome = Literal["keep", "drop", "crash", "nan", "timeout", "invalid", "contended", "duplicate", "cancelled"]
+Outcome = Literal[
+    "keep", "drop", "crash", "nan", "timeout", "invalid", "contended", "duplicate", "cancelled", "returned"
+]
+"""returned: trunk moved before its run began and it does not fit there: its idea goes back to its agent."""
+AgentState = Literal["THINK", "LIMIT", "CUT", "REFUSED", "FULL"]
+"""THINK: it works. LIMIT: it waits for the provider. CUT: a reply reached its limit of tokens. REFUSED: the model
+declined. FULL: the conversation reached the model's context."""
 CandidateState = Literal[
     "NEW", "CONFIRM", "READY", "MERGING", "MERGED", "NOISE", "REJECTED", "STALE", "CONFLICT", "HELD", "CANCELLED"
 ]
@@ -38,6 +45,9 @@ class LabConfigured:
     budget: str
     harness: str
     gate: GateSettings
+    usd_limit: float = 0.0
+    token_limit: int = 0
+    """What models may cost before nothing more is proposed; 0 for no limit."""
 
 
 @dataclass(frozen=True)
@@ -96,10 +106,90 @@ class WorktreeResumed:
 
 
 @dataclass(frozen=True)
+class AgentsAssigned:
+    """These agents work in the worktrees from now on."""
+
+    agents: Mapping[str, str]
+    """{worktree: backend}."""
+    model: str = ""
+    """What the backend `anthropic` asks; empty where no worktree has it."""
+    reason: str = ""
+    """Why it is not what lab.toml says; empty where it is."""
+
+
+@dataclass(frozen=True)
+class AgentBarred:
+    """No agent of this backend can work until a person does something: a refused key, an unknown model, no credit."""
+
+    agent: str
+    word: str
+    """key, model or credit."""
+    reason: str
+
+
+@dataclass(frozen=True)
 class ThinkingStarted:
     """The worktree's agent was asked for a proposal."""
 
     worktree: str
+    agent: str = ""
+    direction: str = ""
+    fixes: int | None = None
+    """The crashed experiment that it may mend this time."""
+
+
+@dataclass(frozen=True)
+class AgentStateChanged:
+    """The agent that thinks in a worktree waits, or goes on."""
+
+    worktree: str
+    state: AgentState
+    text: str
+    until: float | None = None
+    """Unix time at which it goes on by itself, where that is known."""
+
+
+@dataclass(frozen=True)
+class TokensUsed:
+    """One model turn was paid for, whatever came of it."""
+
+    worktree: str
+    model: str
+    usage: Usage
+    usd: float
+
+
+@dataclass(frozen=True)
+class NoteTaken:
+    """The agent wants to read this again when it next thinks in this worktree."""
+
+    worktree: str
+    text: str
+
+
+@dataclass(frozen=True)
+class MessageSent:
+    """The researcher said something to the agent of a worktree."""
+
+    worktree: str
+    text: str
+    by: str
+
+
+@dataclass(frozen=True)
+class MessagesRead:
+    """The agent has been given the first `count` messages of its worktree."""
+
+    worktree: str
+    count: int
+
+
+@dataclass(frozen=True)
+class PromptsChanged:
+    """The researcher's texts (program, directions, templates) are others now; each change is a version."""
+
+    digest: str
+    files: tuple[str, ...]
 
 
 @dataclass(frozen=True)
@@ -108,6 +198,9 @@ class AgentFailed:
 
     worktree: str
     reason: str
+    agent: str = ""
+    excused: bool = False
+    """It is no failure of the agent: the lab's money was spent, its key was refused."""
 
 
 @dataclass(frozen=True)
@@ -127,6 +220,19 @@ class ExperimentProposed:
     files: tuple[str, ...]
     detail: Mapping[str, Any] = field(default_factory=dict)
     """What the agent wants to remember of it, e.g. the constants it chose."""
+    fixes: int | None = None
+    """The crashed experiment that it mends."""
+
+
+@dataclass(frozen=True)
+class ExperimentRebased:
+    """An experiment that had not run yet was replayed on its worktree's new base: this is what will run."""
+
+    experiment: int
+    base: str
+    base_tree: str
+    commit: str
+    tree: str
 
 
 @dataclass(frozen=True)
@@ -250,9 +356,18 @@ Event = (
     | WorktreeMoved
     | WorktreePaused
     | WorktreeResumed
+    | AgentsAssigned
+    | AgentBarred
     | ThinkingStarted
+    | AgentStateChanged
+    | TokensUsed
+    | NoteTaken
+    | MessageSent
+    | MessagesRead
+    | PromptsChanged
     | AgentFailed
     | ExperimentProposed
+    | ExperimentRebased
     | RunStarted
     | RunEnded
     | ExperimentDecided

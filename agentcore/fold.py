@@ -15,10 +15,25 @@ from immutables import Map
 
 from agentcore import events as ev
 from agentcore.events import Entry
-from agentcore.state import Candidate, Engine, Experiment, LabState, Merge, Run, Trunk, Worktree
+from agentcore.spending import Spending
+from agentcore.state import (
+    Candidate,
+    Engine,
+    Experiment,
+    LabState,
+    Merge,
+    Message,
+    Run,
+    Thinking,
+    Trunk,
+    Worktree,
+)
 
 RECENT = 500
 """Entries kept in memory for the events pane; the journal has all."""
+
+NOTES, MESSAGES = 20, 50
+"""Notes and messages kept per worktree."""
 
 
 def fold(entries: Iterable[Entry], state: LabState | None = None) -> LabState:
@@ -34,6 +49,8 @@ def apply(state: LabState, entry: Entry) -> LabState:
     if entry.seq != state.seq + 1:
         raise ValueError(f"journal out of order: event {entry.seq} after {state.seq}")
     state = _apply(entry.event, state, entry.at)
+    if isinstance(entry.event, ev.TokensUsed):  # one per model turn: they would drive everything else out
+        return replace(state, seq=entry.seq, at=entry.at)
     return replace(state, seq=entry.seq, at=entry.at, recent=(*state.recent[-RECENT + 1 :], entry))
 
 
@@ -60,12 +77,13 @@ def _(event: ev.LabConfigured, state: LabState, at: float) -> LabState:
 
 @_apply.register
 def _(event: ev.EngineStarted, state: LabState, at: float) -> LabState:
-    """Give broken trees another try: whoever starts an engine may have mended what broke them."""
+    """Give broken trees and barred agents another try: whoever starts an engine may have mended what was wrong."""
     engine = Engine(event.pid, event.start_ticks, event.boot_id, event.version, since=at)
-    state = replace(state, engine=engine, slots=event.slots, failed=Map())
+    state = replace(state, engine=engine, slots=event.slots, failed=Map(), barred=Map())
     for worktree in state.worktrees.values():
-        if worktree.thinking_since is not None:
-            state = _worktree(state, worktree.name, thinking_since=None, at="")
+        if worktree.thinking is not None:
+            state = _mending(state, worktree.thinking.fixes, -1)  # it had no fair chance
+            state = _worktree(state, worktree.name, thinking=None, at="")
     return state
 
 
@@ -93,24 +111,104 @@ def _(event: ev.WorktreePaused, state: LabState, at: float) -> LabState:
 
 @_apply.register
 def _(event: ev.WorktreeResumed, state: LabState, at: float) -> LabState:
-    return _worktree(state, event.worktree, since=at, paused="", paused_by="", failures=0)
+    """Try everything again that may have stopped it."""
+    state = replace(state, barred=Map())
+    return _worktree(state, event.worktree, since=at, paused="", paused_by="", failures=0, silent=0)
+
+
+@_apply.register
+def _(event: ev.AgentsAssigned, state: LabState, at: float) -> LabState:
+    for name, agent in event.agents.items():
+        if name in state.worktrees:
+            state = _worktree(state, name, agent=agent)
+    return replace(state, agents=event)
+
+
+@_apply.register
+def _(event: ev.AgentBarred, state: LabState, at: float) -> LabState:
+    return replace(state, barred=state.barred.set(event.agent, event))
 
 
 @_apply.register
 def _(event: ev.ThinkingStarted, state: LabState, at: float) -> LabState:
-    return _worktree(state, event.worktree, thinking_since=at)
+    worktree = state.worktrees[event.worktree]
+    thinking = Thinking(
+        agent=event.agent or worktree.agent, since=at, direction=event.direction, fixes=event.fixes, changed=at
+    )
+    state = _mending(state, event.fixes, 1)
+    return _worktree(state, event.worktree, thinking=thinking, asked=worktree.asked + 1)
+
+
+@_apply.register
+def _(event: ev.AgentStateChanged, state: LabState, at: float) -> LabState:
+    thinking = state.worktrees[event.worktree].thinking
+    if thinking is None:
+        return state
+    thinking = replace(
+        thinking,
+        state=event.state,
+        text=event.text,
+        until=event.until,
+        changed=at,
+        waited_s=_waited_s(thinking, at),
+    )
+    return _worktree(state, event.worktree, thinking=thinking)
+
+
+@_apply.register
+def _(event: ev.TokensUsed, state: LabState, at: float) -> LabState:
+    worktree = state.worktrees[event.worktree]
+    spent = Spending(event.usage, event.usd, turns=1)
+    agent = worktree.agent
+    if worktree.thinking is not None:
+        agent = worktree.thinking.agent
+        thinking = replace(worktree.thinking, spent=worktree.thinking.spent + spent)
+        state = _worktree(state, worktree.name, thinking=thinking)
+    state = _worktree(state, worktree.name, spent=worktree.spent + spent)
+    by_agent = state.spent_by.set(agent, state.spent_by.get(agent, Spending()) + spent)
+    return replace(state, spent=state.spent + spent, spent_by=by_agent)
+
+
+@_apply.register
+def _(event: ev.NoteTaken, state: LabState, at: float) -> LabState:
+    notes = (*state.worktrees[event.worktree].notes, event.text)[-NOTES:]
+    return _worktree(state, event.worktree, notes=notes)
+
+
+@_apply.register
+def _(event: ev.MessageSent, state: LabState, at: float) -> LabState:
+    worktree = state.worktrees[event.worktree]
+    messages = (*worktree.messages, Message(at, event.text, event.by))
+    gone = max(0, min(len(messages) - MESSAGES, worktree.read))  # one that nobody has read is never dropped
+    return _worktree(state, event.worktree, messages=messages[gone:], read=worktree.read - gone)
+
+
+@_apply.register
+def _(event: ev.MessagesRead, state: LabState, at: float) -> LabState:
+    return _worktree(state, event.worktree, read=state.worktrees[event.worktree].read + event.count)
+
+
+@_apply.register
+def _(event: ev.PromptsChanged, state: LabState, at: float) -> LabState:
+    return replace(state, prompts=state.prompts + 1, prompts_digest=event.digest)
 
 
 @_apply.register
 def _(event: ev.AgentFailed, state: LabState, at: float) -> LabState:
-    failures = state.worktrees[event.worktree].failures + 1
-    return _worktree(
-        state, event.worktree, since=at, thinking_since=None, at="", failures=failures, trouble=event.reason
-    )
+    worktree = state.worktrees[event.worktree]
+    agent = event.agent or worktree.agent
+    changes: dict[str, Any] = {}
+    if not event.excused:
+        counter = "silent" if event.agent not in ("", "search") else "failures"  # "": it was not even asked
+        changes = {counter: getattr(worktree, counter) + 1, "trouble": event.reason}
+        state = replace(state, failed_by=state.failed_by.set(agent, state.failed_by.get(agent, 0) + 1))
+    return _worktree(state, event.worktree, since=at, thinking=None, at="", **changes)
 
 
 @_apply.register
 def _(event: ev.ExperimentProposed, state: LabState, at: float) -> LabState:
+    worktree = state.worktrees[event.worktree]
+    thinking = worktree.thinking or Thinking(event.agent, since=at)
     experiment = Experiment(
         number=event.experiment,
         worktree=event.worktree,
@@ -125,17 +223,39 @@ def _(event: ev.ExperimentProposed, state: LabState, at: float) -> LabState:
         files=event.files,
         proposed=at,
         detail=event.detail,
+        direction=thinking.direction,
+        prompts=state.prompts,
+        thought_s=at - thinking.since - _waited_s(thinking, at),
+        transcript=worktree.asked,
+        spent=thinking.spent,
+        fixes=event.fixes,
     )
     state = _worktree(
         state,
         event.worktree,
-        thinking_since=None,
-        experiment=event.experiment,
+        thinking=None,
+        pending=(*worktree.pending, event.experiment),
         at=event.commit,
-        proposed=state.worktrees[event.worktree].proposed + 1,
+        proposed=worktree.proposed + 1,
+        silent=0,
     )
-    trees = state.trees if event.tree in state.trees else state.trees.set(event.tree, event.experiment)
-    return replace(state, experiments=state.experiments.set(event.experiment, experiment), trees=trees)
+    return replace(
+        _with_tree(state, event.tree, event.experiment),
+        experiments=state.experiments.set(experiment.number, experiment),
+    )
+
+
+@_apply.register
+def _(event: ev.ExperimentRebased, state: LabState, at: float) -> LabState:
+    experiment = replace(
+        state.experiments[event.experiment],
+        base=event.base,
+        base_tree=event.base_tree,
+        commit=event.commit,
+        tree=event.tree,
+    )
+    state = _with_tree(state, event.tree, event.experiment)
+    return replace(state, experiments=state.experiments.set(experiment.number, experiment))
 
 
 @_apply.register
@@ -199,8 +319,10 @@ def _(event: ev.ExperimentDecided, state: LabState, at: float) -> LabState:
         decided=at,
     )
     worktree = state.worktrees[experiment.worktree]
-    failures = worktree.failures + 1 if event.outcome in ("crash", "timeout", "duplicate") else 0
-    state = _worktree(state, worktree.name, since=at, experiment=None, failures=failures, trouble=event.reason)
+    failures = _failures(worktree, event.outcome)
+    pending = tuple(number for number in worktree.pending if number != event.experiment)
+    trouble = event.reason if failures else worktree.trouble
+    state = _worktree(state, worktree.name, since=at, pending=pending, failures=failures, trouble=trouble)
     candidates = state.candidates
     if event.outcome == "keep":
         candidates = candidates.set(event.experiment, Candidate(event.experiment, "NEW", since=at))
@@ -273,6 +395,29 @@ def _(event: ev.WarningRaised, state: LabState, at: float) -> LabState:
 @_apply.register
 def _(event: ev.WarningCleared, state: LabState, at: float) -> LabState:
     return replace(state, warnings=state.warnings.delete(event.topic)) if event.topic in state.warnings else state
+
+
+def _failures(worktree: Worktree, outcome: ev.Outcome) -> int:
+    """Count the experiments in a row that failed; what came to nothing by no fault of theirs changes no count."""
+    if outcome in ("crash", "timeout", "duplicate"):
+        return worktree.failures + 1
+    return worktree.failures if outcome in ("cancelled", "returned") else 0
+
+
+def _waited_s(thinking: Thinking, at: float) -> float:
+    return thinking.waited_s + (at - thinking.changed if thinking.state == "LIMIT" else 0.0)
+
+
+def _mending(state: LabState, number: int | None, by: int) -> LabState:
+    if number is None:
+        return state
+    experiment = state.experiments[number]
+    experiment = replace(experiment, mending=experiment.mending + by)
+    return replace(state, experiments=state.experiments.set(number, experiment))
+
+
+def _with_tree(state: LabState, tree: str, experiment: int) -> LabState:
+    return state if tree in state.trees else replace(state, trees=state.trees.set(tree, experiment))
 
 
 def _worktree(state: LabState, name: str, /, **changes: Any) -> LabState:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import ParamSpec, TypeVar
@@ -11,6 +11,7 @@ from typing import ParamSpec, TypeVar
 from agentcore.events import Event
 from agentcore.fold import apply, fold
 from agentcore.journal import Journal, Reader
+from agentcore.scrub import Scrubber
 from worktrees.executor import Executor
 from worktrees.layout import LabPaths
 from worktrees.project import Profile, Project
@@ -31,12 +32,16 @@ class Lab:
         slots: tuple[Slot, ...],
         executor: Executor,
         clock: Callable[[], float],
+        secrets: Mapping[str, str] | None = None,
     ) -> None:
         self.paths = paths
         self.project = project
         self.slots = slots
         self.executor = executor
         self.clock = clock
+        self.secrets = dict(secrets or {})
+        """{variable: value} of what was taken out of the environment at the start: keys live here and nowhere else."""
+        self.scrubber = Scrubber(self.secrets.values())
         self.profile_name, self.profile = _profile(project, slots)
         self.repository = Repository(paths.root)
         self.numbering = asyncio.Lock()

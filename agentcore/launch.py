@@ -39,15 +39,17 @@ def run_engine(
     from agentcore.engine import EngineRunning, serve_lab  # here: the view starts engines, and its first paint must
     from agentcore.journal import JournalError  # not wait for pygit2 and all that an engine needs
     from agentcore.plan import Limits
+    from agentcore.prompts import PromptError
     from worktrees.project import ProjectError
     from worktrees.repository import RepositoryError
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    logging.getLogger("httpx2").setLevel(logging.WARNING)  # a line per request, which the journal tells better
     try:
         reason = asyncio.run(
             serve_lab(paths, limits=limits or Limits(), until=until, mode=mode, clock=time.time),
         )
-    except (ProjectError, RepositoryError, EngineRunning) as error:
+    except (ProjectError, PromptError, RepositoryError, EngineRunning) as error:
         print(f"nightlab: {error}", file=sys.stderr)
         return PRECONDITION
     except JournalError as error:

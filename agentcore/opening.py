@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import cast
 
 from agentcore import events as ev
-from agentcore.agents import Agent
+from agentcore import prompts
+from agentcore.agents.roster import Roster
 from agentcore.lab import Lab
-from agentcore.seed import prompts_folder
-from worktrees import processes, slots
+from agentcore.spending import price_of
+from worktrees import confined, processes, slots
 from worktrees.executor import LocalExecutor
 from worktrees.gate import Mode
 from worktrees.layout import LabPaths
@@ -21,28 +22,34 @@ from worktrees.project import ProjectError, harness_hash, load
 from worktrees.repository import TRUNK, RepositoryError
 
 
-async def open_lab(paths: LabPaths, *, mode: str | None, clock: Callable[[], float]) -> tuple[Lab, Agent, Path]:
-    """Open the lab for writing; on its first time make trunk and the worktrees.
+async def open_lab(
+    paths: LabPaths, *, mode: str | None, clock: Callable[[], float], secrets: Mapping[str, str], carried: Path
+) -> tuple[Lab, Roster]:
+    """Open the lab for writing; on its first time make trunk and the worktrees. `carried`: the prompts of nightlab.
 
-    Raises ProjectError, RepositoryError or JournalError with what to do about it.
+    Raises ProjectError, RepositoryError, PromptError or JournalError with what to do about it.
     """
     project = load(paths.config)
     if project.commands.prepare and not (paths.data / "train").is_dir():
         raise ProjectError(f"{paths.data} holds no data yet: nightlab init {paths.root}")
     found = slots.discover(project.slots.count or None)
-    lab = Lab(paths, project, found, LocalExecutor(), clock)
+    lab = Lab(paths, project, found, LocalExecutor(), clock, secrets)
     try:
         await lab.git(lab.repository.clear_locks)
         await _check_trunk(lab)
+        _check_prompts(lab, carried)
         lab.record(_started(lab))
         await _configure(lab, mode)
         if lab.state.trunk is None:
             await _create_trunk(lab)
         await _add_worktrees(lab)
+        roster = Roster(project, secrets, os.environ, clock)
+        _assign(lab, roster)
+        prompts.follow(lab, carried)
     except BaseException:  # also a signal: the journal and the git thread are let go of
         lab.close()
         raise
-    return lab, _agent(lab), prompts_folder()
+    return lab, roster
 
 
 async def _check_trunk(lab: Lab) -> None:
@@ -75,6 +82,8 @@ async def _configure(lab: Lab, mode: str | None) -> None:
         budget=lab.profile.budget,
         harness=harness_hash(frozen, lab.profile),
         gate=replace(gate, mode=cast("Mode", mode)) if mode else gate,
+        usd_limit=lab.project.limits.usd,
+        token_limit=lab.project.limits.tokens,
     )
     if config != lab.state.config:
         lab.record(config)
@@ -95,6 +104,7 @@ async def _add_worktrees(lab: Lab) -> None:
     assert trunk is not None, "made a moment ago"
     for index, slot in enumerate(lab.slots):
         name = f"wt{index}"
+        await confined.end_all(lab.paths.worktree(name))  # what agents left running under an engine that was killed
         worktree = lab.state.worktrees.get(name)
         commit = worktree.base if worktree else trunk.commit
         await lab.git(lab.repository.add_worktree, lab.paths.worktree(name), name, commit)
@@ -102,7 +112,28 @@ async def _add_worktrees(lab: Lab) -> None:
             lab.record(ev.WorktreeCreated(name, slot.name, lab.project.agents.backend, trunk.commit, trunk.tree))
 
 
-def _agent(lab: Lab) -> Agent:
-    from agentcore.agents.search import SearchAgent
+def _check_prompts(lab: Lab, carried: Path) -> None:
+    """Before anything is written: a template or a direction that cannot be used would cost every proposal."""
+    texts = prompts.read(lab.paths, carried)
+    prompts.check(texts)
+    for name in lab.project.agents.directions:
+        if name not in texts.directions:
+            known = ", ".join(sorted(texts.directions)) or "none"
+            raise prompts.PromptError(f"lab.toml [agents] directions: there is no directions/{name}.md; known: {known}")
 
-    return SearchAgent(lab.project.agents.seed)
+
+def _assign(lab: Lab, roster: Roster) -> None:
+    """Record who works where, when it is not as before; a model without a price is said once."""
+    assigned = roster.assign(lab.state.worktrees)
+    if assigned != lab.state.agents:
+        lab.record(assigned)
+    settings = lab.project.agents.anthropic
+    if assigned.model and lab.project.limits.usd and price_of(assigned.model, settings.price) is None:
+        message = (
+            f"{assigned.model} has no price, so [limits] usd cannot hold: set [agents.anthropic] price, "
+            "or [limits] tokens and usd = 0"
+        )
+        if lab.state.warnings.get("price") != message:
+            lab.record(ev.WarningRaised("price", message))
+    elif "price" in lab.state.warnings:
+        lab.record(ev.WarningCleared("price"))

@@ -9,7 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from statistics import fmean
+from typing import Any
 
+from agentcore.accounts import Cost, SlotUse, cost, slot_use
 from agentcore.judging import is_calibrated, noise
 from agentcore.state import Candidate, LabState, Run, Worktree
 from worktrees.devices import DeviceSample
@@ -18,6 +20,13 @@ from worktrees.statistics import Noise
 
 OPEN = ("NEW", "CONFIRM", "READY", "MERGING", "STALE", "CONFLICT", "HELD")
 """States of a candidate that is still in the queue."""
+
+REMEDIES = {
+    "key": "Export a valid key, then nightlab stop && nightlab start",
+    "credit": "Buy credit or use another key, then nightlab resume a worktree",
+    "model": "Mend [agents.anthropic] model in lab.toml, then nightlab stop && nightlab start",
+}
+"""What a person does about a barred agent, by the word for it."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +49,8 @@ class WorktreeRow:
     slot: str
     worktree: str
     state: str
-    """BASE, CONFIRM, RETEST, WARM, TRAIN, EVAL where its slot runs something; else THINK, WAIT, PAUSE, CRASH, IDLE."""
+    """BASE, CONFIRM, RETEST, WARM, TRAIN, EVAL where its slot runs something; else what its agent is at (THINK, LIMIT,
+    CUT, REFUSED, FULL), or WAIT, PAUSE, CRASH, IDLE."""
     purpose: str
     """What the slot's run is for: screen, baseline, confirm, retest; empty without a run."""
     experiment: int | None
@@ -66,6 +76,23 @@ class WorktreeRow:
     """Why a person is needed; empty when none is."""
     started: float | None = None
     """Unix time at which the slot's run started."""
+    agent: str = ""
+    """The backend that works here, or stands in."""
+    agent_state: str = ""
+    """What the agent is at, whatever the slot does: THINK, LIMIT, CUT, REFUSED, FULL; LIMIT also where it is barred;
+    empty while it is not asked."""
+    agent_text: str = ""
+    """Why: the provider's words, or `key`, `model`, `credit` of a barred one."""
+    agent_until: float | None = None
+    """Unix time at which a waiting agent goes on."""
+    agent_since: float | None = None
+    direction: str = ""
+    """Of the proposal that its agent works on."""
+    prepared: int = 0
+    """Its experiments that wait for a slot."""
+    usd: float = 0.0
+    tokens: int = 0
+    """What its agents have cost so far."""
 
 
 @dataclass(frozen=True)
@@ -130,6 +157,8 @@ class Overview:
     """The strip, most urgent first; empty when nothing needs a person."""
     calibration: tuple[int, int] | None
     """(done, wanted) runs while trunk has no number yet."""
+    cost: Cost
+    slots: tuple[SlotUse, ...]
 
 
 def overview(state: LabState, live: Live, now: float) -> Overview:
@@ -149,6 +178,8 @@ def overview(state: LabState, live: Live, now: float) -> Overview:
         queue=queue_rows(state),
         needs=tuple(_needs(state, live, rows)),
         calibration=_calibration(state),
+        cost=cost(state),
+        slots=tuple(slot_use(state, slot.name, now) for slot in state.slots),
     )
 
 
@@ -205,7 +236,27 @@ def _row(state: LabState, live: Live, worktree: Worktree) -> WorktreeRow:
         experiments=sum(each.worktree == worktree.name for each in state.experiments.values() if each.outcome),
         needs_you=f"{worktree.name}: {worktree.paused}" if _is_parked(worktree) else "",
         started=run.started if run else None,
+        **_agent(state, worktree),
     )
+
+
+def _agent(state: LabState, worktree: Worktree) -> dict[str, Any]:
+    """What the row says of its agent."""
+    barred, thinking = state.barred.get(worktree.agent), worktree.thinking
+    waiting = [number for number in worktree.pending if state.experiments[number].run is None]
+    known: dict[str, Any] = {
+        "agent": thinking.agent if thinking else worktree.agent,
+        "direction": thinking.direction if thinking else "",
+        "prepared": len(waiting),
+        "usd": worktree.spent.usd,
+        "tokens": worktree.spent.usage.tokens,
+    }
+    if barred:
+        return {**known, "agent_state": "LIMIT", "agent_text": barred.word}
+    if thinking:
+        state_of = {"agent_state": thinking.state, "agent_text": thinking.text, "agent_until": thinking.until}
+        return {**known, **state_of, "agent_since": thinking.changed}
+    return known
 
 
 def _state_of(state: LabState, live: Live, worktree: Worktree, run: Run | None) -> tuple[str, float]:
@@ -217,8 +268,8 @@ def _state_of(state: LabState, live: Live, worktree: Worktree, run: Run | None) 
         if live.stages.get(run.number) == "evaluate":
             return "EVAL", run.started
         return ("TRAIN" if run.number in live.points else "WARM"), run.started
-    if worktree.thinking_since is not None:
-        return "THINK", worktree.thinking_since
+    if worktree.thinking is not None:
+        return worktree.thinking.state, worktree.thinking.changed
     if worktree.experiment is not None:
         return "WAIT", state.experiments[worktree.experiment].proposed
     if worktree.paused:
@@ -282,6 +333,9 @@ def _needs(state: LabState, live: Live, rows: tuple[WorktreeRow, ...]) -> Iterat
         yield Need(f"engine {state.engine.pid}", "the engine is not running; start it: nightlab start")
     if state.trunk and (reason := state.broken(state.trunk.tree)):
         yield Need(f"trunk {state.trunk.commit}", f"trunk does not train: {reason}")
+    for agent, barred in sorted(state.barred.items()):
+        text = f"LIMIT {barred.word}: {barred.reason}; the search agent stands in. {REMEDIES[barred.word]}"
+        yield Need(f"barred {agent} {barred.word}", text)
     for row in rows:
         if row.needs_you:
             yield Need(f"parked {row.worktree} {row.experiments}", row.needs_you, worktree=row.worktree)

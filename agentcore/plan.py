@@ -8,10 +8,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import islice
+from math import ceil
+from statistics import median
 
 from agentcore import events as ev
 from agentcore.judging import decide, is_calibrated, new_seeds, screening_seed
-from agentcore.state import Candidate, LabState, Worktree
+from agentcore.state import Candidate, Experiment, LabState, Worktree
 from worktrees.runs import Purpose
 
 CONFIRM_DEPTH = 2
@@ -23,6 +26,16 @@ class Record:
     """Append an event that needs no side effect."""
 
     event: ev.Event
+
+
+AHEAD_AT_FIRST = 2
+"""Proposals ahead of a coding agent whose think time is not known yet."""
+QUICK = 0.02
+"""Think time, as a share of a run, that keeps no slot waiting: one proposal ahead is enough then."""
+REMEMBERED = 9
+"""Newest experiments from which think and run times are taken."""
+POOL_MAX = 8
+"""Runs up to which trunk's pool is filled while agents wait for their provider."""
 
 
 @dataclass(frozen=True)
@@ -53,6 +66,14 @@ class Propose:
 
 
 @dataclass(frozen=True)
+class RebaseExperiment:
+    """Replay an experiment that has not run yet on its worktree's new base, or return it to its agent."""
+
+    experiment: int
+    base: str
+
+
+@dataclass(frozen=True)
 class Rebase:
     """Replay a candidate on trunk."""
 
@@ -73,7 +94,7 @@ class Promote:
     experiment: int
 
 
-Action = Record | StartRun | MoveWorktree | Propose | Rebase | Judge | Promote
+Action = Record | StartRun | MoveWorktree | Propose | RebaseExperiment | Rebase | Judge | Promote
 
 
 @dataclass(frozen=True)
@@ -85,6 +106,11 @@ class Limits:
     stopping: bool = False
     """Start nothing new; runs in progress end."""
     crashes_in_a_row: int = 3
+    usd: float = 0.0
+    tokens: int = 0
+    """No proposal is asked for once the lab has spent so much; 0 for no limit."""
+    proposals_ahead: int | None = None
+    """Prepared experiments per worktree; None follows the think and run times that were measured."""
 
 
 def plan(state: LabState, limits: Limits) -> list[Action]:
@@ -93,7 +119,9 @@ def plan(state: LabState, limits: Limits) -> list[Action]:
         return []
     actions: list[Action] = [*_decisions(state), *_park(state, limits), *_queue(state, limits)]
     if not limits.stopping:
-        actions += _runs(state)
+        rebases = list(_rebases(state))
+        actions += rebases
+        actions += _runs(state, {each.experiment for each in rebases})
         actions += _proposals(state, limits)
     return actions
 
@@ -101,15 +129,25 @@ def plan(state: LabState, limits: Limits) -> list[Action]:
 def _decisions(state: LabState) -> Iterator[Action]:
     """Every experiment whose screening run ended gets its outcome, as does one whose base's runs count no more."""
     for worktree in state.worktrees.values():
-        if worktree.experiment is None:
-            continue
-        experiment = state.experiments[worktree.experiment]
-        run = state.runs[experiment.run] if experiment.run is not None else None
-        if not state.pools.get(experiment.base_tree):
-            reason = "the harness or the budget changed since it was proposed"
-            yield Record(ev.ExperimentDecided(experiment.number, "cancelled", None, None, None, reason))
-        elif run and run.ending not in (None, "lost"):
-            yield Record(decide(state, experiment))
+        for number in worktree.pending:
+            experiment = state.experiments[number]
+            run = state.runs[experiment.run] if experiment.run is not None else None
+            if run is None or run.ending in (None, "lost"):
+                continue
+            if run.harness != state.harness or not state.pools.get(experiment.base_tree):
+                reason = "the harness or the budget changed while it ran"
+                yield Record(ev.ExperimentDecided(number, "cancelled", None, None, None, reason))
+            else:
+                yield Record(decide(state, experiment))
+
+
+def spent_out(state: LabState, limits: Limits) -> str:
+    """Return which limit of money or tokens is reached, or an empty string."""
+    if limits.usd and state.spent.usd >= limits.usd:
+        return f"the limit of ${limits.usd:.2f} is reached: ${state.spent.usd:.2f} spent"
+    if limits.tokens and state.spent.usage.tokens >= limits.tokens:
+        return f"the limit of {limits.tokens:,} tokens is reached: {state.spent.usage.tokens:,} used"
+    return ""
 
 
 def _park(state: LabState, limits: Limits) -> Iterator[Action]:
@@ -152,15 +190,35 @@ def _is_measured(state: LabState, candidate: Candidate) -> bool:
     return set(candidate.seeds) <= both
 
 
-def _runs(state: LabState) -> Iterator[Action]:
-    """Give each free slot the most urgent run that is wanted; a worktree's own experiment prefers its home."""
+def _rebases(state: LabState) -> Iterator[RebaseExperiment]:
+    """A worktree's base moves while its proposals wait: they are brought there at once, or return to their agent."""
+    if not is_calibrated(state) or state.intent:
+        return
+    for worktree in state.worktrees.values():
+        base = home_base(state, worktree)
+        for number in worktree.pending:
+            experiment = state.experiments[number]
+            if experiment.base != base and _is_waiting(state, experiment):
+                yield RebaseExperiment(number, base)
+
+
+def _is_waiting(state: LabState, experiment: Experiment) -> bool:
+    """True for an experiment without an outcome that no run has, or whose run was lost."""
+    return experiment.outcome is None and (experiment.run is None or state.runs[experiment.run].ending == "lost")
+
+
+def _runs(state: LabState, moving: set[int]) -> Iterator[Action]:
+    """Give each free slot the most urgent run that is wanted; a worktree's own experiment prefers its home.
+
+    `moving` are the experiments that are rebased first.
+    """
     free = [slot.name for slot in state.slots if slot.name not in {run.slot for run in state.active.values()}]
     going = {(run.tree, run.seed, run.purpose == "screen") for run in state.active.values()}
     for purpose, experiment, commit, tree, seed, home in _wanted(state):
         if not free:
             return
         key = (tree, seed, purpose == "screen")
-        if key in going:
+        if key in going or (purpose == "screen" and experiment in moving):
             continue
         going.add(key)
         slot = home if home in free else free[0]
@@ -186,13 +244,24 @@ def _wanted(state: LabState) -> Iterator[_Wanted]:
     for candidate in _in_order(state):
         if candidate.state == "CONFIRM" and not state.broken(candidate.tree):
             yield from _confirmation(state, candidate)
-    for worktree in _fewest_runs_first(state):
-        if worktree.experiment is not None:
-            experiment = state.experiments[worktree.experiment]
-            run = state.runs[experiment.run] if experiment.run is not None else None
-            if run is None or run.ending == "lost":
-                seed = screening_seed(experiment.number)
-                yield "screen", experiment.number, experiment.commit, experiment.tree, seed, worktree.slot
+    yield from _screenings(state)
+    if any(worktree.thinking and worktree.thinking.state == "LIMIT" for worktree in state.worktrees.values()):
+        for seed in new_seeds(max(0, POOL_MAX - len(pool)), list(pool)):  # better than a slot that waits as well
+            yield "baseline", None, trunk.commit, trunk.tree, seed, ""
+
+
+def _screenings(state: LabState) -> Iterator[_Wanted]:
+    """The experiments that wait for a slot: the first of every worktree, then the second of each, and so on."""
+    waiting = [
+        (place, worktree, experiment)
+        for worktree in _fewest_runs_first(state)
+        for place, experiment in enumerate(
+            each for each in map(state.experiments.__getitem__, worktree.pending) if _is_waiting(state, each)
+        )
+    ]
+    for _, worktree, experiment in sorted(waiting, key=lambda each: each[0]):
+        seed = screening_seed(experiment.number)
+        yield "screen", experiment.number, experiment.commit, experiment.tree, seed, worktree.slot
 
 
 def _confirmation(state: LabState, candidate: Candidate) -> Iterator[_Wanted]:
@@ -208,23 +277,46 @@ def _fewest_runs_first(state: LabState) -> list[Worktree]:
 
 
 def _proposals(state: LabState, limits: Limits) -> Iterator[Action]:
-    if not is_calibrated(state):
+    assert state.trunk is not None, "plan() has checked"
+    if not state.pools.get(state.trunk.tree):  # with one run trunk has a number; its noise is measured meanwhile
         return
     room = None if limits.experiments is None else limits.experiments - len(state.experiments)
     if room is not None:
-        room -= sum(worktree.thinking_since is not None for worktree in state.worktrees.values())
+        room -= sum(worktree.thinking is not None for worktree in state.worktrees.values())
+    is_spent = bool(spent_out(state, limits))
     for worktree in _fewest_runs_first(state):
-        if worktree.experiment is not None or worktree.thinking_since is not None:
+        if worktree.thinking is not None:
             continue
         if worktree.paused:  # a person may be editing in it: it is put on its base when it is resumed
             continue
         base = home_base(state, worktree)
-        if worktree.at != base:
+        wanted = not is_spent and _wants_proposal(state, worktree, limits) and (room is None or room > 0)
+        if worktree.at != base and (wanted or not worktree.pending or not worktree.at):
             yield MoveWorktree(worktree.name, base)
-        if room is not None and room <= 0:
-            continue
-        room = None if room is None else room - 1
-        yield Propose(worktree.name)
+        if wanted:
+            room = None if room is None else room - 1
+            yield Propose(worktree.name)
+
+
+def _wants_proposal(state: LabState, worktree: Worktree, limits: Limits) -> bool:
+    ahead = limits.proposals_ahead if limits.proposals_ahead is not None else proposals_ahead(state, worktree)
+    if ahead == 0:
+        return not worktree.pending
+    return sum(_is_waiting(state, state.experiments[number]) for number in worktree.pending) < ahead
+
+
+def proposals_ahead(state: LabState, worktree: Worktree) -> int:
+    """Return how many proposals a worktree should hold ready: 1 + ceil(think time / run time), by its newest ones."""
+    newest = (state.experiments[number] for number in range(len(state.experiments), 0, -1))
+    thought = [
+        each.thought_s for each in islice((each for each in newest if each.worktree == worktree.name), REMEMBERED)
+    ]
+    ended = (state.runs[number] for number in range(len(state.runs), 0, -1))
+    runs = [run.train_s + run.evaluate_s for run in islice((run for run in ended if run.ending == "ok"), REMEMBERED)]
+    if not runs or not thought:
+        return 1 if worktree.agent == "search" else AHEAD_AT_FIRST
+    ratio = median(thought) / max(median(runs), 1e-3)
+    return 1 if ratio <= QUICK else 1 + ceil(ratio)
 
 
 def home_base(state: LabState, worktree: Worktree) -> str:

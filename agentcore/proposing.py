@@ -1,7 +1,8 @@
 """How does a worktree get its next experiment?
 
 The agent edits its checkout and returns a hypothesis. What it really changed is read from the files, checked against
-`edit`, committed with plumbing and pinned, and only then announced: a turn that is cut short leaves no trace.
+`edit`, committed with plumbing and pinned, and only then announced: thinking that is cut short leaves no trace but what
+it cost. An experiment that waits while its worktree's base moves is replayed there, or goes back to its agent.
 """
 
 from __future__ import annotations
@@ -13,63 +14,152 @@ from pathlib import Path
 
 from agentcore import brief as briefs
 from agentcore import events as ev
-from agentcore.agents import Agent, NoProposal, Proposal
+from agentcore import prompts
+from agentcore.agents import Agent, Barred, NoProposal, Proposal
 from agentcore.lab import Lab
-from worktrees import diff
-from worktrees.repository import ForeignChange, RepositoryError
-from worktrees.text import printable
+from agentcore.transcript import Transcript
+from agentcore.workspace import OutOfBudget, Workspace, one_line
+from worktrees import confined, diff, metrics
+from worktrees.repository import Conflict, ForeignChange, RepositoryError
 
-_LOST_TURNS = (NoProposal, ForeignChange, RepositoryError, briefs.BriefError, diff.Unreadable)
+HYPOTHESIS_CHARACTERS = 300
+LOG_WIDTH = 300
+
+_LOST = (NoProposal, ForeignChange, RepositoryError, diff.Unreadable, OSError, UnicodeDecodeError)
 
 log = logging.getLogger("nightlab.agents")
 
 
-async def propose(lab: Lab, agent: Agent, prompts: Path, name: str) -> None:
-    """Ask a worktree's agent for one experiment and record what came of it."""
-    worktree, folder = lab.state.worktrees[name], lab.paths.worktree(name)
-    lab.record(ev.ThinkingStarted(name))
+async def propose(lab: Lab, agent: Agent, carried: Path, name: str) -> None:
+    """Ask a worktree's agent for one experiment and record what came of it. `carried`: the prompts of nightlab."""
+    worktree = lab.state.worktrees[name]
+    crash = briefs.mendable(lab.state, name) if agent.name != "search" else None
     try:
-        source = {path: (folder / path).read_text(encoding="utf-8") for path in lab.project.project.edit}
-        texts = await asyncio.to_thread(briefs.read_texts, prompts, lab.paths.root, name)
-        proposal = await _ask(agent, briefs.write(lab.state, name, source, texts), folder)
-        commit = await lab.git(
-            lab.repository.collect, folder, worktree.base, lab.project.project.edit, _message(name, proposal)
-        )
+        texts = prompts.follow(lab, carried)
+        direction = _direction(lab, texts, name)
+    except prompts.PromptError as error:
+        lab.record(ev.ThinkingStarted(name, agent.name))
+        lab.record(ev.AgentFailed(name, str(error)))
+        return
+    lab.record(ev.ThinkingStarted(name, agent.name, direction, crash.root if crash else None))
+    transcript = Transcript(lab.paths.transcript(name, worktree.asked + 1), lab.scrubber, lab.clock)
+    try:
+        workspace = Workspace(lab, name, transcript)
+        brief = await _brief(lab, texts, name, direction, crash)
+        if agent.name != "search":  # which reads no words: they wait for an agent that does
+            transcript.write("brief", text=f"{brief.rules}\n\n{brief.text}")
+            workspace.messages()
+        proposal = await _ask(agent, brief, workspace)
+        commit = await _collect(lab, name, proposal)
         async with lab.numbering:
-            await _announce(lab, agent, name, proposal, commit)
-    except (*_LOST_TURNS, OSError, UnicodeDecodeError) as error:
-        lab.record(ev.AgentFailed(name, printable(str(error))))
-
-
-async def _ask(agent: Agent, brief: briefs.Brief, folder: Path) -> Proposal:
-    """Let the agent have its turn. Whatever it dies of costs its turn and not the lab's night. Raises NoProposal."""
-    try:
-        proposal = await agent.propose(brief, folder)
-    except NoProposal:
+            number = await _announce(lab, agent, name, proposal, commit, crash)
+        transcript.write("proposal", experiment=number, hypothesis=proposal.hypothesis)
+    except prompts.PromptError as error:
+        lab.record(ev.AgentFailed(name, str(error)))
+    except asyncio.CancelledError:
+        _failed(lab, agent, name, transcript, NoProposal("the engine left while it thought"), excused=True)
         raise
-    except Exception as error:  # an agent's boundary: it may raise anything
-        log.exception("agent %s in %s", agent.name, brief.worktree)
-        raise NoProposal(f"the agent failed: {type(error).__name__}: {error}") from error
-    return replace(proposal, hypothesis=printable(proposal.hypothesis))
+    except Barred as barred:
+        lab.record(ev.AgentBarred(agent.name, barred.word, lab.scrubber.clean(str(barred))))
+        _failed(lab, agent, name, transcript, barred, excused=True)
+    except OutOfBudget as spent:
+        _failed(lab, agent, name, transcript, spent, excused=True)
+    except _LOST as error:
+        _failed(lab, agent, name, transcript, error)
+    finally:
+        transcript.close()
 
 
 async def move(lab: Lab, name: str, base: str) -> None:
-    """Put an idle worktree on `base`; whatever its last experiment left in it goes (its commit is pinned)."""
+    """Put a worktree whose agent does not think on `base`; whatever lies in it goes (a proposal's commit is pinned)."""
+    await confined.end_all(lab.paths.worktree(name))  # what an engine that was killed left running there
     await lab.git(lab.repository.move_worktree, lab.paths.worktree(name), name, base)
     lab.record(ev.WorktreeMoved(name, base, await lab.git(lab.repository.tree_of, base)))
 
 
-async def _announce(lab: Lab, agent: Agent, name: str, proposal: Proposal, commit: str) -> None:
+async def rebase(lab: Lab, number: int, base: str) -> None:
+    """Replay an experiment that has not run on `base`; where it does not fit its idea goes back to its agent."""
+    async with lab.numbering:
+        experiment = lab.state.experiments[number]
+        try:
+            commit = await lab.git(
+                lab.repository.rebase, experiment.commit, base, _message(experiment.worktree, experiment.hypothesis)
+            )
+        except Conflict as conflict:
+            _decide(lab, number, "returned", f"its base moved to {base[:7]} before its run began: {conflict}")
+            return
+        tree, base_tree = [await lab.git(lab.repository.tree_of, each) for each in (commit, base)]
+        if tree == base_tree:
+            _decide(lab, number, "duplicate", f"{base[:7]} holds this change already: not run")
+            return
+        await lab.git(lab.repository.pin, "experiments", number, commit)
+        earlier = lab.state.trees.get(tree, number)
+        lab.record(ev.ExperimentRebased(number, base, base_tree, commit, tree))
+        if earlier != number:
+            _decide(lab, number, "duplicate", f"on {base[:7]} it is the same tree as #{earlier}: not run again")
+
+
+def _direction(lab: Lab, texts: prompts.Texts, name: str) -> str:
+    names = tuple(sorted(lab.state.worktrees, key=lambda each: (len(each), each)))
+    asked = lab.state.worktrees[name].asked
+    return prompts.direction(texts, lab.project.agents.directions, names, name, asked)
+
+
+async def _brief(lab: Lab, texts: prompts.Texts, name: str, direction: str, crash: briefs.Crash | None) -> briefs.Brief:
+    folder = lab.paths.worktree(name)
+    traceback: tuple[str, ...] = ()
+    source = {path: (folder / path).read_text(encoding="utf-8") for path in lab.project.project.edit}
+    if crash:
+        experiment = lab.state.experiments[crash.latest]
+        base = lab.state.worktrees[name].base
+        try:
+            commit = await lab.git(lab.repository.rebase, experiment.commit, base, "crashed")
+        except Conflict:
+            crash = None
+        else:
+            for path in lab.project.project.edit:
+                (folder / path).write_bytes(await lab.git(lab.repository.read, commit, path))
+            if experiment.run is not None:
+                printed = lab.paths.run(experiment.run).log
+                traceback = await asyncio.to_thread(metrics.tail_text, printed, briefs.TRACEBACK_LINES, LOG_WIDTH)
+    return briefs.write(lab.state, name, source, texts, direction, crash, map(lab.scrubber.clean, traceback))
+
+
+async def _ask(agent: Agent, brief: briefs.Brief, workspace: Workspace) -> Proposal:
+    """Let the agent think. Whatever it dies of costs its proposal and not the lab's night.
+
+    Raises NoProposal, Barred, OutOfBudget.
+    """
+    try:
+        proposal = await agent.propose(brief, workspace)
+    except (NoProposal, Barred, OutOfBudget):
+        raise
+    except Exception as error:  # an agent's boundary: it may raise anything
+        log.exception("agent %s in %s", agent.name, brief.worktree)
+        raise NoProposal(f"the agent failed: {type(error).__name__}: {error}") from error
+    return replace(proposal, hypothesis=one_line(workspace.clean(proposal.hypothesis), HYPOTHESIS_CHARACTERS))
+
+
+async def _collect(lab: Lab, name: str, proposal: Proposal) -> str:
+    base, edit = lab.state.worktrees[name].base, lab.project.project.edit
+    message = _message(name, proposal.hypothesis)
+    return await lab.git(lab.repository.collect, lab.paths.worktree(name), base, edit, message)
+
+
+async def _announce(
+    lab: Lab, agent: Agent, name: str, proposal: Proposal, commit: str, crash: briefs.Crash | None
+) -> int:
+    """Give the experiment its number; return it. Raises NoProposal where the agent changed nothing."""
     worktree = lab.state.worktrees[name]
     tree = await lab.git(lab.repository.tree_of, commit)
     if tree == worktree.base_tree:
-        lab.record(ev.AgentFailed(name, "the agent changed nothing"))
-        return
+        raise NoProposal("the agent changed nothing")
     number = len(lab.state.experiments) + 1
     await lab.git(lab.repository.pin, "experiments", number, commit)
     await lab.git(lab.repository.move_branch, lab.paths.worktree(name), name, commit)
     change = await asyncio.to_thread(diff.between, lab.paths.root, worktree.base, commit)
     earlier = lab.state.trees.get(tree)
+    again = {} if proposal.rework_of is None else {"rework_of": proposal.rework_of}
     lab.record(
         ev.ExperimentProposed(
             experiment=number,
@@ -83,16 +173,29 @@ async def _announce(lab: Lab, agent: Agent, name: str, proposal: Proposal, commi
             added=change.added,
             removed=change.removed,
             files=tuple(file.path for file in change.files),
-            detail=proposal.detail,
+            detail={**proposal.detail, **again},
+            fixes=crash.root if crash and proposal.mends else None,
         )
     )
     reworked = lab.state.candidates.get(proposal.rework_of) if proposal.rework_of is not None else None
     if reworked and reworked.state == "CONFLICT":  # an agent may name what it likes
         lab.record(ev.CandidateMoved(reworked.experiment, "CANCELLED", f"written again as #{number}", by=agent.name))
     if earlier is not None:
-        reason = f"the same tree as #{earlier}: not run again"
-        lab.record(ev.ExperimentDecided(number, "duplicate", None, None, None, reason))
+        _decide(lab, number, "duplicate", f"the same tree as #{earlier}: not run again")
+    return number
 
 
-def _message(name: str, proposal: Proposal) -> str:
-    return f"{proposal.hypothesis}\n\nWorktree: {name}\n"
+def _failed(
+    lab: Lab, agent: Agent, name: str, transcript: Transcript, error: Exception, *, excused: bool = False
+) -> None:
+    reason = one_line(lab.scrubber.clean(str(error)), HYPOTHESIS_CHARACTERS)
+    transcript.write("failed", text=reason)
+    lab.record(ev.AgentFailed(name, reason, agent.name, excused))
+
+
+def _decide(lab: Lab, number: int, outcome: ev.Outcome, reason: str) -> None:
+    lab.record(ev.ExperimentDecided(number, outcome, None, None, None, reason))
+
+
+def _message(name: str, hypothesis: str) -> str:
+    return f"{hypothesis}\n\nWorktree: {name}\n"

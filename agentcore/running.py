@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
 from collections.abc import Mapping
 from statistics import median
 
@@ -93,8 +92,8 @@ def _spec(lab: Lab, run: Run, folder: RunFolder, slot: Slot) -> RunSpec:
         budget=profile.budget,
         slot=slot,
         stages=(
-            Stage("train", _argv(commands.train), env, profile.train_wall_s),
-            Stage("evaluate", _argv(commands.evaluate), {**env, **scoring}, profile.evaluate_wall_s),
+            Stage("train", lab.project.argv(commands.train), env, profile.train_wall_s),
+            Stage("evaluate", lab.project.argv(commands.evaluate), {**env, **scoring}, profile.evaluate_wall_s),
         ),
     )
 
@@ -129,10 +128,6 @@ def _cpu_cap(lab: Lab, slot: Slot) -> Mapping[str, str]:
     if slot.kind != "cpu" or len(used) < CPU_CAP_RUNS:
         return {}
     return {"NIGHTLAB_CPU_CAP_S": f"{CPU_CAP * median(used):.1f}"}
-
-
-def _argv(command: tuple[str, ...]) -> tuple[str, ...]:
-    return tuple(part.replace("{python}", sys.executable) for part in command)
 
 
 def _finish(lab: Lab, run: Run, result: RunResult) -> None:

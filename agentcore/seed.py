@@ -51,7 +51,7 @@ def prepare(paths: LabPaths, say: Callable[[str], None]) -> None:
 
 
 def prompts_folder() -> Path:
-    """Return the folder of templates that came with this nightlab."""
+    """Return the folder of the program, directions and templates that came with this nightlab."""
     return _carried("prompts")
 
 
@@ -67,7 +67,7 @@ def _run(paths: LabPaths, project: Project, command: tuple[str, ...]) -> list[st
     """Run one of the project's own commands in the lab's folder and return its lines. Raises SeedError."""
     name, profile = project.profile_for(slots.discover()[0].kind)
     done = subprocess.run(
-        [part.replace("{python}", sys.executable).replace("{profile}", name) for part in command],
+        project.argv(command, name),
         cwd=paths.root,
         env={
             "PATH": os.defpath,
@@ -92,8 +92,9 @@ def _run(paths: LabPaths, project: Project, command: tuple[str, ...]) -> list[st
 def _copy_project(paths: LabPaths, say: Callable[[str], None]) -> None:
     ignore = shutil.ignore_patterns("__pycache__", "*.pyc")
     shutil.copytree(_carried("nanochat"), paths.root, ignore=ignore, dirs_exist_ok=True)
-    shutil.copy(_carried("prompts") / "program.md", paths.program)
-    say(f"Wrote  {paths.root}: train.py, its harness, lab.toml, program.md")
+    shutil.copy(prompts_folder() / "program.md", paths.program)
+    shutil.copytree(prompts_folder() / "directions", paths.directions, dirs_exist_ok=True)
+    say(f"Wrote  {paths.root}: train.py, its harness, lab.toml, program.md, directions/")
 
 
 def _ignore(paths: LabPaths) -> None:

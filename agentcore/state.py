@@ -13,7 +13,8 @@ from typing import Any
 from immutables import Map
 
 from agentcore import events as ev
-from agentcore.events import CandidateState, Entry, Outcome
+from agentcore.events import AgentState, CandidateState, Entry, Outcome
+from agentcore.spending import Spending
 from worktrees.gate import GateSettings
 from worktrees.runs import Ending, Purpose
 from worktrees.slots import Slot
@@ -44,6 +45,35 @@ class Trunk:
 
 
 @dataclass(frozen=True)
+class Thinking:
+    """An agent at work on a proposal."""
+
+    agent: str
+    since: float
+    direction: str = ""
+    fixes: int | None = None
+    state: AgentState = "THINK"
+    text: str = ""
+    """What the state means just now, e.g. the provider's words."""
+    until: float | None = None
+    """Unix time at which a waiting agent goes on."""
+    changed: float = 0.0
+    """Unix time at which the state began."""
+    waited_s: float = 0.0
+    """Seconds spent in LIMIT, which are not the agent's."""
+    spent: Spending = Spending()
+
+
+@dataclass(frozen=True)
+class Message:
+    """What the researcher said to a worktree's agent."""
+
+    at: float
+    text: str
+    by: str
+
+
+@dataclass(frozen=True)
 class Worktree:
     """One worktree, the agent in it, and what it is at."""
 
@@ -57,18 +87,34 @@ class Worktree:
     """The commit whose files it holds; empty when an edit was given up half way."""
     proposed: int = 0
     """How many experiments it has had."""
-    thinking_since: float | None = None
-    experiment: int | None = None
-    """The experiment that it waits for; None when the agent may propose."""
+    asked: int = 0
+    """How often its agent was asked for a proposal: the number of its newest transcript."""
+    thinking: Thinking | None = None
+    """Its agent's work on the next proposal; None when it is not asked just now."""
+    pending: tuple[int, ...] = ()
+    """Its experiments without an outcome, oldest first: the first trains or trains next, others wait for a slot."""
+    spent: Spending = Spending()
+    notes: tuple[str, ...] = ()
+    """What its agents wanted to read again, newest last."""
+    messages: tuple[Message, ...] = ()
+    read: int = 0
+    """How many of the messages an agent has been given."""
     since: float = 0.0
     """Unix time of the last change that concerned its agent: a proposal, an outcome, a pause."""
     paused: str = ""
     """Why no new experiment starts; empty when it is not paused."""
     paused_by: str = ""
     failures: int = 0
-    """Experiments in a row that crashed, or turns without a proposal."""
+    """Experiments in a row that crashed, or that never came because the search agent found nothing."""
+    silent: int = 0
+    """How often in a row its agent, not the search agent, returned no proposal."""
     trouble: str = ""
     """Why the last of them failed."""
+
+    @property
+    def experiment(self) -> int | None:
+        """The oldest experiment without an outcome: the one that trains, or trains next."""
+        return self.pending[0] if self.pending else None
 
 
 @dataclass(frozen=True)
@@ -88,6 +134,18 @@ class Experiment:
     files: tuple[str, ...]
     proposed: float
     detail: Mapping[str, Any]
+    direction: str = ""
+    prompts: int = 0
+    """Version of the researcher's texts that its agent read."""
+    thought_s: float = 0.0
+    """Seconds that its agent thought, waiting for the provider not counted."""
+    transcript: int = 0
+    """Which of its worktree's transcripts tells how it came about."""
+    spent: Spending = Spending()
+    fixes: int | None = None
+    """The crashed experiment that it mends."""
+    mending: int = 0
+    """How often an agent was asked to mend it."""
     run: int | None = None
     """Its latest screening run."""
     outcome: Outcome | None = None
@@ -168,6 +226,18 @@ class LabState:
     trunk: Trunk | None = None
     baseline_tree: str = ""
     """The tree of the first trunk."""
+    agents: ev.AgentsAssigned | None = None
+    """Which agent works where; None before the first engine."""
+    barred: Map[str, ev.AgentBarred] = field(default_factory=Map)
+    """{backend: why none of its agents can work}."""
+    prompts: int = 0
+    """Version of the researcher's texts, counted up with each change."""
+    prompts_digest: str = ""
+    spent: Spending = Spending()
+    spent_by: Map[str, Spending] = field(default_factory=Map)
+    """{backend: what it has cost, proposals that came to nothing included}."""
+    failed_by: Map[str, int] = field(default_factory=Map)
+    """{backend: how often it was asked and returned no proposal}."""
     worktrees: Map[str, Worktree] = field(default_factory=Map)
     experiments: Map[int, Experiment] = field(default_factory=Map)
     runs: Map[int, Run] = field(default_factory=Map)

@@ -26,11 +26,22 @@ class LabPaths:
         self.devices = self.dot / "devices.json"
         self.data = self.dot / "data"
         self.worktrees = self.dot / "worktrees"
+        self.scratch = self.dot / "scratch"
+        self.transcripts = self.dot / "transcripts"
+        self.prompts = self.root / "prompts"
         self.runs = self.dot / "runs"
 
     def worktree(self, name: str) -> Path:
         """Return the checkout that the agent of worktree `name` edits."""
         return self.worktrees / name
+
+    def scratch_of(self, name: str) -> Path:
+        """Return the folder for what the agent of worktree `name` prints and tries out: emptied with each proposal."""
+        return self.scratch / name
+
+    def transcript(self, name: str, number: int) -> Path:
+        """Return the file that tells how the agent of worktree `name` came to its `number`-th answer."""
+        return self.transcripts / name / f"{number:06d}.jsonl"
 
     def run(self, number: int) -> RunFolder:
         """Return the folder of run `number`."""

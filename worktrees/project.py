@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import sys
 import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, replace
@@ -47,6 +48,8 @@ class Commands:
     """Makes `.lab/data`, once."""
     configure: tuple[str, ...] = ()
     """Fits the project's files to the profile, once, before a new lab's first commit."""
+    smoke: tuple[str, ...] = ()
+    """Tries an agent's edit in its worktree for seconds before it is accepted; none: edits are not tried."""
 
 
 @dataclass(frozen=True)
@@ -65,6 +68,9 @@ class Profile:
     """Passed on to the training as it stands, with its unit: ``600 GFLOP``, ``300 s``."""
     train_wall_s: Annotated[float, Meta(gt=0)]
     evaluate_wall_s: Annotated[float, Meta(gt=0)]
+    smoke_budget: str = ""
+    """What the smoke check gets for a budget; it always runs on the CPU, so that it disturbs no GPU's run."""
+    smoke_wall_s: Annotated[float, Meta(gt=0)] = 120.0
     env: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -83,22 +89,90 @@ class Retest:
     budget: str = ""
 
 
+Backend = Literal["anthropic", "command", "search"]
+"""anthropic: a coding agent on the Messages API. command: any program that edits files. search: no model, no key."""
+
+
+@dataclass(frozen=True)
+class ModelSettings:
+    """`[agents.anthropic]`: the model behind the coding agent, and how it is asked."""
+
+    model: str = "claude-sonnet-5-5"
+    """The one model name in this code; `nightlab doctor --online` lists what the server offers."""
+    effort: str = ""
+    """low … max, as the server understands it; empty leaves it to the model."""
+    max_tokens: Annotated[int, Meta(ge=1024)] = 16_000
+    """Of one reply, thinking included."""
+    context_tokens: Annotated[int, Meta(ge=8_000)] = 150_000
+    """Beyond it the oldest tool results of a conversation are left out."""
+    concurrency: Annotated[int, Meta(ge=1)] = 8
+    """Requests at a time, over all worktrees."""
+    requests_per_minute: Annotated[int, Meta(ge=0)] = 0
+    """Over all worktrees; 0 for no limit but the server's."""
+    backoff_s: Annotated[float, Meta(gt=0)] = 2.0
+    """First wait after the provider could not answer; it doubles each time, up to ten minutes."""
+    stall_s: Annotated[float, Meta(gt=0)] = 120.0
+    """A stream that brings nothing for so long is broken off and asked for again."""
+    command_s: Annotated[float, Meta(gt=0)] = 120.0
+    """Wall limit of one command that the agent runs."""
+    price: Mapping[str, float] = field(default_factory=dict)
+    """Dollars per million tokens of `input`, `output`, `cache_read`, `cache_write`, where prices.toml has none."""
+
+
+@dataclass(frozen=True)
+class CommandSettings:
+    """`[agents.command]`: the program that is started as an agent."""
+
+    argv: tuple[str, ...] = ()
+    """An argument list; {brief} is the brief's text, {brief_file} a file that holds it, {worktree} the folder."""
+    env: tuple[str, ...] = ("HOME", "USER", "LANG", "TERM")
+    """Names of the variables that it gets from the engine's environment, beside PATH."""
+    output_mb: Annotated[float, Meta(gt=0)] = 16.0
+    """It is ended when it has printed so much."""
+
+
 @dataclass(frozen=True)
 class Agents:
-    """`[agents]`: who proposes."""
+    """`[agents]`: who proposes, and how far ahead."""
 
-    backend: Literal["search"] = "search"
+    backend: Backend = "search"
+    worktree: Mapping[str, Backend] = field(default_factory=dict)
+    """`[agents.worktree]`: another backend for single worktrees, e.g. one search agent as the baseline to beat."""
     seed: int = 1
     """Of the search agent: the same seed proposes the same from the same results."""
+    proposals_ahead: Annotated[int, Meta(ge=0)] | None = None
+    """Proposals that wait for a slot in each worktree while one trains; 0 thinks only when nothing trains. Left out:
+    1 + ceil(think time / run time), as measured."""
+    directions: tuple[str, ...] = (
+        "architecture",
+        "optimizer",
+        "schedule",
+        "initialisation",
+        "data",
+        "simplification",
+        "efficiency",
+        "wild",
+    )
+    """Files in directions/, dealt out over worktrees and proposals; directions/wt0.md fixes the one of wt0."""
+    anthropic: ModelSettings = ModelSettings()
+    command: CommandSettings = CommandSettings()
 
 
 @dataclass(frozen=True)
 class Limits:
-    """`[limits]`: when new work stops by itself."""
+    """`[limits]`: when work stops by itself."""
 
     disk_floor_gb: float = 1.0
     crashes_in_a_row: Annotated[int, Meta(ge=1)] = 3
-    """A worktree is paused after so many failures in a row."""
+    """A worktree is paused after so many crashed experiments in a row."""
+    usd: Annotated[float, Meta(ge=0)] = 20.0
+    """Nothing is proposed any more once models have cost so much; 0 for no limit."""
+    tokens: Annotated[int, Meta(ge=0)] = 0
+    """The same for tokens, read and written; 0 for no limit."""
+    turns: Annotated[int, Meta(ge=1)] = 40
+    """Model turns of one proposal."""
+    seconds: Annotated[float, Meta(gt=0)] = 1200.0
+    """Wall time of one proposal, waiting for the provider not counted."""
 
 
 @dataclass(frozen=True)
@@ -133,6 +207,10 @@ class Project:
         except KeyError:
             raise ProjectError(f"lab.toml has no [profile.{name}]; it has {', '.join(self.profile)}") from None
 
+    def argv(self, command: tuple[str, ...], profile: str = "") -> tuple[str, ...]:
+        """Return one of the project's commands with this interpreter and the profile's name filled in."""
+        return tuple(part.replace("{python}", sys.executable).replace("{profile}", profile) for part in command)
+
     def gate_for(self, slots: int) -> GateSettings:
         """Return the gate's settings for a lab of that many slots."""
         return replace(gate.for_slots(slots), **self.gate)
@@ -165,6 +243,9 @@ def parse(text: str, name: str = "lab.toml") -> Project:
             raise ProjectError(f"{name}: {path!r} must lie inside the project")
         if path != (short := str(PurePosixPath(path))):
             raise ProjectError(f"{name}: write {short!r} for {path!r}, as git does")
+    backends = {project.agents.backend, *project.agents.worktree.values()}
+    if "command" in backends and not project.agents.command.argv:
+        raise ProjectError(f'{name}: backend "command" needs [agents.command] argv')
     if both := set(project.project.edit) & set(project.project.frozen):
         raise ProjectError(f"{name}: {', '.join(sorted(both))} cannot be both in `edit` and in `frozen`")
     return project
@@ -187,15 +268,20 @@ _TABLES: dict[str, type] = {
     "retest": Retest,
     "gate": GateSettings,
     "agents": Agents,
+    "agents.anthropic": ModelSettings,
+    "agents.command": CommandSettings,
     "limits": Limits,
     "slots": SlotSettings,
 }
 
 
 def _reject_unknown(raw: Mapping[str, Any], name: str) -> None:
-    _check_keys(raw, [*_TABLES, "profile"], name, "table")
+    _check_keys(raw, [*(table for table in _TABLES if "." not in table), "profile"], name, "table")
     for table, kind in _TABLES.items():
-        if isinstance(content := raw.get(table, {}), Mapping):
+        content: Any = raw
+        for part in table.split("."):
+            content = content.get(part, {}) if isinstance(content, Mapping) else {}
+        if isinstance(content, Mapping):
             _check_keys(content, [each.name for each in fields(kind)], f"{name} [{table}]", "key")
     profiles = raw.get("profile", {})
     for profile, content in profiles.items() if isinstance(profiles, Mapping) else ():

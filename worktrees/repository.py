@@ -136,10 +136,9 @@ class Repository:
             raise ForeignChange(f"changed outside of {', '.join(allowed)}: {', '.join(foreign)}")
         contents: dict[str, bytes] = {}
         for path in allowed:
-            file = worktree / path
-            if file.is_symlink() or not file.is_file():
+            if not _is_plain(worktree / path):
                 raise ForeignChange(f"{path} is missing or not a regular file")
-            contents[path] = file.read_bytes()
+            contents[path] = (worktree / path).read_bytes()
         return self._commit(self._with_files(base, contents), (base,), message)
 
     def rebase(self, commit: str, onto: str, message: str) -> str:
@@ -220,6 +219,25 @@ class Repository:
             if flags & FileStatus.WT_NEW:
                 _remove(path / file)
 
+    def restore(self, worktree: Path, base: str, edit: Iterable[str]) -> tuple[str, ...]:
+        """Put every file outside of `edit` back as it is in `base`, and return which were not so.
+
+        Commits that an agent made itself are undone in the same way: its files stay, only their content counts.
+        """
+        allowed = tuple(edit)
+        foreign = self._foreign(worktree, base, allowed)
+        if not foreign:
+            return ()
+        kept = {path: (worktree / path).read_bytes() for path in allowed if _is_plain(worktree / path)}
+        checkout = pygit2.Repository(str(worktree))
+        _patiently(lambda: checkout.reset(pygit2.Oid(hex=base), pygit2.enums.ResetMode.HARD))
+        for file, flags in checkout.status().items():
+            if flags & FileStatus.WT_NEW:
+                _remove(worktree / file)
+        for path, data in kept.items():
+            (worktree / path).write_bytes(data)
+        return tuple(foreign)
+
     def move_branch(self, path: Path, name: str, commit: str) -> None:
         """Let the branch of the worktree at `path` point at `commit`, whose tree its files already are."""
         self._repo.references.create(f"refs/heads/lab/{name}", commit, force=True)
@@ -275,6 +293,10 @@ def initialise(root: Path, message: str) -> str:
     repo.index.write()
     who = pygit2.Signature(*_COMMITTER)
     return str(repo.create_commit("HEAD", who, who, message, repo.index.write_tree(), []))
+
+
+def _is_plain(path: Path) -> bool:
+    return path.is_file() and not path.is_symlink()
 
 
 def _remove(path: Path) -> None:

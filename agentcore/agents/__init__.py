@@ -4,14 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Protocol
 
 from agentcore.brief import Brief
+from agentcore.workspace import Workspace
 
 
 class NoProposal(Exception):
     """The agent has nothing to propose now. The message says why."""
+
+
+class Barred(Exception):
+    """No agent of this backend can work until a person does something. Carries the word for it and the reason."""
+
+    def __init__(self, word: str, reason: str) -> None:
+        super().__init__(reason)
+        self.word = word
+        """key, model or credit."""
 
 
 @dataclass(frozen=True)
@@ -24,6 +33,8 @@ class Proposal:
     """JSON that the agent will find again in its later briefs."""
     rework_of: int | None = None
     """The experiment in conflict whose idea this is, written again on today's trunk."""
+    mends: bool = False
+    """It corrects the crash that its brief began with, and is not another idea."""
 
 
 class Agent(Protocol):
@@ -31,6 +42,9 @@ class Agent(Protocol):
 
     name: str
 
-    async def propose(self, brief: Brief, workspace: Path) -> Proposal:
-        """Edit the files in `workspace` and say what should help. Raises NoProposal."""
+    async def propose(self, brief: Brief, workspace: Workspace) -> Proposal:
+        """Edit the files in `workspace.folder` and say what should help.
+
+        Raises NoProposal, and for a coding agent Barred and OutOfBudget.
+        """
         ...

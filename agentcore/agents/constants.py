@@ -12,12 +12,14 @@ import json
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import lru_cache
 
 Value = bool | int | float | str
 
 _RANGE = re.compile(r"\(([-+.\deE]+) to ([-+.\deE]+)\)")
 _CHOICES = re.compile(r"\(one of: ([^)]+)\)")
+_HEADING = re.compile(r"# --- (\w+).* ---$")
 
 
 @dataclass(frozen=True)
@@ -34,11 +36,14 @@ class Constant:
     choices: tuple[Value, ...] = ()
     low: float | None = None
     high: float | None = None
+    section: str = ""
+    """First word of the heading that it stands under: model for ``# --- Model ---``; empty without headings."""
 
 
+@lru_cache(maxsize=32)  # one proposal asks for the constants of one source a dozen times
 def find(source: str) -> tuple[Constant, ...]:
     """Return the constants of a Python file in order. Raises SyntaxError."""
-    lines = _lines(source)
+    lines = split_lines(source)
     found = []
     try:
         tree = ast.parse(source)
@@ -50,13 +55,14 @@ def find(source: str) -> tuple[Constant, ...]:
         target, value = node.targets[0], _literal(node.value)
         if isinstance(target, ast.Name) and target.id.isupper() and value is not None:
             comment = lines[node.lineno - 2].strip() if node.lineno > 1 else ""
-            found.append(_constant(target.id, value, node.value, comment if comment.startswith("#") else ""))
+            constant = _constant(target.id, value, node.value, comment if comment.startswith("#") else "")
+            found.append(replace(constant, section=_section(lines[: node.lineno - 1])))
     return tuple(found)
 
 
 def rewrite(source: str, changes: Mapping[str, Value]) -> str:
     """Return the source with the literals of `changes` replaced and every other byte as it was."""
-    lines = _lines(source)
+    lines = split_lines(source)
     for constant in reversed(find(source)):  # from the right, so that columns of a line with two stay true
         if constant.name in changes:
             line = lines[constant.line - 1].encode()
@@ -77,9 +83,14 @@ def round_significant(value: float, digits: int = 2) -> float:
     return 0.0 if value == 0 else round(value, digits - 1 - math.floor(math.log10(abs(value))))
 
 
-def _lines(source: str) -> list[str]:
+def split_lines(source: str) -> list[str]:
     """Split where Python counts lines, ends kept: str.splitlines would also split at a form feed or a U+2028."""
     return list(io.StringIO(source, newline=""))
+
+
+def _section(above: list[str]) -> str:
+    headings = (_HEADING.match(line.rstrip()) for line in reversed(above))
+    return next((heading[1].lower() for heading in headings if heading), "")
 
 
 def _literal(node: ast.expr) -> Value | None:

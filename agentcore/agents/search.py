@@ -1,196 +1,193 @@
-"""An agent without a model: it samples the constants of the editable file by TPE.
+"""An agent without a model: it samples constants of the editable file and structural edits of it.
 
-It needs no key and no network, is seeded, and is the baseline that every language model has to beat. It keeps nothing
-in memory: each turn it learns again from the experiments in its brief, so a restart forgets nothing.
+It needs no key and no network, is seeded, and is the baseline that every language model has to beat. Which idea is next
+is drawn by what all worktrees have measured (evidence.py), a constant's value by TPE (tpe.py), inside the worktree's
+direction (subspace.py). It keeps nothing in memory: each turn it learns again from the experiments in its brief, so a
+restart forgets nothing.
 """
 
 from __future__ import annotations
 
 import asyncio
-import math
+import hashlib
 import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, cast
 
-from agentcore.agents import NoProposal, Proposal
-from agentcore.agents.constants import Constant, Value, find, render, rewrite, round_significant
+from agentcore.agents import NoProposal, Proposal, structure, subspace
+from agentcore.agents.constants import Constant, Value, find, render, rewrite
+from agentcore.agents.evidence import read, weigh
+from agentcore.agents.structure import Edit
+from agentcore.agents.subspace import Space
+from agentcore.agents.tpe import study_of, suggest
 from agentcore.brief import Brief
-from agentcore.state import Experiment
+from agentcore.workspace import Workspace
 
-if TYPE_CHECKING:
-    import optuna
-
-    Distribution = (
-        optuna.distributions.CategoricalDistribution
-        | optuna.distributions.FloatDistribution
-        | optuna.distributions.IntDistribution
-    )
-
-SPAN = 5.0
-"""A float without a stated range is searched from value/SPAN to value*SPAN, on a logarithmic scale."""
 TRIES = 64
-"""Samples drawn before the space counts as exhausted."""
+"""Samples drawn before a space counts as exhausted."""
 DRAWN = 64
 """Own proposals remembered until the journal has them: more than there are worktrees."""
 SECOND_CHANGE = 0.3
-"""Probability that a proposal changes two constants instead of one."""
+"""Probability that a proposal which changes a constant changes two of them."""
+THIRD_CHANGE = 0.3
+"""Probability that a wild proposal has three changes instead of two."""
 
 
-_Values = dict[str, Value]
-_Seen = Sequence[_Values | None]
+@dataclass(frozen=True)
+class _File:
+    """The editable file as it stands, and what could be done to it."""
+
+    source: str
+    constants: Mapping[str, Constant]
+    edits: Mapping[str, Edit]
+
+
+@dataclass(frozen=True)
+class _Draft:
+    """Changes of a file, and the file with them."""
+
+    changes: Mapping[str, Value]
+    edits: tuple[str, ...]
+    result: str
+
+    @property
+    def fingerprint(self) -> str:
+        """Equal for equal files: by it an agent knows what was proposed before."""
+        return hashlib.sha256(self.result.encode()).hexdigest()[:16]
 
 
 class SearchAgent:
-    """Proposes changes of constants; see the module."""
+    """Proposes changes of constants and structural edits; see the module."""
 
     def __init__(self, seed: int) -> None:
         self.name = "search"
         self._seed = seed
         self._turn = asyncio.Lock()
         """One worktree after the other, so that no two are given the same."""
-        self._drawn: list[_Values] = []
-        """What other worktrees were given a moment ago and is not in their experiments yet."""
+        self._drawn: list[str] = []
+        """What other worktrees were given a moment ago and is not in their experiments yet, by fingerprint."""
 
-    async def propose(self, brief: Brief, workspace: Path) -> Proposal:
-        """Change one or two constants of the editable file. Raises NoProposal where there are none left to try."""
+    async def propose(self, brief: Brief, workspace: Workspace) -> Proposal:
+        """Change the editable file by an idea or two. Raises NoProposal where there are none left to try."""
         async with self._turn:
-            return await asyncio.to_thread(self._propose, brief, workspace)
+            return await asyncio.to_thread(self._propose, brief, workspace.folder / brief.edit[0])
 
-    def _propose(self, brief: Brief, workspace: Path) -> Proposal:
-        path = workspace / brief.edit[0]
+    def _propose(self, brief: Brief, path: Path) -> Proposal:
         source = path.read_bytes().decode()  # not read_text, which would turn \r\n into \n: a diff of every line
-        try:
-            constants = {each.name: each for each in find(source) if _is_tunable(each)}
-        except SyntaxError as error:
-            raise NoProposal(f"{path.name} does not parse: {error}") from error
-        if not constants:
-            raise NoProposal(f"{path.name} has no constants (module-level UPPER_CASE = literal)")
-        current = {name: each.value for name, each in constants.items()}
-        seen = [*self._drawn, *(each.detail.get("constants") for each in brief.experiments)]
-        conflict, changes = _rework(brief, current, seen)
-        if conflict is None:
-            changes = self._sample(brief, constants, current, seen)
-        chosen = {**current, **changes}
-        self._drawn = [*self._drawn[-DRAWN:], chosen]
-        path.write_bytes(rewrite(source, changes).encode())
-        words = ", ".join(f"{name} {render(current[name])} → {render(value)}" for name, value in changes.items())
-        return Proposal(
-            hypothesis=words if conflict is None else f"{words} (#{conflict} again)",
-            detail={"changes": changes, "constants": chosen},
-            rework_of=conflict,
-        )
+        file = _read(path.name, source)
+        seen = {*self._drawn, *(str(each.detail.get("fingerprint")) for each in brief.experiments)}
+        conflict, draft = _rework(brief, file, seen)
+        if draft is None:
+            draft = self._sample(brief, file, seen)
+        self._drawn = [*self._drawn[-DRAWN:], draft.fingerprint]
+        path.write_bytes(draft.result.encode())
+        return _proposal(file, draft, conflict)
 
-    def _sample(self, brief: Brief, constants: Mapping[str, Constant], current: _Values, seen: _Seen) -> _Values:
-        turn = len(brief.experiments)
-        chance = random.Random(f"{self._seed} {brief.worktree} {turn}")
-        study = _study(chance.randrange(2**31), brief.experiments, constants)
-        for _ in range(TRIES):
-            names = _choose(chance, constants, brief.experiments)
-            trial = study.ask()
-            changes = {name: _suggest(trial, constants[name]) for name in names}
-            changes = {name: value for name, value in changes.items() if value != current[name]}
-            if changes and {**current, **changes} not in seen:
-                return changes
-        raise NoProposal(f"nothing new in {TRIES} samples of {len(constants)} constants")
+    def _sample(self, brief: Brief, file: _File, seen: Collection[str]) -> _Draft:
+        """Draw until something is new: in the worktree's direction, and everywhere once that is exhausted."""
+        chance = random.Random(f"{self._seed} {brief.worktree} {len(brief.experiments)}")
+        trials = read(brief.experiments)
+        whole = Space(file.constants, file.edits)
+        for space in (subspace.restrict(brief.direction, file.constants, file.edits), whole):
+            if not space.names:
+                continue
+            study = study_of(chance.randrange(2**31), trials, space.constants)
+            weights = weigh(space.names, trials)
+            for _ in range(TRIES):
+                names, trial = _choose(chance, space, weights), study.ask()
+                values = {name: suggest(trial, space.constants[name]) for name in names if name in space.constants}
+                draft = _draft(file, values, [name for name in names if name in space.edits])
+                if draft is not None and _is_allowed(draft, space) and draft.fingerprint not in seen:
+                    return draft
+        count = f"{len(whole.constants)} constants and {len(whole.edits)} edits"
+        raise NoProposal(f"nothing new in {TRIES} samples of {count}")
 
 
-def _rework(brief: Brief, current: _Values, seen: _Seen) -> tuple[int | None, _Values]:
-    """Return the first conflict whose changes make something new of today's constants, and those changes."""
+def _read(name: str, source: str) -> _File:
+    try:
+        constants = _tunable(source)
+    except SyntaxError as error:
+        raise NoProposal(f"{name} does not parse: {error}") from error
+    edits = structure.applicable(source)
+    if not constants and not edits:
+        raise NoProposal(f"{name} has no constants (module-level UPPER_CASE = literal)")
+    return _File(source, constants, edits)
+
+
+def _tunable(source: str) -> dict[str, Constant]:
+    """Return the constants whose other values can be known: of a text only where its choices are written."""
+    return {each.name: each for each in find(source) if each.choices or not isinstance(each.value, str)}
+
+
+def _rework(brief: Brief, file: _File, seen: Collection[str]) -> tuple[int | None, _Draft | None]:
+    """Return the first conflict whose idea makes something new of today's file, and that."""
     by_number = {each.number: each for each in brief.experiments}
     for number in brief.conflicts:
-        wanted = by_number[number].detail.get("changes", {})
-        changes = {name: value for name, value in wanted.items() if name in current and current[name] != value}
-        if changes and {**current, **changes} not in seen:
-            return number, changes
-    return None, {}
+        for trial in read([by_number[number]]):
+            changes = {name: value for name, value in trial.changes.items() if name in file.constants}
+            draft = _draft(file, changes, [name for name in trial.edits if name in file.edits])
+            if draft is not None and draft.fingerprint not in seen:
+                return number, draft
+    return None, None
 
 
-def _study(seed: int, experiments: Sequence[Experiment], constants: Mapping[str, Constant]) -> optuna.Study:
-    """Rebuild what is known: each past change with what it lost against its own base (a crash lost the most)."""
-    import optuna  # here, because it takes 0.2 s that no other backend needs
-
-    optuna.logging.set_verbosity(optuna.logging.ERROR)
-    study = optuna.create_study(sampler=optuna.samplers.TPESampler(seed=seed, n_startup_trials=6))
-    worst = max((-each.gain for each in experiments if each.gain is not None), default=1.0)
-    for experiment in experiments:
-        changes = {name: value for name, value in experiment.detail.get("changes", {}).items() if name in constants}
-        found = {name: _space(constants[name], value) for name, value in changes.items()}
-        spaces: dict[str, optuna.distributions.BaseDistribution] = {
-            name: space for name, space in found.items() if space is not None
-        }
-        if experiment.outcome and changes and len(spaces) == len(changes):
-            loss = worst if experiment.gain is None else -experiment.gain
-            study.add_trial(optuna.create_trial(params=changes, distributions=spaces, value=loss))
-    return study
+def _draft(file: _File, values: Mapping[str, Value], edits: Sequence[str]) -> _Draft | None:
+    """Return the file with edits and values, None where they do not go together or change nothing."""
+    changes = {name: value for name, value in values.items() if value != file.constants[name].value}
+    result: str | None = file.source
+    for name in edits:
+        result = structure.apply(file.edits[name], result) if result is not None else None
+    if result is None or not (changes or edits):
+        return None
+    result = rewrite(result, changes)
+    after = {name: each.value for name, each in _tunable(result).items()}
+    if any(after.get(name) != value for name, value in changes.items()):
+        return None  # an edit has removed the constant
+    return _Draft(changes, tuple(edits), result) if subspace.can_train(after) else None
 
 
-def _space(constant: Constant, seen: Value | None = None) -> Distribution | None:
-    """Return where a constant is searched, wide enough to hold a value seen before; None where it cannot hold it."""
-    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-
-    value, low, high = constant.value, constant.low, constant.high
-    if seen is not None and type(seen) is not type(value):
-        return None  # it was an int and is a float now, or the like
-    if constant.choices or isinstance(value, bool | str):
-        choices = constant.choices or (False, True)
-        return None if seen is not None and seen not in choices else CategoricalDistribution(choices)
-    log = value > 0 and (low is None or low > 0)
-    if low is None or high is None:
-        low, high = (value / SPAN, value * SPAN) if value > 0 else (min(0.0, 2 * value), 0.2)
-        high = min(high, 1.0) if 0 < value <= 1 and isinstance(value, float) else high
-    if isinstance(seen, int | float):
-        if log and seen <= 0:
-            return None
-        low, high = min(low, seen), max(high, seen)
-    if isinstance(value, int):
-        return IntDistribution(max(1 if log else 0, round(low)), max(2, round(high)), log=log)
-    return FloatDistribution(low, high, log=log and low > 0)
-
-
-def _suggest(trial: optuna.Trial, constant: Constant) -> Value:
-    from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-
-    space = _space(constant)
-    if isinstance(space, FloatDistribution):
-        value = trial.suggest_float(constant.name, space.low, space.high, log=space.log)
-        if 0.5 <= space.low and space.high < 1:  # of a decay such as 0.9958 the distance to 1 is what matters
-            return round(1 - round_significant(1 - value), 9)
-        return min(max(round_significant(value), space.low), space.high)
-    if isinstance(space, IntDistribution):
-        count = trial.suggest_int(constant.name, space.low, space.high, log=space.log)
-        return _power_of_two(count, space.low, space.high) if _is_power_of_two(constant.value) else count
-    assert isinstance(space, CategoricalDistribution), "these are all kinds"
-    return cast("Value", trial.suggest_categorical(constant.name, space.choices))
-
-
-def _power_of_two(count: int, low: int, high: int) -> int:
-    """Return the power of two nearest to `count`, inside the range where it holds one."""
-    power = int(2 ** round(math.log2(count)))
-    power = power // 2 if power > high else power
-    return power * 2 if power < low else power
-
-
-def _is_power_of_two(value: Value) -> bool:
-    """Sizes such as 64 or 4,096 stay powers of two; small counts such as a depth of 4 need not."""
-    return isinstance(value, int) and value >= 16 and value & (value - 1) == 0
-
-
-def _choose(chance: random.Random, constants: Mapping[str, Constant], experiments: Sequence[Experiment]) -> list[str]:
-    """Draw one or two constants: those tried less, and those whose change has helped before, more often."""
-    weights = dict.fromkeys(constants, 1.0)
-    for experiment in experiments:
-        for name in experiment.detail.get("changes", {}):
-            if name in weights:
-                weights[name] = weights[name] + 1.0 if experiment.outcome == "keep" else weights[name] * 0.7
-    count = 2 if chance.random() < SECOND_CHANGE and len(constants) > 1 else 1
-    names: list[str] = []
-    while len(names) < count:
-        name = chance.choices(list(weights), [max(weight, 0.05) for weight in weights.values()])[0]
-        if name not in names:
-            names.append(name)
+def _choose(chance: random.Random, space: Space, weights: Mapping[str, float]) -> list[str]:
+    """Draw what a proposal changes, by weight."""
+    if space.is_wild:
+        return _draw(chance, weights, 3 if chance.random() < THIRD_CHANGE else 2)
+    names = _draw(chance, weights, 1)
+    if names[0] in space.constants and chance.random() < SECOND_CHANGE:
+        return _draw(chance, {name: weights[name] for name in space.constants}, 2)
     return names
 
 
-def _is_tunable(constant: Constant) -> bool:
-    return bool(constant.choices) or not isinstance(constant.value, str)
+def _draw(chance: random.Random, weights: Mapping[str, float], count: int) -> list[str]:
+    """Draw so many different names, or all that there are."""
+    left, names = dict(weights), list[str]()
+    while left and len(names) < count:
+        names += chance.choices(list(left), list(left.values()))
+        del left[names[-1]]
+    return names
+
+
+def _is_allowed(draft: _Draft, space: Space) -> bool:
+    """A wild proposal has two changes at least, where there are two."""
+    return not space.is_wild or len(draft.changes) + len(draft.edits) >= min(2, len(space.names))
+
+
+def _proposal(file: _File, draft: _Draft, conflict: int | None) -> Proposal:
+    words = _words(file, draft)
+    return Proposal(
+        hypothesis=words if conflict is None else f"{words} (#{conflict} again)",
+        detail={
+            "changes": dict(draft.changes),
+            "edits": list(draft.edits),
+            "constants": {name: each.value for name, each in _tunable(draft.result).items()},
+            "fingerprint": draft.fingerprint,
+        },
+        rework_of=conflict,
+    )
+
+
+def _words(file: _File, draft: _Draft) -> str:
+    edits = [file.edits[name].hypothesis for name in draft.edits]
+    changes = [
+        f"{name} {render(file.constants[name].value)} → {render(value)}" for name, value in draft.changes.items()
+    ]
+    return ", ".join((*edits, *changes))

@@ -15,8 +15,20 @@ from agentcore import promoter, proposing, running
 from agentcore.agents import NoProposal, Proposal
 from agentcore.brief import Brief
 from agentcore.lab import Lab
-from agentcore.plan import Judge, Limits, MoveWorktree, Promote, Propose, Rebase, Record, StartRun, plan
+from agentcore.plan import (
+    Judge,
+    Limits,
+    MoveWorktree,
+    Promote,
+    Propose,
+    Rebase,
+    RebaseExperiment,
+    Record,
+    StartRun,
+    plan,
+)
 from agentcore.seed import prompts_folder
+from agentcore.workspace import Workspace
 from tests import toy
 from worktrees.executor import Life
 from worktrees.layout import LabPaths
@@ -74,12 +86,12 @@ class Scripted:
     def __init__(self, edits: Mapping[str, list[tuple[str, str]]]) -> None:
         self._edits = {worktree: iter(each) for worktree, each in edits.items()}
 
-    async def propose(self, brief: Brief, workspace: Path) -> Proposal:
+    async def propose(self, brief: Brief, workspace: Workspace) -> Proposal:
         """Make the next edit."""
         edit = next(self._edits.get(brief.worktree, iter(())), None)
         if edit is None:
             raise NoProposal("the script is at its end")
-        path = workspace / "train.py"
+        path = workspace.folder / "train.py"
         assert edit[0] in path.read_text()
         path.write_text(path.read_text().replace(*edit))
         return Proposal(f"{edit[0]} → {edit[1]}")
@@ -95,17 +107,21 @@ class Desk:
     async def work(self, edits: Mapping[str, list[tuple[str, str]]], rounds: int = 200) -> None:
         """Let scripted agents make these edits, and do all that follows until nothing is due."""
         wanted = len(self.lab.state.experiments) + sum(len(each) for each in edits.values())
-        agent, limits = Scripted(edits), Limits(experiments=wanted)
+        agent, limits = Scripted(edits), Limits(experiments=wanted, proposals_ahead=0)
         for _ in range(rounds):
             await running.collect(self.lab)
             actions = plan(self.lab.state, limits)
             # Worktrees whose script is at its end are not asked, so that they are not parked either.
-            actions = [each for each in actions if not (isinstance(each, Propose) and each.worktree not in edits)]
+            actions = [each for each in actions if not (isinstance(each, Propose) and self._is_mute(each, edits))]
             if not actions:
                 return
             for action in actions:
                 await self._carry_out(action, agent)
         raise AssertionError(f"still at work after {rounds} rounds: {actions}")
+
+    def _is_mute(self, action: Propose, edits: Mapping[str, list[tuple[str, str]]]) -> bool:
+        """True where nothing is scripted, or it came to nothing three times: no search agent stands in here."""
+        return action.worktree not in edits or self.lab.state.worktrees[action.worktree].silent >= 3
 
     async def _carry_out(self, action: object, agent: Scripted) -> None:
         match action:
@@ -117,6 +133,8 @@ class Desk:
                 await proposing.move(self.lab, name, base)
             case Propose(name):
                 await proposing.propose(self.lab, agent, prompts_folder(), name)
+            case RebaseExperiment(number, base):
+                await proposing.rebase(self.lab, number, base)
             case Rebase(number):
                 await promoter.rebase(self.lab, number)
             case Judge(number):

@@ -74,6 +74,12 @@ def test_choices_are_of_the_kind_of_the_literal(comment: str, literal: str, choi
     assert choices == one(f"# {comment}\nX = {literal}\n").choices
 
 
+def test_a_heading_opens_a_section() -> None:
+    """Its first word, in small letters, holds for the constants up to the next one."""
+    source = "A = 1\n\n# --- Model ---\n\nB = 1\n\n# --- Schedule, in parts of the budget ---\n\n# (0 to 1).\nC = 1\n"
+    assert [("A", ""), ("B", "model"), ("C", "schedule")] == [(each.name, each.section) for each in find(source)]
+
+
 def test_a_range_the_wrong_way_round_is_turned() -> None:
     """From the smaller to the larger."""
     found = one("# (0.08 to 0.005)\nLR = 0.02\n")

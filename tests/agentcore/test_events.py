@@ -6,6 +6,7 @@ import pytest
 
 from agentcore import events as ev
 from agentcore.events import Event, decode, encode
+from agentcore.spending import Usage
 from tests.agentcore.tales import CONFIG, started
 from worktrees.statistics import Verdict
 
@@ -17,8 +18,18 @@ EVENTS: tuple[Event, ...] = (
     ev.WorktreeMoved("wt0", "c1", "t1"),
     ev.WorktreePaused("wt0", "by you", "you"),
     ev.WorktreeResumed("wt0", "you"),
+    ev.AgentsAssigned({"wt0": "anthropic", "wt1": "search"}, "claude", ""),
+    ev.AgentBarred("anthropic", "key", "401 authentication_error"),
     ev.ThinkingStarted("wt0"),
+    ev.ThinkingStarted("wt0", "anthropic", "schedule", 3),
+    ev.AgentStateChanged("wt0", "LIMIT", "429", 1760000000.0),
+    ev.TokensUsed("wt0", "claude", Usage(10, 20, 0, 30, 40), 0.012),
+    ev.NoteTaken("wt0", "after this: 400k"),
+    ev.MessageSent("wt0", "try rope", "you"),
+    ev.MessagesRead("wt0", 1),
+    ev.PromptsChanged("abc", ("program.md",)),
     ev.AgentFailed("wt0", "nothing new"),
+    ev.ExperimentRebased(1, "c2", "t2", "c3", "t3"),
     ev.ExperimentProposed(
         1, "wt0", "search", "c0", "t0", "c1", "t1", "RATE 0.1 → 0.2", 1, 1, ("train.py",), {"changes": {"RATE": 0.2}}
     ),

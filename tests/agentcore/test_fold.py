@@ -177,7 +177,7 @@ def test_a_worktree_waits_for_its_experiment() -> None:
     """Between the announcement and the outcome its agent is not asked again."""
     tale = calibrated()
     number = tale.propose("wt0", "t1")
-    assert (number, None) == (tale.state.worktrees["wt0"].experiment, tale.state.worktrees["wt0"].thinking_since)
+    assert (number, None) == (tale.state.worktrees["wt0"].experiment, tale.state.worktrees["wt0"].thinking)
 
 
 def test_an_outcome_frees_the_worktree() -> None:
@@ -191,7 +191,7 @@ def test_an_outcome_frees_the_worktree() -> None:
 def test_a_turn_that_an_engine_left_open_is_lost() -> None:
     """A new engine finds the worktree free, and does not trust what lies in it."""
     tale = calibrated().tell(ev.ThinkingStarted("wt0"), started(pid=2))
-    assert (None, "") == (tale.state.worktrees["wt0"].thinking_since, tale.state.worktrees["wt0"].at)
+    assert (None, "") == (tale.state.worktrees["wt0"].thinking, tale.state.worktrees["wt0"].at)
 
 
 @pytest.mark.parametrize(

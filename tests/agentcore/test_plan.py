@@ -22,6 +22,7 @@ from agentcore.plan import (
     Promote,
     Propose,
     Rebase,
+    RebaseExperiment,
     Record,
     StartRun,
     home_base,
@@ -353,9 +354,9 @@ def truth(tree: str) -> float:
 class World:
     """Carries the plan out on paper. `disturb` is everything that may happen between two plans."""
 
-    def __init__(self, mode: str = "me", slots: int = 2) -> None:
+    def __init__(self, mode: str = "me", slots: int = 2, ahead: int | None = 0) -> None:
         self.tale = opened(slots, gated(mode=mode))
-        self.limits = Limits(experiments=8)
+        self.limits = Limits(experiments=8, proposals_ahead=ahead)
         self.scores = random.Random(1)
 
     @property
@@ -397,6 +398,8 @@ class World:
                 tell(ev.WorktreeMoved(name, base, self._tree_of(base)))
             case Propose(name):
                 tell(ev.ThinkingStarted(name))
+            case RebaseExperiment(number, base):
+                self._move_experiment(number, base)
             case Rebase(number):
                 self._rebase(number)
             case Judge(number):
@@ -420,6 +423,15 @@ class World:
         tree = f"t{number}on{trunk.tree}"
         self.tale.rebase(number, tree, confirmation_seeds(self.state))
 
+    def _move_experiment(self, number: int, base: str) -> None:
+        """Every seventh does not fit on its new base."""
+        if number % 7 == 0:
+            self.tale.decide(number, "returned")
+            return
+        base_tree = self._tree_of(base)
+        tree = f"t{number}on{base_tree}"
+        self.tale.tell(ev.ExperimentRebased(number, base, base_tree, tree.replace("t", "c"), tree))
+
     def _judge(self, number: int) -> None:
         candidate = self.state.candidates[number]
         if self.state.broken(candidate.tree):
@@ -431,7 +443,7 @@ class World:
 
     def _progress(self) -> bool:
         """Every open turn and run comes to a good end; False where there was none."""
-        thinking = [name for name, each in self.state.worktrees.items() if each.thinking_since is not None]
+        thinking = [name for name, each in self.state.worktrees.items() if each.thinking is not None]
         active = list(self.state.active)
         for index, _ in enumerate(thinking):
             self._think(index)
@@ -443,7 +455,7 @@ class World:
         return items[which % len(items)] if items else None
 
     def _think(self, which: int) -> None:
-        thinking = [name for name, each in self.state.worktrees.items() if each.thinking_since is not None]
+        thinking = [name for name, each in self.state.worktrees.items() if each.thinking is not None]
         if name := self._pick(thinking, 0):
             number, base = len(self.state.experiments) + 1, self.state.worktrees[name]
             tree = f"t{number}on{base.base_tree}"
@@ -461,9 +473,15 @@ class World:
             self.tale.decide(before + 1, "duplicate")
 
     def _give_up(self, which: int) -> None:
-        thinking = [name for name, each in self.state.worktrees.items() if each.thinking_since is not None]
+        thinking = [name for name, each in self.state.worktrees.items() if each.thinking is not None]
         if name := self._pick(thinking, which):
             self.tale.tell(ev.AgentFailed(name, "nothing new"))
+
+    def _limit(self, which: int) -> None:
+        """A provider is busy, or is no longer."""
+        thinking = [name for name, each in self.state.worktrees.items() if each.thinking is not None]
+        if name := self._pick(thinking, which):
+            self.tale.tell(ev.AgentStateChanged(name, "THINK" if which % 2 else "LIMIT", "429", None))
 
     def _end(self, which: int, ending: Ending) -> None:
         if number := self._pick(sorted(self.state.active), which):
@@ -513,20 +531,23 @@ class World:
 DISTURBANCES = st.tuples(
     st.sampled_from(
         [
-            "think", "think", "repeat", "give_up", "score", "score", "score", "score", "crash", "lose", "cancel",
-            "merge", "undo", "move_by_hand", "restart", "pause", "resume", "change_harness",
+            "think", "think", "limit", "repeat", "give_up", "score", "score", "score", "score", "crash", "lose",
+            "cancel", "merge", "undo", "move_by_hand", "restart", "pause", "resume", "change_harness",
         ]
     ),
     st.integers(0, 9),
 )  # fmt: skip
-STORIES = st.tuples(st.sampled_from(["me", "gate", "hold"]), st.lists(DISTURBANCES, max_size=60))
+Story = tuple[tuple[str, int | None], list[tuple[str, int]]]
+"""(who merges, proposals ahead), and what happens."""
+WORLDS = st.tuples(st.sampled_from(["me", "gate", "hold"]), st.sampled_from([0, 1, 2, None]))
+STORIES = st.tuples(WORLDS, st.lists(DISTURBANCES, max_size=60))
 SETTINGS = settings(max_examples=60, deadline=None, derandomize=True, database=None)
 
 
-def told(story: tuple[str, list[tuple[str, int]]]) -> World:
+def told(story: Story) -> World:
     """Return a world after a story: the plan is carried out after each thing that happens."""
-    mode, happenings = story
-    world = World(mode)
+    (mode, ahead), happenings = story
+    world = World(mode, ahead=ahead)
     for what, which in happenings:
         world.act()
         world.disturb(what, which)
@@ -535,14 +556,14 @@ def told(story: tuple[str, list[tuple[str, int]]]) -> World:
 
 @given(STORIES)
 @SETTINGS
-def test_the_lab_always_comes_to_rest(story: tuple[str, list[tuple[str, int]]]) -> None:
+def test_the_lab_always_comes_to_rest(story: Story) -> None:
     """With a bounded number of experiments the plan runs dry: no pair of actions undoes each other for ever."""
     assert told(story).rest() < 400
 
 
 @given(STORIES)
 @SETTINGS
-def test_at_rest_every_experiment_is_decided(story: tuple[str, list[tuple[str, int]]]) -> None:
+def test_at_rest_every_experiment_is_decided(story: Story) -> None:
     """Unless trunk itself does not train, nothing waits that nobody will ever take up."""
     world = told(story)
     world.rest()
@@ -552,19 +573,19 @@ def test_at_rest_every_experiment_is_decided(story: tuple[str, list[tuple[str, i
 
 @given(STORIES)
 @SETTINGS
-def test_at_rest_the_queue_is_worked_off(story: tuple[str, list[tuple[str, int]]]) -> None:
+def test_at_rest_the_queue_is_worked_off(story: Story) -> None:
     """Unless held, no candidate is left half way."""
     world = told(story)
     world.rest()
     half_way = [
         each for each in world.state.candidates.values() if each.state in ("NEW", "CONFIRM", "STALE", "MERGING")
     ]
-    assert world.state.broken(world.state.trunk.tree) or story[0] == "hold" or [] == half_way
+    assert world.state.broken(world.state.trunk.tree) or story[0][0] == "hold" or [] == half_way
 
 
 @given(STORIES)
 @SETTINGS
-def test_no_pool_ever_holds_a_screening_run(story: tuple[str, list[tuple[str, int]]]) -> None:
+def test_no_pool_ever_holds_a_screening_run(story: Story) -> None:
     """The value that an experiment was kept for is in no estimate of its gain."""
     world = told(story)
     world.rest()
@@ -573,10 +594,9 @@ def test_no_pool_ever_holds_a_screening_run(story: tuple[str, list[tuple[str, in
 
 @given(STORIES)
 @SETTINGS
-def test_nothing_is_scored_twice(story: tuple[str, list[tuple[str, int]]]) -> None:
+def test_nothing_is_scored_twice(story: Story) -> None:
     """While the harness stays, each (tree, seed) has one score."""
-    mode, happenings = story
-    world = told((mode, [each for each in happenings if each[0] != "change_harness"]))
+    world = told((story[0], [each for each in story[1] if each[0] != "change_harness"]))
     world.rest()
     scored = Counter((run.tree, run.seed) for run in world.state.runs.values() if run.ending == "ok")
     assert [] == [key for key, times in scored.items() if times > 1]
@@ -584,7 +604,7 @@ def test_nothing_is_scored_twice(story: tuple[str, list[tuple[str, int]]]) -> No
 
 @given(STORIES)
 @SETTINGS
-def test_a_story_read_again_has_the_same_end(story: tuple[str, list[tuple[str, int]]]) -> None:
+def test_a_story_read_again_has_the_same_end(story: Story) -> None:
     """The state holds nothing but its events."""
     world = told(story)
     assert world.state == fold(world.tale.entries)
@@ -592,7 +612,7 @@ def test_a_story_read_again_has_the_same_end(story: tuple[str, list[tuple[str, i
 
 @given(STORIES)
 @SETTINGS
-def test_what_was_merged_was_confirmed_against_its_trunk(story: tuple[str, list[tuple[str, int]]]) -> None:
+def test_what_was_merged_was_confirmed_against_its_trunk(story: Story) -> None:
     """Every seed of every merge was run on both sides, by runs whose purpose was not the screening."""
     world = told(story)
     world.rest()

@@ -130,7 +130,10 @@ async def test_an_edit_that_changes_nothing_is_no_experiment(tmp_path: Path) -> 
     """The agent's turn failed, and that is said."""
     async with desk(tmp_path / "lab") as at:
         await at.work({"wt0": [("RATE = 0.1", "RATE = 0.1")]})
-        assert ({}, ev.AgentFailed("wt0", "the agent changed nothing")) == (outcomes(at), at.told(ev.AgentFailed)[0])
+        assert ({}, ev.AgentFailed("wt0", "the agent changed nothing", "scripted")) == (
+            outcomes(at),
+            at.told(ev.AgentFailed)[0],
+        )
 
 
 # --- Two candidates ---

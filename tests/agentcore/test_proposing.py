@@ -13,6 +13,7 @@ from agentcore import proposing
 from agentcore.agents import NoProposal, Proposal
 from agentcore.brief import Brief
 from agentcore.seed import prompts_folder
+from agentcore.workspace import Workspace
 from tests.agentcore.labs import Desk, desk
 
 
@@ -25,9 +26,9 @@ class Acting:
         self._act = act
         self._hypothesis = hypothesis
 
-    async def propose(self, brief: Brief, workspace: Path) -> Proposal:
+    async def propose(self, brief: Brief, workspace: Workspace) -> Proposal:
         """Do it."""
-        self._act(workspace)
+        self._act(workspace.folder)
         return Proposal(self._hypothesis)
 
 
@@ -82,7 +83,7 @@ async def test_a_turn_without_a_proposal_is_written_down(
     async with desk(tmp_path / "lab") as at:
         event = await turn(at, Acting(act))
         assert isinstance(event, ev.AgentFailed)
-        assert (True, None) == (reason in event.reason, at.lab.state.worktrees["wt0"].thinking_since)
+        assert (True, None) == (reason in event.reason, at.lab.state.worktrees["wt0"].thinking)
 
 
 async def test_after_a_failed_turn_the_next_one_starts_clean(tmp_path: Path) -> None:

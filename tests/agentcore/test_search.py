@@ -5,53 +5,106 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import cast
 
 import pytest
 
 from agentcore.agents import NoProposal, Proposal
-from agentcore.agents.constants import find
+from agentcore.agents.constants import find, rewrite
+from agentcore.agents.evidence import read
 from agentcore.agents.search import SearchAgent
+from agentcore.agents.structure import EDITS, apply
 from agentcore.brief import Brief
 from agentcore.events import Outcome
 from agentcore.state import Experiment
+from agentcore.workspace import Workspace
 from tests import toy
 from tests.agentcore.tales import calibrated
 
-NANOCHAT = Path(__file__).parents[2] / "nanochat" / "train.py"
+NANOCHAT = (Path(__file__).parents[2] / "nanochat" / "train.py").read_text(encoding="utf-8")
+SECTIONS = {each.name: each.section for each in find(NANOCHAT)}
+DIRECTIONS = ("architecture", "optimizer", "schedule", "initialisation", "data", "simplification", "efficiency")
 
 
-def brief(experiments: Sequence[Experiment] = (), worktree: str = "wt0") -> Brief:
+@dataclass(frozen=True)
+class Folder:
+    """What the search agent needs of a workspace."""
+
+    folder: Path
+
+
+def brief(
+    experiments: Sequence[Experiment] = (),
+    worktree: str = "wt0",
+    direction: str = "",
+    conflicts: tuple[int, ...] = (),
+) -> Brief:
     """Return a brief that holds what the search agent reads of one."""
-    return Brief(worktree, "", ("train.py",), {}, tuple(experiments))
+    return Brief(
+        worktree=worktree,
+        rules="",
+        text="",
+        edit=("train.py",),
+        source={},
+        experiments=tuple(experiments),
+        conflicts=conflicts,
+        direction=direction,
+    )
 
 
-def told(number: int, proposal: Proposal, outcome: Outcome | None = "drop", gain: float | None = 0.0) -> Experiment:
+def told(
+    number: int,
+    proposal: Proposal,
+    outcome: Outcome | None = "drop",
+    gain: float | None = 0.0,
+    z: float | None = None,
+) -> Experiment:
     """Return an experiment as a later brief tells it."""
     tale = calibrated()
     tale.propose("wt0", "t1")
     known = replace(tale.state.experiments[1], number=number, hypothesis=proposal.hypothesis, detail=proposal.detail)
-    return replace(known, outcome=outcome, gain=gain)
+    return replace(known, outcome=outcome, gain=gain, z=z)
 
 
-def workspace(path: Path, source: str = toy.TRAIN) -> Path:
+def workspace(path: Path, source: str = toy.TRAIN) -> Workspace:
     """Return a worktree that holds this train.py."""
     path.mkdir(exist_ok=True)
     (path / "train.py").write_bytes(source.encode())
-    return path
+    return cast("Workspace", Folder(path))
 
 
-def propose(path: Path, source: str = toy.TRAIN, *, seed: int = 1, experiments: Sequence[Experiment] = ()) -> Proposal:
+def propose(
+    path: Path,
+    source: str = toy.TRAIN,
+    *,
+    seed: int = 1,
+    experiments: Sequence[Experiment] = (),
+    direction: str = "",
+    conflicts: tuple[int, ...] = (),
+) -> Proposal:
     """Let a new agent propose once."""
-    return asyncio.run(SearchAgent(seed).propose(brief(experiments), workspace(path, source)))
+    asked = brief(experiments, direction=direction, conflicts=conflicts)
+    return asyncio.run(SearchAgent(seed).propose(asked, workspace(path, source)))
 
 
-async def many(path: Path, turns: int, source: str = toy.TRAIN, seed: int = 1) -> list[Proposal]:
+def tries(path: Path, count: int, *, experiments: Sequence[Experiment] = (), direction: str = "") -> list[Proposal]:
+    """Return what agents of so many seeds propose for the shipped trainer."""
+    return [propose(path, NANOCHAT, seed=seed, experiments=experiments, direction=direction) for seed in range(count)]
+
+
+def share_of(edit: str, proposals: Sequence[Proposal]) -> float:
+    """Return how often an edit is among proposals."""
+    return sum(edit in each.detail["edits"] for each in proposals) / len(proposals)
+
+
+async def many(path: Path, turns: int, source: str = toy.TRAIN, seed: int = 1, direction: str = "") -> list[Proposal]:
     """Let one agent propose again and again from the same base; every third proposal helps."""
     agent, experiments, proposals = SearchAgent(seed), list[Experiment](), list[Proposal]()
     for turn in range(turns):
-        proposals.append(await agent.propose(brief(experiments), workspace(path, source)))
+        asked = brief(experiments, direction=direction)
+        proposals.append(await agent.propose(asked, workspace(path, source)))
         outcome, gain = ("keep", 0.1) if turn % 3 == 0 else ("drop", -0.1)
         experiments.append(told(turn + 1, proposals[-1], outcome, gain))  # type: ignore[arg-type]
     return proposals
@@ -200,5 +253,159 @@ def test_prose_that_looks_like_a_range_stops_nobody(tmp_path: Path) -> None:
 
 async def test_the_shipped_trainer_can_be_searched(tmp_path: Path) -> None:
     """Ten proposals for nanochat: every one parses and differs."""
-    proposals = await many(tmp_path, 10, NANOCHAT.read_text(encoding="utf-8"))
+    proposals = await many(tmp_path, 10, NANOCHAT)
     assert (10, True) == (len({each.hypothesis for each in proposals}), bool(find((tmp_path / "train.py").read_text())))
+
+
+async def test_a_long_night_never_proposes_the_same_file_twice(tmp_path: Path) -> None:
+    """Constants and edits, from the same base."""
+    agent, experiments, files = SearchAgent(1), list[Experiment](), set[str]()
+    for turn in range(80):
+        proposal = await agent.propose(brief(experiments), workspace(tmp_path, NANOCHAT))
+        files.add((tmp_path / "train.py").read_text())
+        experiments.append(told(turn + 1, proposal))
+    assert (80, True) == (len(files), any(each.detail["edits"] for each in experiments))
+
+
+def test_an_edit_is_named_and_told(tmp_path: Path) -> None:
+    """The detail has its name, the hypothesis what it is, and the file is the edited one."""
+    proposal = next(
+        each for each in (propose(tmp_path, NANOCHAT, seed=seed) for seed in range(50)) if each.detail["edits"]
+    )
+    (name,) = proposal.detail["edits"]
+    expected = (EDITS[name].hypothesis, apply(EDITS[name], NANOCHAT))
+    assert expected == (proposal.hypothesis, (tmp_path / "train.py").read_text())
+
+
+def test_a_project_of_its_own_gets_constants_alone(tmp_path: Path) -> None:
+    """The edits are written for the shipped trainer."""
+    assert [] == [each for seed in range(20) for each in propose(tmp_path, seed=seed).detail["edits"]]
+
+
+@pytest.mark.parametrize("direction", DIRECTIONS)
+def test_a_direction_keeps_to_its_edits(tmp_path: Path, direction: str) -> None:
+    """Every edit that it proposes belongs to it, and it has some."""
+    used = [name for each in tries(tmp_path, 25, direction=direction) for name in each.detail["edits"]]
+    assert {True} == {direction in EDITS[name].directions for name in used}
+
+
+@pytest.mark.parametrize(
+    ("direction", "section"),
+    [("architecture", "model"), ("optimizer", "optimizer"), ("schedule", "schedule"), ("data", "batches")],
+)
+def test_a_direction_keeps_to_its_section(tmp_path: Path, direction: str, section: str) -> None:
+    """The headings of train.py say which constants are whose."""
+    used = {name for each in tries(tmp_path, 25, direction=direction) for name in each.detail["changes"]}
+    assert {section} == {SECTIONS[name] for name in used}
+
+
+def test_initialisation_is_about_standard_deviations(tmp_path: Path) -> None:
+    """They stand among the constants of the model, and are not the architecture's."""
+    used = {name for each in tries(tmp_path, 40, direction="initialisation") for name in each.detail["changes"]}
+    other = {name for each in tries(tmp_path, 40, direction="architecture") for name in each.detail["changes"]}
+    assert ({"EMBEDDING_STD", "HEAD_STD", "MATRIX_STD"}, set()) == (used, used & other)
+
+
+def test_a_simplification_switches_constants_off(tmp_path: Path) -> None:
+    """To the value at which their part is gone."""
+    used = [each.detail["changes"] for each in tries(tmp_path, 25, direction="simplification")]
+    assert [{"QK_NORM": False}, {"SOFT_CAP": 0.0}] == sorted(
+        {tuple(each.items()): each for each in used if len(each) == 1}.values(), key=str
+    )
+
+
+def test_efficiency_makes_a_token_cheaper(tmp_path: Path) -> None:
+    """Sizes go down, never up."""
+    before = {each.name: each.value for each in find(NANOCHAT)}
+    used = [each.detail["changes"] for each in tries(tmp_path, 40, direction="efficiency")]
+    sizes = ("DEPTH", "MLP_RATIO", "SHORT_WINDOW", "NEWTON_SCHULZ_STEPS", "SEQUENCE")
+    assert {True} == {each[name] < before[name] for each in used for name in sizes if name in each}
+
+
+def test_wild_changes_two_or_three_things(tmp_path: Path) -> None:
+    """Of any kind."""
+    counts = {len(each.detail["changes"]) + len(each.detail["edits"]) for each in tries(tmp_path, 25, direction="wild")}
+    assert {2, 3} == counts
+
+
+def test_a_direction_that_nobody_knows_restricts_nothing(tmp_path: Path) -> None:
+    """A researcher may write one of their own."""
+    assert propose(tmp_path / "a", NANOCHAT) == propose(tmp_path / "b", NANOCHAT, direction="music")
+
+
+@pytest.mark.parametrize("direction", [*DIRECTIONS, "wild"])
+def test_a_file_without_sections_is_searched_in_every_direction(tmp_path: Path, direction: str) -> None:
+    """All of its constants belong to each."""
+    assert propose(tmp_path, direction=direction).detail["changes"]
+
+
+async def test_an_exhausted_direction_gives_way_to_all_others(tmp_path: Path) -> None:
+    """A slot never waits because one direction is at its end."""
+    proposals = await many(tmp_path, 14, NANOCHAT, direction="simplification")
+    used = [set(each.detail["edits"]) for each in proposals]
+    simple = {name for name, edit in EDITS.items() if "simplification" in edit.directions}
+    assert (True, True) == (used[0] <= simple, any(not each <= simple or not each for each in used[-3:]))
+
+
+def test_widths_and_heads_fit(tmp_path: Path) -> None:
+    """A width that its heads do not fill would only crash."""
+    details = [each.detail["constants"] for each in tries(tmp_path, 60, direction="architecture")]
+    assert {0} == {each["WIDTH"] % each["HEAD_DIM"] for each in details}
+
+
+def past(
+    edit: str, outcome: Outcome | None, *, gain: float | None = None, z: float | None = None, number: int = 1
+) -> Experiment:
+    """Return an experiment with an edit on another base."""
+    return told(number, Proposal("past", {"edits": [edit], "changes": {}}), outcome, gain, z)
+
+
+def test_an_edit_that_was_kept_elsewhere_is_tried_more(tmp_path: Path) -> None:
+    """What one worktree found is worth a try on the base of another."""
+    kept = [past("head-bias", "keep", gain=0.1, z=3.0, number=number) for number in range(1, 9)]
+    proposals = [propose(tmp_path, NANOCHAT, seed=seed, experiments=kept) for seed in range(60)]
+    assert share_of("head-bias", proposals) > share_of("z-loss", proposals)
+
+
+@pytest.mark.parametrize("outcome", ["drop", "crash", None])
+def test_an_edit_that_failed_elsewhere_is_hardly_tried(tmp_path: Path, outcome: Outcome | None) -> None:
+    """Nor one that is running just now."""
+    failed = [past(name, outcome, gain=-0.1) for name in EDITS if name != "z-loss"]
+    used = {name for each in tries(tmp_path, 40, experiments=failed) for name in each.detail["edits"]}
+    assert "z-loss" in used and len(used) < 8
+
+
+def test_a_conflicting_edit_is_applied_to_todays_source(tmp_path: Path) -> None:
+    """Its place is found anew; the proposal names the experiment that it replaces."""
+    today = rewrite(NANOCHAT, {"DEPTH": 6})
+    conflict = replace(past("mlp-swiglu", "keep", gain=0.1), number=7)
+    proposal = propose(tmp_path, today, experiments=[conflict], conflicts=(7,))
+    expected = (f"{EDITS['mlp-swiglu'].hypothesis} (#7 again)", 7, apply(EDITS["mlp-swiglu"], today))
+    assert expected == (proposal.hypothesis, proposal.rework_of, (tmp_path / "train.py").read_text())
+
+
+def test_a_conflicting_edit_that_is_on_trunk_is_left(tmp_path: Path) -> None:
+    """Another worktree had it merged: there is nothing to write again."""
+    today = apply(EDITS["mlp-swiglu"], NANOCHAT)
+    assert today is not None
+    conflict = replace(past("mlp-swiglu", "keep", gain=0.1), number=7)
+    assert None is propose(tmp_path, today, experiments=[conflict], conflicts=(7,)).rework_of
+
+
+@pytest.mark.parametrize(
+    ("hypothesis", "lines", "changes"),
+    [
+        pytest.param("RATE 0.1 → 0.4", 1, {"RATE": 0.4}, id="as the agent writes it"),
+        pytest.param("raise RATE from 0.1 to 0.4: faster.", 1, {"RATE": 0.4}, id="in words"),
+        pytest.param("RATE 0.1 -> 0.4, BATCH 4_096 -> 1_024", 2, {"RATE": 0.4, "BATCH": 1024}, id="two"),
+        pytest.param('WINDOWS "L" → "SL"', 1, {"WINDOWS": "SL"}, id="a text"),
+        pytest.param("QK_NORM True → False.", 1, {"QK_NORM": False}, id="a truth"),
+        pytest.param("RATE 0.1 → 0.4 with SwiGLU", 9, None, id="more lines than that"),
+        pytest.param("RATE 0.1 → 1.2.3", 1, None, id="no number"),
+        pytest.param("a better MLP", 1, None, id="no constant"),
+    ],
+)
+def test_a_models_hypothesis_tells_its_changes(hypothesis: str, lines: int, changes: dict[str, object] | None) -> None:
+    """Where it is all that the diff can hold; then the search learns from that experiment too."""
+    experiment = replace(told(1, Proposal(hypothesis)), added=lines, removed=lines)
+    assert ([changes] if changes else []) == [trial.changes for trial in read([experiment])]

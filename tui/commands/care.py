@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import time
 from argparse import Namespace
@@ -9,7 +10,7 @@ from dataclasses import asdict
 from importlib.metadata import version as installed
 from pathlib import Path
 
-from agentcore.checkup import examine
+from agentcore.checkup import agents_of, examine
 from tui.exits import OK, PRECONDITION, USAGE, Ending
 from tui.output import print_json
 from tui.place import find_lab
@@ -19,7 +20,12 @@ from worktrees.layout import find
 def doctor(arguments: Namespace) -> int:
     """Print what is there and what is missing, with what to do about it."""
     start = Path(arguments.lab or os.environ.get("NIGHTLAB_DIR") or ".")
-    checks = examine(find(start))
+    paths = find(start)
+    checks = examine(paths)
+    if arguments.online:
+        from agentcore import online  # here: asking imports the model's SDK, which takes a second
+
+        checks += asyncio.run(online.ask(agents_of(paths), os.environ, time.monotonic))
     todo = sum(check.level == "todo" for check in checks)
     if arguments.json:
         print_json("doctor", time.time(), {"checks": [asdict(check) for check in checks]})

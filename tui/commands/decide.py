@@ -55,6 +55,20 @@ def resume(arguments: Namespace) -> int:
     return _ask(observe(arguments).paths, Command("resume", arguments={"worktree": arguments.worktree}), arguments)
 
 
+def say(arguments: Namespace) -> int:
+    """Tell a worktree's agent, or with --all every agent, something that it reads at its next turn."""
+    observer = observe(arguments)
+    words = [word for word in (arguments.worktree, arguments.text) if word is not None]
+    name = None if arguments.all else words[0] if words else ""
+    text = " ".join(words if arguments.all else words[1:])
+    if name is not None and name not in observer.state.worktrees:
+        known = ", ".join(sorted(observer.state.worktrees)) or "none yet"
+        raise Ending(USAGE, f"{name!r} is no worktree ({known}): nightlab say WT TEXT, or nightlab say --all TEXT")
+    if not text.strip():
+        raise Ending(USAGE, 'there is nothing to say: nightlab say wt0 "try a longer warm-down"')
+    return _ask(observer.paths, Command("say", arguments={"worktree": name, "text": text}), arguments)
+
+
 def _ask(paths: LabPaths, command: Command, arguments: Namespace) -> int:
     try:
         answer = launch.send(paths, command)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 import time
 from argparse import Namespace
 from dataclasses import asdict
-from typing import Any
+from typing import Any, get_args
 
+from agentcore.events import AgentState
 from agentcore.journal import JournalError
 from agentcore.observer import Observer
 from agentcore.overview import OPEN, Overview, WorktreeRow, queue_rows
@@ -19,6 +21,8 @@ from worktrees.metrics import tail_text
 from worktrees.text import printable
 
 LOG_LINES, LOG_WIDTH = 200, 400
+FOLLOW_S = 0.3
+AGENT_STATES = get_args(AgentState)
 
 
 def observe(arguments: Namespace) -> Observer:
@@ -46,8 +50,10 @@ def status(arguments: Namespace) -> int:
 
 
 def results(arguments: Namespace) -> int:
-    """Print every decided experiment, oldest first."""
+    """Print every decided experiment, oldest first, or with --by what each agent found."""
     observer = observe(arguments)
+    if arguments.by:
+        return _by_agent(observer.state, arguments)
     wanted = {outcome for outcome, asked in (("keep", arguments.kept), ("drop", arguments.dropped)) if asked}
     experiments = [
         each
@@ -134,6 +140,33 @@ def log(arguments: Namespace) -> int:
     return OK
 
 
+def transcript(arguments: Namespace) -> int:
+    """Print what a worktree's agent did for its newest proposal; with -f go on with this one and all that follow."""
+    from agentcore.transcript import Tail  # here: these two are for this command alone
+    from tui.steps import step_line
+
+    observer = observe(arguments)
+    worktree = observer.state.worktrees.get(arguments.worktree)
+    if worktree is None:
+        known = ", ".join(sorted(observer.state.worktrees)) or "none yet"
+        raise Ending(USAGE, f"{arguments.worktree!r} is no worktree ({known})")
+    number = arguments.number or worktree.asked
+    tail = Tail(observer.paths.transcript(worktree.name, number))
+    if not tail.path.exists() and not arguments.follow:
+        raise Ending(FAILED, f"{worktree.name} has no transcript {number or ''} yet; the search agent's hold one line")
+    while True:
+        for step in tail.read():
+            row = {"at": step.at, "kind": step.kind, **step.fields}
+            print(json.dumps(row, ensure_ascii=False) if arguments.json else step_line(step), flush=True)
+        if not arguments.follow:
+            return OK
+        following = observer.paths.transcript(worktree.name, number + 1)
+        if following.exists():
+            number, tail = number + 1, Tail(following)
+        else:
+            time.sleep(FOLLOW_S)
+
+
 def events(arguments: Namespace) -> int:
     """Print the newest events, one a line."""
     from tui.story import line, tell  # here: only this command and the view tell events as sentences
@@ -142,6 +175,21 @@ def events(arguments: Namespace) -> int:
     for entry in observer.state.recent[-arguments.lines :]:
         if told := tell(entry, observer.state):
             print(line(told))
+    return OK
+
+
+def _by_agent(state: LabState, arguments: Namespace) -> int:
+    from agentcore.comparison import caveats, compare  # here: no other command compares agents
+    from tui.by_agent import print_comparison
+
+    if arguments.tsv or arguments.kept or arguments.dropped:
+        raise Ending(USAGE, "--by agent counts every experiment: it goes with --json only")
+    records = compare(state)
+    if arguments.json:
+        body = {"by": arguments.by, "agents": [asdict(each) for each in records], "caveats": list(caveats(records))}
+        print_json("results", time.time(), body)
+    else:
+        print_comparison(records)
     return OK
 
 
@@ -169,6 +217,10 @@ def _status(observer: Observer, scene: Overview) -> dict[str, Any]:
         "merged": scene.merged,
         "gate": state.gate.mode,
         "engine": {"alive": observer.engine_alive(), "pid": state.engine.pid if state.engine else None},
+        "cost": asdict(scene.cost),
+        "slots": [asdict(use) for use in scene.slots],
+        "agents": {"by": dict(state.agents.agents), "reason": state.agents.reason} if state.agents else None,
+        "prompts": state.prompts,
         "worktrees": [{**asdict(row), "waiting_for": _waiting_for(state, row)} for row in scene.rows],
         "queue": [asdict(row) for row in scene.queue],
         "needs_you": [asdict(need) for need in scene.needs],
@@ -180,8 +232,8 @@ def _waiting_for(state: LabState, row: WorktreeRow) -> str:
         return "its run"
     if row.state == "WAIT":
         return "a free slot"
-    if row.state == "THINK":
-        return "its agent"
+    if row.state in AGENT_STATES:
+        return "its agent" if row.state != "LIMIT" else f"its model's provider: {row.agent_text}"
     return state.worktrees[row.worktree].paused
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import time
 from argparse import Namespace
@@ -9,6 +10,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from agentcore import launch, seed
+from agentcore.agents.roster import Roster
 from agentcore.control import Command, EngineUnreachable
 from agentcore.observer import Observer
 from agentcore.overview import Overview
@@ -19,7 +21,7 @@ from tui.commands.view import open_lab, start_engine
 from tui.exits import FAILED, OK, PRECONDITION, UNREACHABLE, USAGE, Ending
 from tui.place import find_lab
 from worktrees.layout import LabPaths
-from worktrees.project import ProjectError
+from worktrees.project import ProjectError, load
 from worktrees.repository import RepositoryError
 
 DEMO = "nightlab-demo"
@@ -29,6 +31,7 @@ DEMO = "nightlab-demo"
 def demo(arguments: Namespace) -> int:
     """Make a small real lab and open it, or with --headless run it here and print a summary."""
     paths = _create(Path(arguments.dir or DEMO))
+    print(_who_proposes(paths))
     if arguments.headless:
         return _headless(paths, arguments)
     return open_lab(paths, arguments)
@@ -37,6 +40,7 @@ def demo(arguments: Namespace) -> int:
 def init(arguments: Namespace) -> int:
     """Make a lab and say what comes next."""
     paths = _create(Path(arguments.dir or "."))
+    print(_who_proposes(paths))
     print(f"\nNext   cd {paths.root}")
     print("       nightlab doctor      what is missing")
     print("       nightlab             open the lab")
@@ -95,6 +99,20 @@ def _create(root: Path) -> LabPaths:
         return seed.create(root, print)
     except (seed.SeedError, ProjectError, RepositoryError) as error:
         raise Ending(PRECONDITION, str(error)) from error
+
+
+def _who_proposes(paths: LabPaths) -> str:
+    """Return the line that says which agents this lab would have now, and what they may cost."""
+    project = load(paths.config)
+    roster = Roster(project, os.environ, os.environ, time.time)
+    assigned = roster.assign(["wt0", *project.agents.worktree])
+    if assigned.reason:
+        return f"Note   {assigned.reason}"
+    names = ", ".join(sorted(set(assigned.agents.values())))
+    limit = (
+        f", at most ${project.limits.usd:.2f} ([limits] usd in lab.toml)" if project.limits.usd else ", without a limit"
+    )
+    return f"Agents {names}" + (f": {assigned.model}{limit}" if assigned.model else "")
 
 
 def _headless(paths: LabPaths, arguments: Namespace) -> int:

@@ -1,0 +1,139 @@
+"""How does a model read and edit files? The tool `str_replace_based_edit_tool`, which models know, on one folder.
+
+Nothing outside of the folder is read, nothing but the editable files is written, and no link is followed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+VIEW_CHARACTERS = 60_000
+
+SCHEMA: dict[str, Any] = {
+    "name": "str_replace_based_edit_tool",
+    "description": (
+        "View and edit files of the worktree. `view` shows a file with line numbers (view_range [first, last], -1 for "
+        "the end) or lists a folder; `str_replace` replaces old_str, which must occur exactly once, by new_str; "
+        "`insert` puts insert_text after line insert_line (0: at the top); `create` writes a whole file."
+    ),
+    "input_schema": {
+        "type": "object",
+        "properties": {
+            "command": {"type": "string", "enum": ["view", "create", "str_replace", "insert"]},
+            "path": {"type": "string", "description": "Relative to the worktree."},
+            "view_range": {"type": "array", "items": {"type": "integer"}, "minItems": 2, "maxItems": 2},
+            "old_str": {"type": "string"},
+            "new_str": {"type": "string"},
+            "insert_line": {"type": "integer"},
+            "insert_text": {"type": "string"},
+            "file_text": {"type": "string"},
+        },
+        "required": ["command", "path"],
+    },
+}
+
+
+class ToolError(Exception):
+    """The tool cannot do that. The message tells the model what to do instead."""
+
+
+def edit(folder: Path, editable: tuple[str, ...], arguments: Mapping[str, Any]) -> str:
+    """Carry one call of the tool out and return what the model sees. Raises ToolError."""
+    command, name = text(arguments, "command"), text(arguments, "path")
+    path = _inside(folder, name)
+    match command:
+        case "view":
+            return _view(path, arguments.get("view_range"))
+        case "create":
+            _write(folder, editable, path, text(arguments, "file_text"))
+            return f"{name} was written"
+        case "str_replace":
+            return _replace(folder, editable, path, text(arguments, "old_str"), str(arguments.get("new_str") or ""))
+        case "insert":
+            return _insert(folder, editable, path, arguments)
+    raise ToolError(f"unknown command {command!r}: view, create, str_replace or insert")
+
+
+def text(arguments: Mapping[str, Any], key: str) -> str:
+    """Return a required argument. Raises ToolError."""
+    value = arguments.get(key)
+    if not isinstance(value, str):
+        raise ToolError(f"{key} is missing: it must be a string")
+    return value
+
+
+def _inside(folder: Path, name: str) -> Path:
+    root = folder.resolve()
+    path = root / name  # an absolute path stands for itself
+    try:
+        found = path.resolve()
+    except (OSError, RuntimeError, ValueError) as error:
+        raise ToolError(f"{name!r} is no path: {error}") from error
+    if not found.is_relative_to(root) or ".git" in found.relative_to(root).parts:
+        raise ToolError(f"{name} lies outside of the worktree; paths are relative to it, for example train.py")
+    if found != path and path.is_symlink():
+        raise ToolError(f"{name} is a link: links are not followed")
+    return found
+
+
+def _view(path: Path, view_range: Any) -> str:
+    if path.is_dir():
+        names = sorted(each.name + ("/" if each.is_dir() else "") for each in path.iterdir() if each.name != ".git")
+        return "\n".join(names) or "(empty)"
+    lines = _read(path).splitlines()
+    first, last = 1, len(lines)
+    if isinstance(view_range, list) and len(view_range) == 2 and all(isinstance(each, int) for each in view_range):
+        first, last = max(1, view_range[0]), len(lines) if view_range[1] == -1 else min(len(lines), view_range[1])
+        if first > max(1, len(lines)):
+            raise ToolError(f"view_range begins at line {first}, the file has {len(lines)}")
+    shown = "\n".join(f"{number:6}\t{line}" for number, line in enumerate(lines[first - 1 : last], first))
+    if len(shown) > VIEW_CHARACTERS:
+        return f"{shown[:VIEW_CHARACTERS]}\n… {len(shown) - VIEW_CHARACTERS} characters left out: use view_range"
+    return shown or "(empty)"
+
+
+def _replace(folder: Path, editable: tuple[str, ...], path: Path, old: str, new: str) -> str:
+    before = _read(path)
+    count = before.count(old) if old else 0
+    if count == 0:
+        raise ToolError("old_str does not occur in the file: copy it exactly, with its indentation, from a fresh view")
+    if count > 1:
+        raise ToolError(f"old_str occurs {count} times: give more of the lines around it")
+    _write(folder, editable, path, before.replace(old, new))
+    line = before[: before.index(old)].count("\n") + 1
+    return f"replaced; it now reads:\n{_view(path, [line - 2, line + new.count(chr(10)) + 2])}"
+
+
+def _insert(folder: Path, editable: tuple[str, ...], path: Path, arguments: Mapping[str, Any]) -> str:
+    line, added = arguments.get("insert_line"), arguments.get("insert_text", arguments.get("new_str"))
+    if not isinstance(line, int) or not isinstance(added, str):
+        raise ToolError("insert needs insert_line (a number) and insert_text")
+    lines = _read(path).splitlines(keepends=True)
+    if not 0 <= line <= len(lines):
+        raise ToolError(f"insert_line is {line}, the file has {len(lines)} lines")
+    if lines and line and not lines[line - 1].endswith("\n"):
+        lines[line - 1] += "\n"
+    added = added if added.endswith("\n") else f"{added}\n"
+    _write(folder, editable, path, "".join([*lines[:line], added, *lines[line:]]))
+    return f"inserted; it now reads:\n{_view(path, [line - 1, line + added.count(chr(10)) + 2])}"
+
+
+def _read(path: Path) -> str:
+    try:
+        return path.read_bytes().decode()
+    except FileNotFoundError:
+        raise ToolError(f"{path.name} does not exist") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise ToolError(f"{path.name} cannot be read as text: {error}") from error
+
+
+def _write(folder: Path, editable: tuple[str, ...], path: Path, content: str) -> None:
+    name = path.relative_to(folder.resolve()).as_posix()
+    if name not in editable:
+        raise ToolError(f"{name} may not be changed; editable: {', '.join(editable)}")
+    try:
+        path.write_bytes(content.encode())
+    except (OSError, UnicodeEncodeError) as error:
+        raise ToolError(f"{name} cannot be written: {error}") from error

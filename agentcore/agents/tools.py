@@ -1,0 +1,160 @@
+"""What can a model do in its worktree? Four tools: run a command, edit a file, keep a note, submit its proposal."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from difflib import SequenceMatcher
+from pathlib import Path
+from typing import Any
+
+from agentcore.agents import Proposal
+from agentcore.agents.editor import SCHEMA as EDITOR
+from agentcore.agents.editor import ToolError, edit, text
+from agentcore.brief import Brief
+from agentcore.workspace import Workspace
+from worktrees import confined
+
+OUTPUT_CHARACTERS = 16_000
+"""What the model sees of a command's output: its beginning and its end."""
+
+ALIKE = 0.6
+"""Similarity of two lines from which they say the same."""
+
+SCHEMAS: list[dict[str, Any]] = [
+    {
+        "name": "bash",
+        "description": (
+            "Run a command with bash in the worktree. Each call starts a fresh shell there. It is ended after a time "
+            "limit, with everything that it started. No network, no GPU."
+        ),
+        "input_schema": {
+            "type": "object",
+            "properties": {
+                "command": {"type": "string"},
+                "restart": {"type": "boolean", "description": "Accepted and not needed: every call starts afresh."},
+            },
+        },
+    },
+    EDITOR,
+    {
+        "name": "note",
+        "description": "Keep one line for the next time that you think in this worktree.",
+        "input_schema": {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]},
+    },
+    {
+        "name": "submit",
+        "description": (
+            "Hand your edit in as one experiment, after a smoke check whose traceback comes back if it fails. "
+            "Ends your work on this proposal."
+        ),
+        "input_schema": {
+            "type": "object",
+            "properties": {
+                "hypothesis": {
+                    "type": "string",
+                    "description": "One line: what changes, and why it should help.",
+                },
+                "expected_gain": {
+                    "type": "number",
+                    "description": "Improvement of the metric that you expect, positive is better.",
+                },
+                "why": {"type": "string", "description": "The evidence or reasoning in two or three sentences."},
+            },
+            "required": ["hypothesis", "expected_gain", "why"],
+        },
+    },
+]
+
+
+class Tools:
+    """The tools of one proposal. `proposal` is set once a submission was accepted."""
+
+    def __init__(self, brief: Brief, workspace: Workspace, command_s: float) -> None:
+        self.proposal: Proposal | None = None
+        self._brief = brief
+        self._workspace = workspace
+        self._command_s = command_s
+
+    async def use(self, name: str, arguments: Mapping[str, Any]) -> str:
+        """Carry one call out and return what the model sees. Raises ToolError for a call that cannot be."""
+        match name:
+            case "bash":
+                return await self._bash(arguments)
+            case "str_replace_based_edit_tool":
+                return await asyncio.to_thread(edit, self._workspace.folder, self._brief.edit, arguments)
+            case "note":
+                self._workspace.note(text(arguments, "text"))
+                return "noted"
+            case "submit":
+                return await self._submit(arguments)
+        known = ", ".join(schema["name"] for schema in SCHEMAS)
+        raise ToolError(f"there is no tool {name!r}; there are: {known}")
+
+    async def _bash(self, arguments: Mapping[str, Any]) -> str:
+        if arguments.get("restart") and not arguments.get("command"):
+            return "every call starts a fresh shell"
+        try:
+            ran = await self._workspace.run(["bash", "-c", text(arguments, "command")], self._command_s)
+        except confined.CannotStart as error:
+            raise ToolError(str(error)) from error
+        shown = await asyncio.to_thread(trimmed, ran.output, OUTPUT_CHARACTERS)
+        match ran.finished.ended_by:
+            case "time":
+                raise ToolError(f"{shown}\n(ended after its limit of {self._command_s:g} s)")
+            case "output":
+                raise ToolError(f"{shown}\n(ended: it printed {ran.finished.output_bytes >> 20} MiB)")
+        if ran.finished.code:
+            raise ToolError(f"{shown}\n(exit code {ran.finished.code})")
+        return shown or "(no output)"
+
+    async def _submit(self, arguments: Mapping[str, Any]) -> str:
+        hypothesis = " ".join(text(arguments, "hypothesis").split())
+        if not hypothesis:
+            raise ToolError("the hypothesis is empty: one line, what changes and why it should help")
+        if refusal := await self._workspace.refusal():
+            raise ToolError(refusal)
+        if failure := await self._workspace.smoke():
+            raise ToolError(failure)
+        gain = arguments.get("expected_gain")
+        self.proposal = Proposal(
+            hypothesis=hypothesis,
+            detail={
+                "expected_gain": gain if isinstance(gain, int | float) and not isinstance(gain, bool) else None,
+                "why": self._workspace.clean(str(arguments.get("why") or ""))[:2000],
+            },
+            rework_of=_named(hypothesis, self._brief.conflicts),
+            mends=_mends(hypothesis, self._brief),
+        )
+        return "submitted"
+
+
+def trimmed(path: Path, limit: int) -> str:
+    """Return the text in a file, at most `limit` characters: its head and its tail, and how many were left out."""
+    size = path.stat().st_size
+    with path.open("rb") as file:
+        if size <= 4 * limit:
+            whole = file.read().decode("utf-8", "replace")
+            if len(whole) <= limit:
+                return whole
+            head, tail, left_out = whole[: limit // 2], whole[-limit // 2 :], len(whole) - limit
+        else:  # more bytes than any `limit` characters take: only the ends are read
+            head = file.read(2 * limit).decode("utf-8", "replace")[: limit // 2]
+            file.seek(size - 2 * limit)
+            tail = file.read().decode("utf-8", "replace")[-limit // 2 :]
+            left_out = size - len(head.encode()) - len(tail.encode())
+    return f"{head}\n… {left_out:,} characters left out …\n{tail}"
+
+
+def _mends(hypothesis: str, brief: Brief) -> bool:
+    """True where a hypothesis is that of the crashed experiment again, or names it."""
+    crash = brief.crash
+    if crash is None:
+        return False
+    is_alike = SequenceMatcher(None, hypothesis.lower(), crash.hypothesis.lower()).ratio() >= ALIKE
+    return is_alike or f"#{crash.root}" in hypothesis or f"#{crash.latest}" in hypothesis
+
+
+def _named(hypothesis: str, conflicts: tuple[int, ...]) -> int | None:
+    """Return the conflict that a hypothesis says it writes again."""
+    return next((number for number in conflicts if f"#{number}" in hypothesis), None)

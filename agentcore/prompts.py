@@ -1,0 +1,172 @@
+"""Which of the researcher's words does an agent get, and since when?
+
+A lab's own files come first, what nightlab carries stands in for the missing ones:
+
+    program.md                what all agents are told
+    directions/NAME.md        one dimension of the research; dealt out over worktrees and proposals
+    directions/wt0.md         fixes the direction of wt0
+    prompts/{system,brief,crash}.md   the templates (string.Template: a $name that nobody fills is an error)
+
+They are read again for every proposal. Each change of any of them is a version, which every experiment records.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from string import Template
+
+from agentcore import events as ev
+from agentcore.lab import Lab
+from worktrees.layout import LabPaths
+
+TEMPLATES: dict[str, frozenset[str]] = {
+    "system": frozenset({"program", "edit"}),
+    "brief": frozenset(
+        {
+            "worktree", "edit", "metric", "direction", "trunk", "pending", "kept", "near_misses", "own", "others",
+            "dead_ends", "conflicts", "notes", "messages", "crash", "source",
+        }
+    ),
+    "crash": frozenset({"experiment", "hypothesis", "reason", "traceback", "attempt"}),
+}  # fmt: skip
+"""{template: the variables that it may name}."""
+
+
+class PromptError(Exception):
+    """One of the researcher's texts cannot be used. The message names the file and what to write instead."""
+
+
+log = logging.getLogger("nightlab.prompts")
+
+
+@dataclass(frozen=True)
+class Texts:
+    """The researcher's words as they stand."""
+
+    program: str
+    directions: Mapping[str, str]
+    own: Mapping[str, str]
+    """{worktree: the direction that is fixed for it}."""
+    templates: Mapping[str, str]
+    digest: str
+    """Changes whenever any of them does."""
+    files: Mapping[str, str]
+    """{file: its digest}."""
+
+
+def read(paths: LabPaths, carried: Path) -> Texts:
+    """Read every text of the lab; `carried` is the folder of those that came with nightlab. Raises PromptError."""
+    program = _first(paths.program, carried / "program.md")
+    templates = {name: _first(paths.prompts / f"{name}.md", carried / f"{name}.md") for name in TEMPLATES}
+    directions = _folder(carried / "directions") | _folder(paths.directions)
+    own = {name: text for name, text in directions.items() if name.startswith("wt") and name[2:].isdecimal()}
+    directions = {name: text for name, text in directions.items() if name not in own}
+    named = {
+        "program.md": program,
+        **{f"prompts/{name}.md": text for name, text in templates.items()},
+        **{f"directions/{name}.md": text for name, text in (directions | own).items()},
+    }
+    files = {name: hashlib.sha256(text.encode()).hexdigest()[:12] for name, text in named.items()}
+    digest = hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()[:12]
+    return Texts(program, directions, own, templates, digest, files)
+
+
+def check(texts: Texts) -> None:
+    """Raise PromptError where a template names a variable that does not exist."""
+    for name, known in TEMPLATES.items():
+        template = Template(texts.templates[name])
+        if not template.is_valid():
+            raise PromptError(f"prompts/{name}.md: a lone $ sign; write $$ for a dollar sign")
+        if unknown := sorted(set(template.get_identifiers()) - known):
+            raise PromptError(f"prompts/{name}.md names ${unknown[0]}; known: {', '.join(sorted(known))}")
+
+
+def fill(texts: Texts, name: str, variables: Mapping[str, str]) -> str:
+    """Return the template `name` with every variable replaced. Raises PromptError."""
+    check(texts)
+    return Template(texts.templates[name]).substitute(variables)
+
+
+def direction(texts: Texts, order: tuple[str, ...], worktrees: tuple[str, ...], name: str, asked: int) -> str:
+    """Return the direction of a worktree's next proposal, by name; its own name where a file of its own fixes it.
+
+    `order` is dealt out so that all worktrees together go through the whole list: with eight of them each keeps to one,
+    with fewer each takes turns. `asked` is how often this one was asked before. Raises PromptError for a missing file.
+    """
+    if name in texts.own:
+        title = texts.own[name].strip().splitlines()[:1]
+        heading = title[0].strip("# ").lower() if title else ""
+        return heading if heading in texts.directions else name
+    if not order:
+        return ""
+    chosen = order[(worktrees.index(name) + asked * len(worktrees)) % len(order)]
+    if chosen not in texts.directions:
+        known = ", ".join(sorted(texts.directions)) or "none"
+        raise PromptError(
+            f"lab.toml [agents] directions names {chosen!r}, but directions/{chosen}.md is missing; {known}"
+        )
+    return chosen
+
+
+def follow(lab: Lab, carried: Path, seen: Mapping[str, str] | None = None) -> Texts:
+    """Read the texts, and record a version where they are not those of the last one. Raises PromptError."""
+    texts = read(lab.paths, carried)
+    if texts.digest != lab.state.prompts_digest:
+        changed = sorted(
+            name for name in {*texts.files, *(seen or {})} if seen and texts.files.get(name) != seen.get(name)
+        )
+        lab.record(ev.PromptsChanged(texts.digest, tuple(changed)))
+    return texts
+
+
+async def watch(lab: Lab, carried: Path) -> None:
+    """Notice at once when the researcher saves a text, and say what is wrong with it, until cancelled.
+
+    Only a hint: `follow` is asked again before each proposal.
+    """
+    from watchfiles import awatch  # here: the view imports this package and needs no watcher
+
+    seen: Mapping[str, str] = {}
+    while True:
+        folders = [each for each in (lab.paths.root, lab.paths.directions, lab.paths.prompts) if each.is_dir()]
+        seen = notice(lab, carried, seen)
+        try:
+            async for changes in awatch(*folders, recursive=False, step=50, debounce=200):
+                if any(path.endswith(".md") for _, path in changes):
+                    seen = notice(lab, carried, seen)
+                if any(Path(path).is_dir() for _, path in changes):  # directions/ or prompts/ was made: watch it too
+                    break
+        except (OSError, RuntimeError) as error:  # no more watches on this machine
+            log.warning("texts are not watched, only read before each proposal: %s", error)
+            return
+
+
+def notice(lab: Lab, carried: Path, seen: Mapping[str, str]) -> Mapping[str, str]:
+    """Record a new version and whether it can be used; return the files that were read."""
+    try:
+        texts = follow(lab, carried, seen)
+        check(texts)
+    except PromptError as error:
+        if lab.state.warnings.get("prompts") != str(error):
+            lab.record(ev.WarningRaised("prompts", str(error)))
+        return seen
+    if "prompts" in lab.state.warnings:
+        lab.record(ev.WarningCleared("prompts"))
+    return texts.files
+
+
+def _first(own: Path, carried: Path) -> str:
+    try:
+        return (own if own.is_file() else carried).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        raise PromptError(f"{own} cannot be read: {error}") from error
+
+
+def _folder(path: Path) -> dict[str, str]:
+    if not path.is_dir():
+        return {}
+    return {file.stem: _first(file, file) for file in sorted(path.glob("*.md"))}

@@ -1,0 +1,203 @@
+"""What may an agent touch, and how does it tell the lab what goes on?
+
+A workspace is made for one proposal. The agent edits files in `folder`, runs commands through `run`, and reports: what
+it did (transcript), why it waits, what it spent, what it wants to remember.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from agentcore import events as ev
+from agentcore.lab import Lab
+from agentcore.plan import Limits, spent_out
+from agentcore.spending import Usage, price_of
+from agentcore.transcript import Transcript
+from worktrees import confined, metrics
+from worktrees.confined import Finished
+from worktrees.repository import ForeignChange
+from worktrees.sandbox import Policy
+from worktrees.text import printable
+
+SMOKE_LINES, SMOKE_WIDTH = 40, 400
+"""What an agent sees of a failed smoke check."""
+COMMAND_BYTES = 32 << 20
+"""What one command of an agent may print."""
+NOTE_CHARACTERS = 500
+
+
+class OutOfBudget(Exception):
+    """The lab's limit of money or tokens is reached: no further model turn may be paid for."""
+
+
+@dataclass(frozen=True)
+class Ran:
+    """A command that has ended, and the file with what it printed."""
+
+    finished: Finished
+    output: Path
+
+
+class Workspace:
+    """One agent's place for one proposal in the worktree `name`."""
+
+    def __init__(self, lab: Lab, name: str, transcript: Transcript) -> None:
+        self.name = name
+        self.folder = lab.paths.worktree(name)
+        self.scratch = lab.paths.scratch_of(name)
+        self.transcript = transcript
+        self.limits = lab.project.limits
+        self.clean = lab.scrubber.clean
+        """Takes secrets and control characters out of a text: everything that goes to a model passes through it."""
+        self._lab = lab
+        self._commands = 0
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        self.scratch.mkdir(parents=True)
+
+    async def run(
+        self,
+        argv: Sequence[str],
+        wall_s: float,
+        *,
+        output_bytes: int = COMMAND_BYTES,
+        environment: Mapping[str, str] | None = None,
+        network: bool = False,
+    ) -> Ran:
+        """Run a command in the worktree. Raises confined.CannotStart."""
+        self._commands += 1
+        output = self.scratch / f"output-{self._commands:03d}.txt"
+        command = confined.Command(
+            argv=argv,
+            folder=self.folder,
+            environment=confined.environment(self.folder, self.scratch, environment),
+            wall_s=wall_s,
+            output_bytes=output_bytes,
+            policy=Policy(readable=(self.folder,), writable=(self.folder, self.scratch), network=network),
+        )
+        return Ran(await confined.run(command, output), output)
+
+    async def smoke(self) -> str:
+        """Try the edit for seconds; return why it fails, with the end of its traceback, or an empty string.
+
+        On the CPU also where trainings use a GPU: a second process there would disturb the run that is measured.
+        """
+        argv = self._lab.project.argv(self._lab.project.commands.smoke)
+        if not argv:
+            return ""
+        profile = self._lab.profile
+        out = self.scratch / "smoke"
+        shutil.rmtree(out, ignore_errors=True)
+        out.mkdir()
+        environment = {
+            "OMP_NUM_THREADS": "1",
+            **profile.env,
+            "NIGHTLAB_DATA": str(self._lab.paths.data / "train"),
+            "NIGHTLAB_OUT": str(out),
+            "NIGHTLAB_SEED": "1",
+            "NIGHTLAB_BUDGET": profile.smoke_budget,
+            "NIGHTLAB_SCALE": "1",
+            "NIGHTLAB_DEVICE": "cpu",
+        }
+        try:
+            ran = await self.run(argv, profile.smoke_wall_s, environment=environment)
+        except confined.CannotStart as error:
+            return str(error)
+        if ran.finished.ended_by == "time":
+            return f"the smoke check did not end within {profile.smoke_wall_s:g} s"
+        if ran.finished.code == 0:
+            return ""
+        lines = await asyncio.to_thread(metrics.tail_text, ran.output, SMOKE_LINES, SMOKE_WIDTH)
+        return f"the smoke check failed (exit code {ran.finished.code}):\n" + "\n".join(lines)
+
+    async def refusal(self) -> str:
+        """Return why the edit cannot become an experiment as it is, or an empty string.
+
+        What was changed outside of the editable files is put back first.
+        """
+        lab, project = self._lab, self._lab.project.project
+        base = lab.state.worktrees[self.name].base
+        if foreign := await lab.git(lab.repository.restore, self.folder, base, project.edit):
+            return f"you may change only {', '.join(project.edit)}; put back as it was: {', '.join(foreign)}"
+        try:
+            commit = await lab.git(lab.repository.collect, self.folder, base, project.edit, "tried")
+        except ForeignChange as error:
+            return str(error)
+        tree = await lab.git(lab.repository.tree_of, commit)
+        if tree == lab.state.worktrees[self.name].base_tree:
+            return "nothing is changed: edit the file first"
+        if earlier := lab.state.trees.get(tree):
+            experiment = lab.state.experiments[earlier]
+            came = experiment.outcome or "waits for its run"
+            return f"this is exactly #{earlier} ({experiment.hypothesis}): {came}. Propose something else"
+        return ""
+
+    def spend(self, model: str, usage: Usage) -> None:
+        """Record what a model turn cost."""
+        price = price_of(model, self._lab.project.agents.anthropic.price)
+        usd = price.of(usage) if price else 0.0
+        self.transcript.write("usage", model=model, usd=round(usd, 6), **_numbers(usage))
+        self._lab.record(ev.TokensUsed(self.name, model, usage, usd))
+
+    def check_budget(self) -> None:
+        """Raise OutOfBudget where no further model turn may be paid for."""
+        limits = Limits(usd=self.limits.usd, tokens=self.limits.tokens)
+        if reason := spent_out(self._lab.state, limits):
+            raise OutOfBudget(reason)
+
+    def tell(self, state: ev.AgentState, text: str = "", until: float | None = None) -> None:
+        """Say that the agent waits (and until when), or goes on."""
+        thinking = self._lab.state.worktrees[self.name].thinking
+        text = self.clean(text)
+        if thinking and (thinking.state, thinking.text, thinking.until) != (state, text, until):
+            self._lab.record(ev.AgentStateChanged(self.name, state, text, until))
+            self.transcript.write("state", state=state, text=text, until=until)
+
+    def go_on(self) -> None:
+        """Say that the wait for the provider is over."""
+        thinking = self._lab.state.worktrees[self.name].thinking
+        if thinking and thinking.state == "LIMIT":
+            self.tell("THINK")
+
+    def note(self, text: str) -> None:
+        """Keep a line for later proposals of this worktree."""
+        line = " ".join(self.clean(text).split())[:NOTE_CHARACTERS]
+        if line:
+            self._lab.record(ev.NoteTaken(self.name, line))
+
+    def messages(self) -> tuple[str, ...]:
+        """Return what the researcher said and no agent has read yet, once."""
+        worktree = self._lab.state.worktrees[self.name]
+        new = tuple(each.text for each in worktree.messages[worktree.read :])
+        if new:
+            self._lab.record(ev.MessagesRead(self.name, len(new)))
+            for text in new:
+                self.transcript.write("message", text=text)
+        return new
+
+    def secret(self, name: str) -> str | None:
+        """Return a variable that the engine took out of its environment, for a program that needs it."""
+        return self._lab.secrets.get(name)
+
+    @property
+    def now(self) -> float:
+        """Unix time."""
+        return self._lab.clock()
+
+
+def one_line(text: str, width: int = 200) -> str:
+    """Return a text as one line of at most `width` characters."""
+    line = " ".join(printable(text).split())
+    return line if len(line) <= width else f"{line[: width - 1]}…"
+
+
+def _numbers(usage: Usage) -> dict[str, int]:
+    return {
+        "input": usage.input,
+        "cache_write": usage.cache_write + usage.cache_write_1h,
+        "cache_read": usage.cache_read,
+        "output": usage.output,
+    }

@@ -1,0 +1,153 @@
+"""How does a command run for an agent, and how does it end?
+
+Every process that an agent causes is started here: through the sandbox's door, in the agent's folder, in a session of
+its own, with an environment that is given and not inherited. It ends by itself, or by time, or by printing too much;
+whatever it leaves running is ended with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+from worktrees import processes, sandbox
+
+TICK_S = 0.05
+"""How often limits are looked at."""
+GRACE_S = 1.0
+"""Between SIGTERM and SIGKILL."""
+
+EndedBy = Literal["exit", "time", "output"]
+
+
+@dataclass(frozen=True)
+class Command:
+    """What is run, where, and within which limits."""
+
+    argv: Sequence[str]
+    folder: Path
+    """Its working directory, and what it may change."""
+    environment: Mapping[str, str]
+    wall_s: float
+    output_bytes: int
+    policy: sandbox.Policy
+
+
+@dataclass(frozen=True)
+class Finished:
+    """How a command ended. Its output, both streams in order, is in the file that was given for it."""
+
+    ended_by: EndedBy
+    code: int | None
+    """Exit code, minus the signal where one killed it; None where it was ended here."""
+    wall_s: float
+    output_bytes: int
+
+
+class CannotStart(Exception):
+    """The program is not there, or not executable."""
+
+
+async def run(command: Command, output: Path, on_output: Callable[[], None] | None = None) -> Finished:
+    """Run a command to its end; `output` takes what it prints, `on_output` is called when there is more of it.
+
+    Nothing of it runs any more afterwards, also where this coroutine is cancelled. Raises CannotStart.
+    """
+    began = time.monotonic()
+    with output.open("wb") as file:
+        try:
+            process = await asyncio.create_subprocess_exec(
+                *sandbox.wrap(command.argv, command.policy),
+                cwd=command.folder,
+                env={**command.environment, processes.TAG: _tag(command.folder)},
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        except OSError as error:
+            raise CannotStart(f"{command.argv[0]} cannot be started: {error}") from error
+    leader = processes.stat(process.pid)
+    try:
+        ended_by = await _watch(process, command, output, began, on_output)
+    finally:
+        await asyncio.shield(_end(process, command.folder, leader.start_ticks if leader else 0))
+    code = process.returncode if ended_by == "exit" else None
+    return Finished(ended_by, code, time.monotonic() - began, output.stat().st_size)
+
+
+async def end_all(folder: Path) -> int:
+    """End what commands in `folder` have left running, e.g. under an engine that was killed; return how many."""
+    count, end = 0, time.monotonic() + processes.KILL_LIMIT_S
+    while (pids := await asyncio.to_thread(processes.tagged, _tag(folder))) and time.monotonic() < end:
+        count = max(count, len(pids))
+        processes.send(pids, signal.SIGKILL)
+        await asyncio.sleep(TICK_S)
+    return count
+
+
+def environment(folder: Path, scratch: Path, extra: Mapping[str, str] | None = None) -> dict[str, str]:
+    """Return what a command finds in its environment: nothing of the researcher's but what `extra` hands on."""
+    return {
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        "LC_ALL": "C.UTF-8",
+        "HOME": str(scratch),
+        "TMPDIR": str(scratch),
+        "PYTHONDONTWRITEBYTECODE": "1",
+        "GIT_OPTIONAL_LOCKS": "0",
+        "GIT_TERMINAL_PROMPT": "0",
+        "CUDA_VISIBLE_DEVICES": "",  # the GPU belongs to the run that is being measured
+        "PWD": str(folder),
+        **(extra or {}),
+    }
+
+
+async def _watch(
+    process: asyncio.subprocess.Process,
+    command: Command,
+    output: Path,
+    began: float,
+    on_output: Callable[[], None] | None,
+) -> EndedBy:
+    ending = asyncio.ensure_future(process.wait())
+    seen = 0
+    try:
+        while True:
+            await asyncio.wait({ending}, timeout=TICK_S)
+            size = output.stat().st_size
+            if on_output and size > seen:
+                on_output()
+            seen = size
+            if size > command.output_bytes:
+                return "output"
+            if ending.done():
+                return "exit"
+            if time.monotonic() - began > command.wall_s:
+                return "time"
+    finally:
+        ending.cancel()
+
+
+async def _end(process: asyncio.subprocess.Process, folder: Path, ticks: int) -> None:
+    """End the command's session, then whoever left it; a few milliseconds where nobody did."""
+    if process.returncode is None:
+        processes.send(processes.in_session(process.pid, ticks), signal.SIGTERM)
+        try:
+            await asyncio.wait_for(process.wait(), GRACE_S)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+    processes.send(processes.in_session(process.pid, ticks), signal.SIGKILL)
+    await end_all(folder)
+
+
+def _tag(folder: Path) -> str:
+    return str(folder.resolve())
