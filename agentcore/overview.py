@@ -268,6 +268,8 @@ def _state_of(state: LabState, live: Live, worktree: Worktree, run: Run | None) 
         if live.stages.get(run.number) == "evaluate":
             return "EVAL", run.started
         return ("TRAIN" if run.number in live.points else "WARM"), run.started
+    if worktree.agent in state.barred:
+        return "LIMIT", worktree.since
     if worktree.thinking is not None:
         return worktree.thinking.state, worktree.thinking.changed
     if worktree.experiment is not None:

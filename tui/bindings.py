@@ -113,6 +113,16 @@ def _pause(situation: Situation) -> str:
     return _changing(situation) or ("" if situation.row else "no worktree is selected")
 
 
+def _tell(situation: Situation) -> str:
+    if reason := _changing(situation) or _row(situation):
+        return reason
+    row = situation.row
+    worktree = situation.state.worktrees.get(row.worktree) if row else None
+    if worktree and worktree.agent == "search":
+        return f"{worktree.name} is worked by the search agent, which samples and reads no words"
+    return ""
+
+
 def _row(situation: Situation) -> str:
     return "" if situation.row else "there is no worktree yet"
 
@@ -138,9 +148,12 @@ TABLE: tuple[Binding, ...] = (
     Binding("scroll-up", ("K",), "scroll preview up", "Scroll the preview up, the list stays", "LQ", "moving"),
     Binding("left", ("h", "left"), "left", "Scroll sideways to the left", "WD", "moving"),
     Binding("right", ("l", "right"), "right", "Scroll sideways to the right", "WD", "moving"),
-    Binding("next-hunk", ("}",), "next hunk", "Next hunk of the diff, next error of the log", "WD", "moving", rank=30),
+    Binding(
+        "next-hunk", ("}",), "next hunk", "Next hunk of the diff, next error of log or agent", "WD", "moving", rank=30
+    ),
     Binding("previous-hunk", ("{",), "hunk before", "Hunk or error before", "WD", "moving"),
-    Binding("tab", ("tab", "shift+tab"), "next pane", "Next pane: Diff, Log", "W", "moving", rank=20),
+    Binding("tab", ("tab",), "next pane", "Next pane: Diff, Log, Agent", "W", "moving", rank=20),
+    Binding("tab-back", ("shift+tab",), "pane before", "Pane before", "W", "moving"),
     Binding("next-worktree", ("]",), "next worktree", "The same view of the next worktree", "W", "moving", rank=40),
     Binding("previous-worktree", ("[",), "worktree before", "The same view of the worktree before", "W", "moving"),
     Binding("follow", ("F",), "follow", "Go back to the newest and stay there", "WED", "moving", rank=35),
@@ -149,6 +162,9 @@ TABLE: tuple[Binding, ...] = (
     Binding("attend", ("a",), "attend", "Go to the next thing that needs you", ALL, "looking", _attend, rank=50),
     Binding("merge", ("m",), "merge", "Merge a READY candidate into trunk (asks)", "LWQD", "deciding", _merge, rank=18),
     Binding("undo", ("u",), "undo", "Take the last merge back (asks)", ALL, "deciding", _undo, rank=55),
+    Binding(
+        "tell", ("i",), "tell", "Tell its agent something: one line, enter sends", "LW", "deciding", _tell, rank=22
+    ),
     Binding("pause", ("p",), "pause", "Pause after the current run; again: resume", "LW", "deciding", _pause, rank=25),
     Binding("help", ("?", "f1"), "help", "Every key, every state and its colour", ALL, "the view", rank=1),
     Binding("redraw", ("ctrl+l",), "redraw", "Draw the screen again", ALL, "the view"),

@@ -71,6 +71,18 @@ def clock(at: float, *, seconds: bool = False) -> str:
     return time.strftime("%H:%M:%S" if seconds else "%H:%M", time.localtime(at))
 
 
+def money(usd: float) -> str:
+    """Write dollars in six characters at most: `$2.31`, `$14.20`, from a hundred on `$140`."""
+    return f"${usd:.2f}" if usd < 99.995 else f"${usd:.0f}"
+
+
+def tokens(number: int) -> str:
+    """Write a number of tokens: `812`, `41k`, `1.2M`."""
+    if number < 1000:
+        return str(number)
+    return f"{number / 1000:.0f}k" if number < 999_500 else f"{number / 1e6:.1f}M"
+
+
 def short(commit: str) -> str:
     """Write a commit or tree by its first seven digits."""
     return commit[:7]

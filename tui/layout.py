@@ -94,14 +94,18 @@ def queue(width: int, height: int) -> Places:
     return {**left, **_stack(right, [("diff", height)], width - right)}
 
 
-def worktree(width: int, height: int, pane: str) -> Places:
-    """Diff and log side by side where there is room, else the chosen one; what goes on now is below."""
+def worktree(width: int, height: int, pane: str, *, agent: bool) -> Places:
+    """Diff and log side by side where there is room, else the chosen one; what goes on now is below.
+
+    With `agent` its steps stand at the right, and the log goes below the diff.
+    """
     if width < WIDE:
         now = 0 if height < 12 else 3 if width < MEDIUM else 4
         return _stack(width, [("tabs", 1), (pane, height - 1 - now), ("detail", now)])
     left = max(width // 2, min(100, width * 54 // 100))
-    right = _stack(width - left, [("log", height - 4), ("detail", 4)], left)
-    return {**_stack(left, [("diff", height)]), **right}
+    log = height * 3 // 7 if agent else 0
+    right = _stack(width - left, [("agent" if agent else "log", height - 4), ("detail", 4)], left)
+    return {**_stack(left, [("diff", height - log), ("log", log)]), **right}
 
 
 def whole(width: int, height: int, pane: str) -> Places:

@@ -1,4 +1,4 @@
-"""Which change does the selected worktree hold right now, and what does its run print?
+"""Which change does the selected worktree hold right now, what does its run print, what does its agent do?
 
 One watcher on the folder of all worktrees (many watchers starve the thread pool, and a worktree that is made anew would
 be missed); a change is only a hint to read again. Reading happens in threads, at most a few times a second.
@@ -7,11 +7,13 @@ be missed); a change is only a hint to read again. Reading happens in threads, a
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agentcore.observer import Observer
+from agentcore.transcript import Tail
+from tui.steps import StepTold, tell_step
 
 if TYPE_CHECKING:
     from worktrees.diff import Diff
@@ -27,6 +29,9 @@ BLIND_S = 2.0
 
 LOG_LINES, LOG_WIDTH = 5000, 2000
 """What is kept of a log; the file on disk has the rest."""
+
+STEPS = 2000
+"""What is kept of a transcript; the file on disk has all of it."""
 
 RESCAN_S = 10.0
 """A file in a folder made a moment before can be missed by the watcher: so often is read without a hint."""
@@ -141,6 +146,56 @@ class RunLog:
             await asyncio.sleep(LOG_PAUSE_S)
 
 
+class AgentSteps:
+    """Keeps the steps of a worktree's agent current while somebody looks at it.
+
+    They begin with its newest transcript. The next one is appended, so that what is being read does not go away when
+    the agent is asked again.
+    """
+
+    def __init__(self, changed: Callable[[], None]) -> None:
+        self.subject = ""
+        """Whose steps they are."""
+        self.steps: tuple[StepTold, ...] = ()
+        self.is_wanted = False
+        self._tails: list[Tail] = []
+        """The newest transcript last; before it those whose end is not read yet."""
+        self._read: tuple[int, int] | None = None
+        self._changed = changed
+        self._wake = asyncio.Event()
+
+    def follow(self, path: Path | None, subject: str) -> None:
+        """Follow the transcript at `path`, if it was written since the last time; to be called every tick."""
+        if subject != self.subject:
+            self.subject, self.steps, self._tails = subject, (), []
+        if path and path not in [tail.path for tail in self._tails[-1:]]:
+            if not self.is_wanted:  # nobody reads: what came in between need not be caught up with
+                self.steps, self._tails = (), []
+            self._tails, self._read = [*self._tails, Tail(path)], None
+        if self.is_wanted and path and _stamp(path) != self._read:
+            self._wake.set()
+
+    async def run(self) -> None:
+        """Read whenever asked, in a thread, until cancelled."""
+        while True:
+            await self._wake.wait()
+            self._wake.clear()
+            if self._tails:
+                await self._read_on(self.subject)
+            await asyncio.sleep(LOG_PAUSE_S)
+
+    async def _read_on(self, subject: str) -> None:
+        tails, newest = tuple(self._tails), self._tails[-1]
+        self._read = _stamp(newest.path)
+        told = await asyncio.to_thread(_told, tails)
+        if subject != self.subject:
+            return
+        self._tails = [tail for tail in self._tails if tail is newest or tail not in tails]
+        if told:
+            self.steps = (*self.steps, *told)[-STEPS:]
+            self._changed()
+
+
 class Changes:
     """The changes between commits that were looked at: read once each, in a thread."""
 
@@ -174,6 +229,11 @@ class Changes:
             return between(self._repository, old, new)
         except (Unreadable, OSError):
             return None
+
+
+def _told(tails: Iterable[Tail]) -> list[StepTold]:
+    """Return the next steps in words; what a model turn cost is summed up elsewhere."""
+    return [tell_step(step) for tail in tails for step in tail.read() if step.kind != "usage"]
 
 
 def _stamp(path: Path) -> tuple[int, int] | None:

@@ -13,9 +13,15 @@ from agentcore import events as ev
 from agentcore.events import Entry
 from agentcore.state import LabState
 from tui import format as fmt
-from tui.theme import CANDIDATES, OUTCOMES
+from tui.theme import CANDIDATES, OUTCOMES, STATES
 from worktrees.statistics import Verdict
 from worktrees.text import printable
+
+FILES = 3
+"""Names of changed files that are told; more are counted."""
+
+PROVIDER = 48
+"""Characters of a provider's own words, so that the time after them is seen."""
 
 
 @dataclass(frozen=True)
@@ -87,14 +93,70 @@ def _(event: ev.WorktreeResumed, state: LabState) -> _Parts:
 
 
 @_tell.register
+def _(event: ev.AgentsAssigned, state: LabState) -> _Parts:
+    names: dict[str, list[str]] = {}
+    for worktree, agent in sorted(event.agents.items(), key=lambda item: (len(item[0]), item[0])):
+        names.setdefault(agent, []).append(worktree)
+    models = {"anthropic": f" ({event.model})" if event.model else ""}
+    text = "; ".join(f"{agent}{models.get(agent, '')} in {', '.join(where)}" for agent, where in names.items())
+    return " ", "text", "lab", None, "AGENTS", text + (f": {event.reason}" if event.reason else ""), False
+
+
+@_tell.register
+def _(event: ev.AgentBarred, state: LabState) -> _Parts:
+    text = f"{event.agent}: {event.reason}; the search agent stands in"
+    return "!", "you", "lab", None, event.word.upper(), text, False
+
+
+@_tell.register
+def _(event: ev.AgentStateChanged, state: LabState) -> _Parts:
+    glyph, role, meaning = STATES.get(event.state, (" ", "text", ""))
+    if event.state == "THINK":
+        return glyph, role, event.worktree, None, "THINK", "goes on", True
+    text = event.text if len(event.text) <= PROVIDER else f"{event.text[: PROVIDER - 1]}…"
+    back = "" if event.until is None else f", back {fmt.clock(event.until)}"
+    # Of the others the agent takes care by itself, or a failed proposal tells it again.
+    return glyph, role, event.worktree, None, event.state, (text or meaning) + back, event.state != "LIMIT"
+
+
+@_tell.register
+def _(event: ev.NoteTaken, state: LabState) -> _Parts:
+    return "·", "grey", event.worktree, None, "NOTE", event.text, True
+
+
+@_tell.register
+def _(event: ev.MessageSent, state: LabState) -> _Parts:
+    return " ", "text", event.worktree, None, ">", f"{event.text} (by {event.by})", False
+
+
+@_tell.register
+def _(event: ev.MessagesRead, state: LabState) -> _Parts:
+    return "·", "grey", event.worktree, None, "READ", fmt.count(event.count, "message"), True
+
+
+@_tell.register
+def _(event: ev.PromptsChanged, state: LabState) -> _Parts:
+    shown, more = event.files[:FILES], len(event.files) - FILES
+    files = ", ".join(shown) + (f" and {more} more" if more > 0 else "")
+    return " ", "text", "lab", None, "PROMPTS", f"{_version(event, state)}{files}", False
+
+
+@_tell.register
 def _(event: ev.AgentFailed, state: LabState) -> _Parts:
-    return "x", "bad", event.worktree, None, "AGENT", f"no proposal: {event.reason}", False
+    # An excused one has its reason in the event or the warning beside it.
+    return "x", "bad", event.worktree, None, "AGENT", f"no proposal: {event.reason}", event.excused
 
 
 @_tell.register
 def _(event: ev.ExperimentProposed, state: LabState) -> _Parts:
     text = f"{event.hypothesis} ({fmt.change(event.added, event.removed)})"
     return "±", "run", event.worktree, event.experiment, "EDIT", text, True
+
+
+@_tell.register
+def _(event: ev.ExperimentRebased, state: LabState) -> _Parts:
+    who = _owner(state, event.experiment)
+    return "·", "grey", who, event.experiment, "REBASED", f"on {fmt.short(event.base)} before its run", True
 
 
 @_tell.register
@@ -180,6 +242,13 @@ def _verdict(verdict: Verdict) -> str:
         return f"gain {fmt.gain(verdict.gain)}"
     error = fmt.gain(verdict.standard_error).lstrip("+")
     return f"gain {fmt.gain(verdict.gain)} ±{error} ({fmt.sigmas(verdict.z)}σ)"
+
+
+def _version(event: ev.PromptsChanged, state: LabState) -> str:
+    """Return `v2: `: the state knows the newest version, and how many changes came after this one."""
+    changes = [entry.event for entry in state.recent if isinstance(entry.event, ev.PromptsChanged)]
+    later = next((after for after, change in enumerate(reversed(changes)) if change is event), None)
+    return "" if later is None else f"v{state.prompts - later}: "
 
 
 def _owner(state: LabState, experiment: int | None) -> str:

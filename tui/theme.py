@@ -192,7 +192,10 @@ STATES: Mapping[str, tuple[str, str, str]] = {
     "EVAL": ("◆", "run", "trained, the evaluation measures it"),
     "RETEST": ("▸", "run", "trunk trains at the larger size"),
     "PAUSE": ("=", "wait", "no new experiment starts; p resumes"),
-    "LIMIT": ("#", "wait", "the model's provider said wait"),
+    "LIMIT": ("#", "wait", "the model's provider said wait, or lets nobody in"),
+    "CUT": ("#", "wait", "a reply reached its limit of tokens; its agent goes on"),
+    "REFUSED": ("!", "bad", "the model declined; its agent is asked again"),
+    "FULL": ("#", "wait", "the model's context is full; room is made"),
     "ASK": ("!", "you", "its agent asked a question"),
     "STALL": ("?", "you", "no output and an idle device"),
     "LOST": ("x", "you", "the process is gone without a result"),
@@ -211,6 +214,7 @@ OUTCOMES: Mapping[str, tuple[str, str, str]] = {
     "contended": ("%", "you", "its device was shared, not counted"),
     "duplicate": ("=", "grey", "the same tree was tried before"),
     "cancelled": ("-", "grey", "stopped by a person"),
+    "returned": ("<", "grey", "its base moved and it does not fit there: back to its agent"),
 }
 """Outcome of an experiment: its glyph, its role, what it means."""
 

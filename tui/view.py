@@ -18,7 +18,7 @@ from textual.app import App
 from agentcore.control import Answer, Command, EngineUnreachable, ask
 from tui import attention
 from tui.follow import Follower, Scene
-from tui.live import Changes, LiveDiff, RunLog
+from tui.live import AgentSteps, Changes, LiveDiff, RunLog
 from tui.options import ViewOptions
 from tui.screens.base import BaseScreen
 from tui.screens.events import EventsScreen
@@ -63,10 +63,13 @@ class View(App[None], inherit_bindings=False):
         self.follower = Follower(paths, clock(), options.refresh_s)
         self.live = LiveDiff(self.follower.observer, self.paint)
         self.run_log = RunLog(self.paint)
+        self.steps = AgentSteps(self.paint)
         self.fault = ""
         """The traceback of what ended the view; empty while it is well."""
         self.selected = ""
         """The worktree that all screens mean."""
+        self.unsent: dict[str, str] = {}
+        """What was to be said to a worktree's agent and did not reach the engine: `i` offers it again."""
         self._attention = attention.Attention()
         self._title_shown = ""
         self._previous = "lab"
@@ -99,6 +102,7 @@ class View(App[None], inherit_bindings=False):
         self._timer = self.set_interval(POLL_S, self.tick)
         self.run_worker(self.live.run(), name="live diff")
         self.run_worker(self.run_log.run(), name="run log")
+        self.run_worker(self.steps.run(), name="agent steps")
         if not self.is_headless:
             loop = asyncio.get_running_loop()
             for number, code in SIGNALS.items():  # Textual alone leaves the terminal raw on these
@@ -109,7 +113,7 @@ class View(App[None], inherit_bindings=False):
         if self.follower.poll(self.clock()):
             self._took_scene()
             self.paint()
-        self.follow_log()
+        self.follow_files()
 
     def look_again(self) -> Scene:
         """Read what is new at once, without waiting for the next tick."""
@@ -178,7 +182,7 @@ class View(App[None], inherit_bindings=False):
         """Mean `worktree` from now on."""
         self.selected = worktree
         self._want_diff()
-        self.follow_log()
+        self.follow_files()
         self.paint()
 
     def read_worktree(self) -> None:
@@ -206,8 +210,11 @@ class View(App[None], inherit_bindings=False):
         if front := self.front:
             front.say(need.text)
 
-    def follow_log(self) -> None:
-        """Keep the log of the selected worktree's current or last run in view."""
+    def follow_files(self) -> None:
+        """Keep the log of the selected worktree's current or last run in view, and its agent's newest transcript."""
+        worktree = self.scene.state.worktrees.get(self.selected)
+        asked = worktree.asked if worktree else 0
+        self.steps.follow(self.paths.transcript(self.selected, asked) if asked else None, self.selected)
         row = self.scene.row(self.selected)
         number = row.run if row else None
         if row and number is None and row.experiment is not None:
@@ -249,15 +256,25 @@ class View(App[None], inherit_bindings=False):
         worktree = self.scene.state.worktrees.get(self.selected)
         if worktree:
             verb = "resume" if worktree.paused else "pause"
-            self.run_worker(self._tell(verb, {"worktree": worktree.name}), exclusive=True, group="tell")
+            self.run_worker(self._ask(verb, {"worktree": worktree.name}), exclusive=True, group="tell")
 
-    async def _tell(self, verb: str, arguments: Mapping[str, object]) -> None:
+    def tell(self, worktree: str, text: str) -> None:
+        """Say something to the agent of `worktree`."""
+        self.run_worker(self._say(worktree, text))
+
+    async def _say(self, worktree: str, text: str) -> None:
+        answer = await self._ask("say", {"worktree": worktree, "text": text})
+        if not answer.done:
+            self.unsent[worktree] = text
+
+    async def _ask(self, verb: str, arguments: Mapping[str, object]) -> Answer:
         if front := self.front:
             front.say("asked, waiting for the engine")
         answer = await self.command(verb, arguments)
         if front := self.front:
             front.paint()
             front.say(answer.message if answer.done else f"refused: {answer.message}")
+        return answer
 
     def detach(self) -> None:
         """Close the view; all work goes on."""

@@ -51,6 +51,8 @@ class CodingAgent:
             patience.count()
             reply = await self._turn(talk, system, workspace, patience)
             talk.reply(_kept(reply))
+            if reply.stop_reason != "max_tokens":
+                workspace.tell("THINK")
             if reply.stop_reason == "pause_turn":  # the server wants the same conversation once more
                 continue
             results = [await self._use(tools, block, reply, workspace) for block in _tool_uses(reply)]

@@ -12,10 +12,13 @@ from pathlib import Path
 import pygit2
 
 from agentcore import events as ev
-from agentcore.events import CandidateState, Event, Outcome
+from agentcore.events import AgentState, CandidateState, Event, Outcome
 from agentcore.fold import apply
 from agentcore.journal import Journal
+from agentcore.scrub import Scrubber
+from agentcore.spending import Usage
 from agentcore.state import LabState
+from agentcore.transcript import Kind, Transcript
 from worktrees import processes
 from worktrees.gate import GateSettings
 from worktrees.layout import LabPaths
@@ -64,6 +67,8 @@ def frequencies(head: int) -> list[float]:
     return [base ** (-channel / head) for channel in range(0, head, 2)]
 '''
 
+MODEL = "claude-opus-5"
+
 AUTHOR = pygit2.Signature("nightlab", "lab@localhost", int(START), 0)
 
 
@@ -93,10 +98,10 @@ class LabMaker:
 
     # The lab itself
 
-    def begin(self, *, alive: bool = True, gate: GateSettings | None = None) -> None:
+    def begin(self, *, alive: bool = True, gate: GateSettings | None = None, usd_limit: float = 0.0) -> None:
         """Configure the lab and start its engine: this process, or (not alive) one that is gone."""
         gate = gate or GateSettings(confirm_seeds=3, calibration_runs=6)
-        self.tell(ev.LabConfigured("nanochat", "val_bpb", True, "mini", "4e12 FLOPs", "harness", gate))
+        self.tell(ev.LabConfigured("nanochat", "val_bpb", True, "mini", "4e12 FLOPs", "harness", gate, usd_limit))
         own = processes.stat(os.getpid())
         assert own is not None
         pid, ticks = (own.pid, own.start_ticks) if alive else (own.pid, own.start_ticks + 1)
@@ -132,13 +137,14 @@ class LabMaker:
 
     def propose(self, worktree: str, hypothesis: str, source: str | None = None) -> int:
         """Commit an edit of `worktree` (a whole new source, or a comment) and announce it."""
-        base = self.state.worktrees[worktree].base
+        own = self.state.worktrees[worktree]
+        base = own.base
         self._experiments += 1
         text = source if source is not None else self.source_of(base) + f"# idea {self._experiments}\n"
         commit = self.commit(text, base, hypothesis)
         self.tell(
             ev.ExperimentProposed(
-                self._experiments, worktree, "search", base, self.tree_of(base), commit, self.tree_of(commit),
+                self._experiments, worktree, own.agent, base, self.tree_of(base), commit, self.tree_of(commit),
                 hypothesis, 1, 1, ("train.py",), {},
             )
         )  # fmt: skip
@@ -179,6 +185,33 @@ class LabMaker:
         self.end_run(self.screen(number), score, reason)
         self.decide(number, outcome, score, reason)
         return number
+
+    # Agents
+
+    def employ(self, **agents: str) -> None:
+        """Put agents to work, by worktree: `employ(wt0="anthropic")`; the others keep theirs."""
+        known = {name: each.agent for name, each in self.state.worktrees.items()}
+        self.tell(ev.AgentsAssigned({**known, **agents}, MODEL if "anthropic" in agents.values() else ""))
+
+    def think(self, worktree: str, direction: str = "schedule") -> None:
+        """Ask the agent of `worktree` for a proposal."""
+        self.tell(ev.ThinkingStarted(worktree, self.state.worktrees[worktree].agent, direction))
+
+    def wait(self, worktree: str, state: AgentState = "LIMIT", text: str = "", back_s: float | None = None) -> None:
+        """Let the agent wait; with `back_s` it goes on by itself that many seconds later."""
+        self.tell(ev.AgentStateChanged(worktree, state, text, None if back_s is None else self.now + 1.0 + back_s))
+
+    def spend(self, worktree: str, usd: float, tokens: int = 1000) -> None:
+        """Pay for a model turn."""
+        self.tell(ev.TokensUsed(worktree, MODEL, Usage(input=tokens), usd))
+
+    def transcribe(self, worktree: str, kind: Kind, **fields: object) -> None:
+        """Write one step of what the agent of `worktree` does now."""
+        self.now += 1.0
+        path = self.paths.transcript(worktree, self.state.worktrees[worktree].asked)
+        transcript = Transcript(path, Scrubber(), lambda: self.now)
+        transcript.write(kind, **fields)
+        transcript.close()
 
     # Candidates
 

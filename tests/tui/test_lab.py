@@ -55,7 +55,7 @@ async def test_every_size_has_list_strip_and_straight_lines(lab: LabMaker, size:
 async def test_the_wide_screen_has_boxes_with_straight_sides(lab: LabMaker) -> None:
     """At 160x45 six framed panes stand in two columns, and every corner has its side below it."""
     async with sitting_at(lab, (160, 45)) as person:
-        for title in ("worktrees", "wt0 live diff", "progress:", "CPU: 2x AMD", "events", "merge queue"):
+        for title in ("worktrees", "wt0 #4, against", "progress:", "CPU: 2x AMD", "events", "merge queue"):
             assert f"─ {title}" in person.text or f"━ {title}" in person.text
         rows = person.rows
         for y, row in enumerate(rows[:-1]):
@@ -233,6 +233,7 @@ async def test_a_damaged_journal_is_a_sentence(lab: LabMaker) -> None:
 
 async def test_a_saved_file_is_in_the_diff_pane_at_once(lab: LabMaker) -> None:
     """What an agent writes into its worktree is seen live, with nothing pressed."""
+    lab.decide(4, "drop", 1.7040)
     async with sitting_at(lab, (160, 45)) as person:
         await person.sees("no change yet")
         lab.edit("wt0", "DEPTH = 4", "DEPTH = 5")

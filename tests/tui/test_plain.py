@@ -49,6 +49,12 @@ from worktrees.devices import DeviceSample
         ("14m", fmt.age(899)),
         ("5h", fmt.age(19_140)),
         ("2d", fmt.age(183_600)),
+        ("$2.31", fmt.money(2.314)),
+        ("$99.99", fmt.money(99.99)),
+        ("$140", fmt.money(139.96)),
+        ("812", fmt.tokens(812)),
+        ("41k", fmt.tokens(41_200)),
+        ("1.2M", fmt.tokens(1_234_000)),
     ],
 )
 def test_numbers_have_one_format(written: str, number: str) -> None:
@@ -161,6 +167,50 @@ def test_every_event_is_told_or_left_out_on_purpose(tmp_path: Path) -> None:
     assert "disk 3G free" == words["WARN"]
     silent = {type(entry.event).__name__ for entry in lab.state.recent if tell(entry, lab.state) is None}
     assert {"ThinkingStarted", "MergeIntended", "WorktreeMoved"} == silent
+
+
+def test_what_agents_do_is_told(tmp_path: Path) -> None:
+    """Who works where, who cannot, why one waits and until when; what only repeats that is for the screen of all."""
+    lab = small_lab(tmp_path)
+    lab.employ(wt0="anthropic")
+    lab.tell(ev.AgentsAssigned({"wt0": "search", "wt1": "search"}, reason="no model key is set"))
+    lab.tell(ev.PromptsChanged("a", ("program.md", "a.md", "b.md", "c.md", "d.md")))
+    lab.tell(ev.PromptsChanged("b", ("program.md",)))
+    lab.employ(wt0="anthropic")
+    lab.think("wt0")
+    lab.spend("wt0", 0.12)
+    lab.wait("wt0", "LIMIT", "429 rate_limit_error: " + "slower " * 20, back_s=60)
+    back = fmt.clock(lab.now + 60)
+    lab.wait("wt0", "THINK")
+    lab.wait("wt0", "CUT", "reply 3 reached its limit of tokens")
+    lab.tell(ev.NoteTaken("wt0", "rope helped"))
+    lab.tell(ev.MessageSent("wt0", "try rope", "you"))
+    lab.tell(ev.MessagesRead("wt0", 1))
+    number = lab.propose("wt0", "rope")
+    assert lab.state.trunk
+    trunk = lab.state.trunk
+    lab.tell(ev.ExperimentRebased(number, trunk.commit, trunk.tree, trunk.commit, trunk.tree))
+    lab.decide(number, "returned", reason="its base moved")
+    lab.tell(ev.AgentBarred("anthropic", "key", "401 invalid x-api-key"))
+    told = [told for entry in lab.state.recent if (told := tell(entry, lab.state))]
+    begin = next(index for index, line in enumerate(told) if line.word == "AGENTS")
+    assert [
+        ("lab AGENTS anthropic (claude-opus-5) in wt0; search in wt1", False),
+        ("lab AGENTS search in wt0, wt1: no model key is set", False),
+        ("lab PROMPTS v1: program.md, a.md, b.md and 2 more", False),
+        ("lab PROMPTS v2: program.md", False),
+        ("lab AGENTS anthropic (claude-opus-5) in wt0; search in wt1", False),
+        (f"wt0 LIMIT 429 rate_limit_error: slower slower slower slow…, back {back}", False),
+        ("wt0 THINK goes on", True),
+        ("wt0 CUT reply 3 reached its limit of tokens", True),
+        ("wt0 NOTE rope helped", True),
+        ("wt0 > try rope (by you)", False),
+        ("wt0 READ 1 message", True),
+        ("wt0 EDIT rope (+1 -1)", True),
+        (f"wt0 REBASED on {trunk.commit[:7]} before its run", True),
+        ("wt0 RETURNED its base moved  rope", False),
+        ("lab KEY anthropic: 401 invalid x-api-key; the search agent stands in", False),
+    ] == [(f"{line.who} {line.word} {line.text}", line.minor) for line in told[begin:]]
 
 
 def test_the_history_has_one_bar_for_five_seconds() -> None:

@@ -1,4 +1,4 @@
-"""What do all screens share? Title, strip and key line, the dispatch of keys by the one table, and sheets.
+"""What do all screens share? Title, strip and key line, the dispatch of keys by the one table, sheets, the text line.
 
 A screen gives its panes, their places, and one function for each binding of its own. It paints what the scene says and
 passes what a person wants on to the view; it never changes the lab by itself.
@@ -19,6 +19,7 @@ from tui import format as fmt
 from tui.bindings import Situation, Target
 from tui.follow import Scene
 from tui.sheets import merge, undo
+from tui.sheets.entry import Entry
 from tui.sheets.sheet import Question, Sheet
 from tui.widgets.bars import Clock, KeyLine, Strip, TitleBar, key_rows
 from tui.widgets.pane import Pane
@@ -53,6 +54,7 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         self.keys = KeyLine(look, self.NAME)
         self.small = SmallPane(look)
         self.sheet: Sheet | None = None
+        self.entry: Entry | None = None
         self._places: Mapping[str, Region] = {}
         self._answered = 0
 
@@ -119,8 +121,9 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         self._places = places
         for pane in (self.bar, self.clock, self.strip, *self.panes(), self.keys, self.small):
             pane.place(places.get(pane.id or ""))
-        if self.sheet:
-            self.sheet.fit_into(width, height)
+        for over in (self.sheet, self.entry):
+            if over:
+                over.fit_into(width, height)
 
     def on_resize(self, event: events.Resize) -> None:
         """Stand right at the new size."""
@@ -167,8 +170,8 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         event.stop()
         event.prevent_default()
         key = event.character if event.is_printable and event.character else event.key
-        if self.sheet:
-            self.sheet.press(key)
+        if over := self.sheet or self.entry:
+            over.press(key)
             return
         binding = bindings.find(self.NAME, key)
         if binding is None:
@@ -178,6 +181,12 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         else:
             self.say("")
             self.actions()[binding.id]()
+
+    def on_paste(self, event: events.Paste) -> None:
+        """Take pasted text where text is asked for, and nowhere else: what it spells could be keys."""
+        event.stop()
+        if self.entry:
+            self.entry.insert(event.text)
 
     def situation(self) -> Situation:
         """Return what permissions depend on."""
@@ -223,6 +232,26 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         """Open the diff of what the sheet asked about."""
         if target := self.target(self.view.scene):
             self.view.read_candidate(target.experiment)
+
+    # The text line
+
+    def open_entry(self) -> None:
+        """Ask for a line of text for the selected worktree's agent."""
+        name = self.view.selected
+        self.entry = Entry(self.view.look, name, self.view.unsent.pop(name, ""))
+        self.mount(self.entry)
+        self.entry.fit_into(*self.size)
+
+    def on_entry_closed(self, event: Entry.Closed) -> None:
+        """Take the line away and send what it holds."""
+        if self.entry:
+            self.entry.remove()
+            self.entry = None
+        self.paint()
+        if event.text:
+            self.view.tell(event.worktree, event.text)
+        else:
+            self.say("nothing was sent")
 
     def on_mount(self) -> None:
         """Use the theme's ground for what no pane covers."""

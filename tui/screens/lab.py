@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from tui import format as fmt
 from tui import layout
 from tui.bindings import Target
 from tui.follow import Scene
 from tui.screens.base import Action, BaseScreen
+from tui.screens.change import show_change
 from tui.screens.targets import target_of_row
 from tui.widgets.detail import DetailPane
 from tui.widgets.devices import DevicesPane
@@ -82,6 +82,7 @@ class LabScreen(BaseScreen):
             "open": lambda: self.view.go("worktree"),
             "diff": self.view.read_worktree,
             "pause": self.view.pause,
+            "tell": self.open_entry,
         }
 
     def leave(self) -> None:
@@ -98,9 +99,7 @@ class LabScreen(BaseScreen):
         self.progress.waiting = waiting(scene)
         self.events.told = scene.told
         self.welcome.situation, self.welcome.trouble = self.situation(), scene.trouble
-        live = self.view.live
-        self.diff.aside = f"{fmt.age(scene.now - live.edited)} ago" if live.edited else ""
-        self.diff.show(live.diff if live.of == self.view.selected else None, subject=f"{self.view.selected} live diff")
+        show_change(self.view, self.diff)
 
     def target(self, scene: Scene) -> Target | None:
         """Return the selected worktree's candidate."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from tui import format as fmt
 from tui import layout
 from tui.bindings import Target
 from tui.follow import Scene
 from tui.screens.base import Action, BaseScreen
+from tui.screens.change import READING, show_change
 from tui.screens.targets import target_of, target_of_row
 from tui.screens.worktree import SIDEWAYS
 from tui.widgets.diff import DiffPane
@@ -28,7 +28,7 @@ class ReaderScreen(BaseScreen):
         super().__init__(view)
         self.diff = DiffPane(view.look, id="diff", numbered=True)
         self.experiment: int | None = None
-        """The candidate whose change is read; None for the selected worktree's live diff."""
+        """The candidate whose change is read; None for the selected worktree's change."""
 
     def panes(self) -> Iterable[Pane]:
         """Return the pane."""
@@ -64,14 +64,12 @@ class ReaderScreen(BaseScreen):
     def show(self, scene: Scene) -> None:
         """Hand the diff to the pane."""
         if self.experiment is None:
-            live, name = self.view.live, self.view.selected
-            self.bar.about = name
-            self.diff.aside = f"{fmt.age(scene.now - live.edited)} ago" if live.edited else ""
-            self.diff.show(live.diff if live.of == name else None, subject=f"{name} live diff")
+            self.bar.about = self.view.selected
+            show_change(self.view, self.diff)
             return
         experiment = scene.state.experiments[self.experiment]
         self.bar.about = f"{experiment.worktree} #{experiment.number}"
-        self.diff.aside, self.diff.empty = "", "reading"
+        self.diff.aside, self.diff.against, self.diff.empty = "", "", READING
         self.diff.show(self.view.change_of(self.experiment), subject=experiment.hypothesis)
 
     def target(self, scene: Scene) -> Target | None:

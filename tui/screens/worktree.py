@@ -1,4 +1,4 @@
-"""Screen 2: one worktree: what it changes, and what its run prints."""
+"""Screen 2: one worktree: what it changes, what its run prints, what its agent does."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from tui.bindings import Target
 from tui.follow import Scene
 from tui.lines import Line
 from tui.screens.base import Action, BaseScreen
+from tui.screens.change import show_change
 from tui.screens.targets import target_of_row
 from tui.theme import Theme
 from tui.widgets.detail import DetailPane
@@ -20,9 +21,12 @@ from tui.widgets.diff import DiffPane
 from tui.widgets.log import LogPane
 from tui.widgets.pane import Pane
 from tui.widgets.rows import run_cell, slot_label, state_cell
+from tui.widgets.steps import StepsPane
 
 if TYPE_CHECKING:
     from tui.view import View
+
+PANES = ("diff", "log", "agent")
 
 SIDEWAYS = 8
 
@@ -37,14 +41,14 @@ class TabStrip(Pane):
     def body(self, width: int, height: int) -> list[Line]:
         """Return the one line."""
         line: Line = ((" ", "text"),)
-        for name in ("diff", "log"):
+        for name in PANES:
             shown = name.capitalize()
             line = (*line, (f"[{shown}]", "title") if name == self.chosen else (f" {shown} ", "text"), (" ", "text"))
         return [line]
 
 
 class WorktreeScreen(BaseScreen):
-    """The selected worktree's diff and log, side by side where there is room."""
+    """The selected worktree's diff, log and agent, side by side where there is room."""
 
     NAME = "worktree"
 
@@ -53,16 +57,18 @@ class WorktreeScreen(BaseScreen):
         self.tabs = TabStrip(view.look)
         self.diff = DiffPane(view.look, id="diff", numbered=True)
         self.log_pane = LogPane(view.look)
+        self.steps = StepsPane(view.look)
         self.now = DetailPane(view.look)
 
     def panes(self) -> Iterable[Pane]:
         """Return the panes."""
-        return self.tabs, self.diff, self.log_pane, self.now
+        return self.tabs, self.diff, self.log_pane, self.steps, self.now
 
     def places(self, width: int, height: int) -> layout.Places:
         """Place the panes."""
-        self.diff.frame = self.log_pane.frame = self.now.frame = "box" if width >= layout.MEDIUM else "rule"
-        return layout.worktree(width, height, self.tabs.chosen)
+        for pane in (self.diff, self.log_pane, self.steps, self.now):
+            pane.frame = "box" if width >= layout.MEDIUM else "rule"
+        return layout.worktree(width, height, self.tabs.chosen, agent=self._has_steps)
 
     def actions(self) -> dict[str, Action]:
         """Return what this screen's keys do."""
@@ -79,51 +85,75 @@ class WorktreeScreen(BaseScreen):
             "next-hunk": lambda: self.front.hunk(1),
             "previous-hunk": lambda: self.front.hunk(-1),
             "follow": lambda: self.front.follow(),
-            "tab": self._switch,
+            "tab": lambda: self._switch(1),
+            "tab-back": lambda: self._switch(-1),
             "next-worktree": lambda: self._neighbour(1),
             "previous-worktree": lambda: self._neighbour(-1),
             "diff": self.view.read_worktree,
             "pause": self.view.pause,
+            "tell": self.open_entry,
         }
 
     @property
-    def front(self) -> DiffPane | LogPane:
+    def front(self) -> DiffPane | LogPane | StepsPane:
         """The pane that keys scroll."""
-        return self.diff if self.tabs.chosen == "diff" else self.log_pane
+        panes: dict[str, DiffPane | LogPane | StepsPane] = {"log": self.log_pane, "agent": self.steps}
+        return panes.get(self._chosen(), self.diff)
 
     def show(self, scene: Scene) -> None:
         """Hand the scene to the panes."""
         name, row = self.view.selected, scene.row(self.view.selected)
-        self.diff.heavy, self.log_pane.heavy = self.front is self.diff, self.front is self.log_pane
+        for pane in (self.diff, self.log_pane, self.steps):
+            pane.heavy = pane is self.front
         self.bar.about = name
         if row:
             place = slot_label(row.slot)
             place = f"GPU {place}" if place.isdecimal() else place
             self.bar.about = f"{name}   {place}   {state_cell(row)[0]} {run_cell(row, scene)[0]}"
-        live = self.view.live
-        worktree = scene.state.worktrees.get(name)
-        base = f"{name} against {fmt.short(worktree.base)}" if worktree else name
-        self.diff.aside = f"{fmt.age(scene.now - live.edited)} ago" if live.edited else ""
-        self.diff.show(live.diff if live.of == name else None, subject=base)
+        show_change(self.view, self.diff)
+        self._show_steps(scene)
         self.now.scene, self.now.row = scene, row
         self.log_pane.show(self.view.run_log.lines, subject=self.view.run_log.subject)
 
     def on_screen_resume(self) -> None:
-        """Follow the log while it is looked at."""
-        self.view.run_log.is_wanted = True
-        self.view.follow_log()
+        """Follow log and agent while they are looked at."""
+        self.view.run_log.is_wanted = self.view.steps.is_wanted = True
+        self.view.follow_files()
         super().on_screen_resume()
 
     def on_screen_suspend(self, event: events.ScreenSuspend) -> None:
-        """Leave the log alone while nobody looks at it."""
-        self.view.run_log.is_wanted = False
+        """Leave log and agent alone while nobody looks at them."""
+        self.view.run_log.is_wanted = self.view.steps.is_wanted = False
 
     def target(self, scene: Scene) -> Target | None:
         """Return this worktree's candidate."""
         return target_of_row(scene, self.view.selected)
 
-    def _switch(self) -> None:
-        self.tabs.chosen = "log" if self.tabs.chosen == "diff" else "diff"
+    @property
+    def _has_steps(self) -> bool:
+        """True where the worktree has an agent that is worth a pane of its own: search has nothing to say."""
+        worktree = self.view.scene.state.worktrees.get(self.view.selected)
+        return worktree is not None and worktree.agent != "search"
+
+    def _show_steps(self, scene: Scene) -> None:
+        worktree, steps = scene.state.worktrees.get(self.view.selected), self.view.steps
+        thinking = worktree.thinking if worktree else None
+        name = thinking.agent if thinking else worktree.agent if worktree else ""
+        on = f" on {thinking.direction}" if thinking and thinking.direction else ""
+        cost = f", {fmt.money(thinking.spent.usd)}" if thinking and thinking.spent.usd else ""
+        self.steps.about = f"agent {name}{on}{cost}"
+        self.steps.show(steps.steps, subject=steps.subject)
+
+    def _names(self) -> list[str]:
+        """Return the panes that can be chosen: on a wide screen those that are on it."""
+        return [name for name in PANES if name != "agent" or self.size.width < layout.WIDE or self._has_steps]
+
+    def _chosen(self) -> str:
+        return self.tabs.chosen if self.tabs.chosen in self._names() else PANES[0]
+
+    def _switch(self, step: int) -> None:
+        names = self._names()
+        self.tabs.chosen = names[(names.index(self._chosen()) + step) % len(names)]
         self.paint()
 
     def _neighbour(self, step: int) -> None:

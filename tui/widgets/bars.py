@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from textual.geometry import Size
 
+from agentcore.accounts import Cost
 from tui import format as fmt
 from tui.bindings import ALL, Binding, key_line, on_screen
 from tui.follow import Scene
@@ -28,16 +29,17 @@ class TitleBar(Pane):
         """What the screen is about instead of the trunk, where it has one subject."""
 
     def body(self, width: int, height: int) -> list[Line]:
-        """Return the one line; parts that do not fit are left out from the right."""
+        """Return the one line; a part that does not fit is left out."""
         first: Line = ((f" {NUMBERS[self.screen_name]} {self.screen_name.upper()}".replace("  ", " "), "title"),)
         parts: list[Line] = [((self.about, "text"),)] if self.about else []
         parts += title_parts(self.scene, wide=width >= WIDE) if self.scene else []
         gap = "    " if width >= WIDE else "  "
         line = first
         for part in parts:
-            if cells(line) + len(gap) + cells(part) > width - 1:
+            if cells(line) + len(gap) + cells(part) < width:
+                line = (*line, (gap, "text"), *part)
+            elif self.about:  # beside a worktree the lab's counts, without its trunk before them, would seem its own
                 break
-            line = (*line, (gap, "text"), *part)
         return [line]
 
 
@@ -119,7 +121,20 @@ def title_parts(scene: Scene, *, wide: bool) -> list[Line]:
     counts = f"{overview.experiments} experiments, {overview.kept} kept, {overview.merged} merged"
     if overview.experiments or trunk_has_number(scene):
         parts.append(((counts if wide else f"{overview.experiments} exp", "text"),))
+    if overview.cost.model or overview.cost.tokens:
+        parts.append(((spent(overview.cost), "text"),))
     return parts
+
+
+def spent(cost: Cost) -> str:
+    """Return what the models have cost, and the limit where there is one: `$14.20/$40`.
+
+    In tokens where they have no price, as on a server of one's own.
+    """
+    if cost.tokens and not cost.usd:
+        limit = f"/{fmt.tokens(cost.token_limit)}" if cost.token_limit else ""
+        return f"{fmt.tokens(cost.tokens)}{limit} tokens"
+    return fmt.money(cost.usd) + (f"/${cost.usd_limit:g}" if cost.usd_limit else "")
 
 
 def trunk_has_number(scene: Scene) -> bool:

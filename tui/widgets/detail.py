@@ -6,9 +6,12 @@ from agentcore.overview import WorktreeRow
 from agentcore.state import Experiment
 from tui import format as fmt
 from tui.follow import Scene
-from tui.lines import Line
+from tui.lines import Line, clip
 from tui.theme import Theme
 from tui.widgets.pane import Pane
+
+AROUND = 14
+"""Cells of an upper edge that its two titles leave to the line."""
 
 
 class DetailPane(Pane):
@@ -20,11 +23,13 @@ class DetailPane(Pane):
         self.row: WorktreeRow | None = None
 
     def head(self) -> tuple[str, str]:
-        """Return whose detail it is."""
-        if self.row is None:
+        """Return whose detail it is, and what its agent is at while something runs."""
+        if self.row is None or self.scene is None:
             return "", ""
-        number = f" #{self.row.experiment}" if self.row.experiment is not None else ""
-        return self.row.worktree + number, ""
+        name = self.row.worktree + (f" #{self.row.experiment}" if self.row.experiment is not None else "")
+        words = agent_words(self.row, self.scene) if self.row.run is not None else ""
+        room = self.size.width - len(name) - AROUND
+        return name, clip(f"agent {words}", room) if words and room > 0 else ""
 
     def body(self, width: int, height: int) -> list[Line]:
         """Return the two lines."""
@@ -41,6 +46,8 @@ def sentence(row: WorktreeRow, scene: Scene) -> tuple[str, str]:
     worktree = scene.state.worktrees.get(row.worktree)
     if row.state == "PAUSE" and worktree:
         return "paused", f"{worktree.paused}; p resumes"
+    if row.run is None and (words := agent_words(row, scene)):
+        return "agent", words
     experiment = scene.state.experiments.get(row.experiment) if row.experiment is not None else None
     if experiment and row.state == "CRASH" and experiment.reason:
         return "ended", experiment.reason
@@ -52,6 +59,26 @@ def sentence(row: WorktreeRow, scene: Scene) -> tuple[str, str]:
         return "now", row.idea
     last = last_decided(row, scene)
     return ("before", f"#{last.number} {last.hypothesis}") if last else ("now", "no experiment yet")
+
+
+def agent_words(row: WorktreeRow, scene: Scene) -> str:
+    """Return what a worktree's agent is at, and why: `THINK 18s on schedule; 1 proposal waits`; empty where nobody
+    thinks. Of the search agent nothing is told: it answers at once.
+    """
+    worktree = scene.state.worktrees.get(row.worktree)
+    if worktree is None or worktree.agent == "search" or not row.agent_state or not scene.live.engine_alive:
+        return ""
+    barred = scene.state.barred.get(worktree.agent)
+    if barred:
+        return f"LIMIT {barred.word}: {barred.reason}; the search agent stands in"
+    if row.agent_until is not None:
+        words = f"{row.agent_state} back {fmt.clock(row.agent_until)}"
+    else:
+        words = f"{row.agent_state} {fmt.age(scene.now - (row.agent_since or scene.now))}"
+    words += f": {row.agent_text}" if row.agent_text else f" on {row.direction}" if row.direction else ""
+    if not row.prepared:
+        return words
+    return f"{words}; {fmt.count(row.prepared, 'proposal')} {'waits' if row.prepared == 1 else 'wait'}"
 
 
 def figures(row: WorktreeRow, scene: Scene) -> tuple[str, str]:

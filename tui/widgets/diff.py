@@ -23,6 +23,9 @@ if TYPE_CHECKING:  # the diff module brings pygit2, which would delay the first 
 
 WORD = frozenset(string.ascii_letters + string.digits + "_.")
 
+EDGE = 9
+"""Cells of the upper edge that its titles leave to the line."""
+
 BLOCK = 200
 """Lines that are highlighted together."""
 
@@ -49,6 +52,8 @@ class DiffPane(TextPane):
         self.title = ""
         self.aside = ""
         """What the title says at its right, e.g. the age of the last edit."""
+        self.against = ""
+        """The commit that the change is against; named where there is room."""
         self.empty = "no change yet: waiting for the first edit"
         self._diff: Diff | None = None
         self._waiting: list[Diff] = []
@@ -85,14 +90,9 @@ class DiffPane(TextPane):
 
     def head(self) -> tuple[str, str]:
         """Return the subject, and the size of the change or that it is frozen."""
-        if self._waiting:
-            return self.title, f"FROZEN, {len(self._waiting)} newer  F: follow"
-        if not self._diff or not self._diff.files:
-            return self.title, ""
-        files = self._diff.files
-        what = files[0].path.rpartition("/")[2] if len(files) == 1 else fmt.count(len(files), "file")
-        aside = f", {self.aside}" if self.aside else ""
-        return self.title, f"{fmt.change(self._diff.added, self._diff.removed)} {what}{aside}"
+        size = self._standing()
+        base = f", against {fmt.short(self.against)}" if self.against else ""
+        return self.title + (base if len(self.title + base + size) + EDGE <= self.size.width else ""), size
 
     def count(self) -> int:
         """Return the number of lines of the flattened change."""
@@ -125,6 +125,16 @@ class DiffPane(TextPane):
         self._entries = flatten(diff, single=not self.numbered) if diff else []
         self._blocks = {}
         self.top = min(self.top, self.bottom()) if self.size else 0
+
+    def _standing(self) -> str:
+        if self._waiting:
+            return f"FROZEN, {len(self._waiting)} newer  F: follow"
+        if not self._diff or not self._diff.files:
+            return ""
+        files = self._diff.files
+        what = files[0].path.rpartition("/")[2] if len(files) == 1 else fmt.count(len(files), "file")
+        aside = f", {self.aside}" if self.aside else ""
+        return f"{fmt.change(self._diff.added, self._diff.removed)} {what}{aside}"
 
     def _source(self, index: int) -> Line:
         block = index // BLOCK

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from agentcore.overview import WorktreeRow
+from agentcore.overview import REMEDIES, WorktreeRow
 from tui import format as fmt
 from tui.follow import Scene
-from tui.lines import Line, centre, clip, fit, flush, overlay
+from tui.lines import Line, cells, centre, clip, fit, flush, overlay, spread
 from tui.theme import STATES, Theme
-from tui.widgets.detail import sentence
+from tui.widgets.detail import agent_words, sentence
 from tui.widgets.pane import ListPane
 
 IDEA_MIN = 8
@@ -85,8 +85,10 @@ class RowsTable(ListPane):
             return []
         name = row.worktree + (f" #{row.experiment}" if row.experiment is not None else "")
         label, text = sentence(row, self.scene)
-        head = f" {name}  {label}: "
-        return [((head, "bold"), (clip(text, width - len(head) - 1), "text"))]
+        head, beside = f" {name}  {label}: ", agent_words(row, self.scene) if row.run is not None else ""
+        right: Line = ((f"  agent {clip(beside, width // 2)} ", "grey"),) if beside else ()
+        left: Line = ((head, "bold"), (clip(text, width - len(head) - cells(right) - 1), "text"))
+        return [spread(left, right, width) if right else left]
 
     def _on_cpu(self) -> bool:
         return bool(self.scene and self.scene.state.slots and self.scene.state.slots[0].kind == "cpu")
@@ -112,16 +114,18 @@ class RowsTable(ListPane):
             Column(memory, 4, flush, lambda row, scene: (fmt.memory(_fresh(row.memory_mb, scene)), "text"), spare=3),
             Column("EXP", 4, flush, lambda row, _: (str(row.experiments), "text"), spare=4),
         ]
+        if self.scene and self.scene.overview.cost.model:
+            columns.append(Column("COST", 6, flush, lambda row, _: (cost_text(row), "text"), spare=5))
         lead, gap = 3 if self.frame == "box" else 2, self._gap()
-        wish = 24 if gap == 2 else 17
+        wish = 15 if gap == 2 else 17
 
         def left() -> int:
             return width - lead - sum(column.width + gap for column in columns)
 
-        while any(column.spare for column in columns) and left() < (wish if _spare(columns) == 4 else IDEA_MIN):
+        while any(column.spare for column in columns) and left() < (wish if _spare(columns) >= 4 else IDEA_MIN):
             columns.remove(max(columns, key=lambda column: column.spare))
         title, room = "IDEA NOW" if gap == 2 else "IDEA", min(100, max(4, left()))
-        return [*columns, Column(title, room, fit, lambda row, _: (row.idea, "text"))]
+        return [*columns, Column(title, room, fit, lambda row, _: idea_cell(row))]
 
 
 def _fresh(value: float | None, scene: Scene) -> float | None:
@@ -151,10 +155,26 @@ def run_cell(row: WorktreeRow, scene: Scene) -> tuple[str, str]:
         return fmt.share(row.progress) + left, "text"
     if row.run is None and scene.last_sign is not None:
         return f"as of {fmt.clock(scene.last_sign)}", "grey"
+    if row.state == "LIMIT" and row.agent_until is not None:
+        return f"back {fmt.clock(row.agent_until)}", "text"
+    if row.state == "LIMIT" and row.agent_text in REMEDIES:
+        return row.agent_text, "text"
     worktree = scene.state.worktrees.get(row.worktree)
     if row.state == "CRASH" and worktree and worktree.failures > 1:
         return f"{worktree.failures} in a row", "text"
     return fmt.age(scene.now - row.since), "text"
+
+
+def idea_cell(row: WorktreeRow) -> tuple[str, str]:
+    """Return what the row speaks of; where nothing is proposed yet, what its agent works on, or why it waits."""
+    if row.idea:
+        return row.idea, "text"
+    return row.agent_text or (f"on {row.direction}" if row.direction else ""), "grey"
+
+
+def cost_text(row: WorktreeRow) -> str:
+    """Return what a worktree's agents have cost; nothing where no model has worked."""
+    return fmt.money(row.usd) if row.usd else fmt.MISSING
 
 
 def gain_role(gain: float | None, z: float | None) -> str:
