@@ -31,6 +31,7 @@ class Desk:
             "pause": self._pause,
             "resume": self._resume,
             "say": self._say,
+            "release": self._release,
             "stop": self._leave,
             "ping": self._ping,
         }
@@ -89,6 +90,18 @@ class Desk:
             return Answer(REFUSED, f"{name} is not paused")
         self._lab.record(ev.WorktreeResumed(name, command.by))
         return Answer(0, f"{name} goes on")
+
+    async def _release(self, command: Command) -> Answer:
+        number, because = int(command.arguments["experiment"]), str(command.arguments.get("because") or "").strip()
+        candidate = self._lab.state.candidates.get(number)
+        if candidate is None or candidate.state != "BLOCKED":
+            state = "not in the queue" if candidate is None else candidate.state
+            return Answer(REFUSED, f"#{number} is {state}: only BLOCKED candidates are released")
+        if not because:
+            return Answer(USAGE, "say why: it is recorded with your name")
+        reason = f"released: {self._lab.scrubber.clean(because)[:MESSAGE_CHARACTERS]}"
+        self._lab.record(ev.CandidateMoved(number, "NEW", reason, command.by))
+        return Answer(0, f"#{number} goes on to its confirmation")
 
     async def _say(self, command: Command) -> Answer:
         text = self._lab.scrubber.clean(str(command.arguments["text"])).strip()[:MESSAGE_CHARACTERS]

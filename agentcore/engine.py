@@ -9,16 +9,16 @@ from __future__ import annotations
 import asyncio
 import fcntl
 import os
-import shutil
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 
 from agentcore import events as ev
 from agentcore import promoter, prompts, proposing, running
 from agentcore.agents.roster import Roster
+from agentcore.bounds import Bounds
 from agentcore.commands import Desk
 from agentcore.control import serve
 from agentcore.lab import Lab
@@ -35,7 +35,6 @@ from agentcore.plan import (
     Record,
     StartRun,
     plan,
-    spent_out,
 )
 from agentcore.scrub import take_secrets
 from agentcore.seed import prompts_folder
@@ -61,14 +60,13 @@ class Stop:
 
 
 class Engine:
-    """The loop over one lab. `limits` is what this engine was told to stay within; it leaves when they are reached."""
+    """The loop over one lab. It leaves when its bounds are reached and nothing is left to do."""
 
-    def __init__(self, lab: Lab, roster: Roster, carried: Path, limits: Limits, until: float | None) -> None:
+    def __init__(self, lab: Lab, roster: Roster, carried: Path, bounds: Bounds) -> None:
         self.lab = lab
         self._roster = roster
         self._carried = carried
-        self._limits = limits
-        self._until = until
+        self._bounds = bounds
         self._wake = asyncio.Event()
         self._stop: Stop | None = None
         self._last: list[Action] = []
@@ -77,7 +75,6 @@ class Engine:
     def stop(self, reason: str, now: bool = False) -> None:
         """Leave: start nothing new, and with `now` end the runs in progress first."""
         self._stop = Stop(reason, now)
-        self._limits = replace(self._limits, stopping=True)
         self._wake.set()
 
     async def run(self) -> str:
@@ -93,7 +90,7 @@ class Engine:
                     await self._wait()
             for task in (*besides, *self._thinking.values()):
                 task.cancel()
-        reason = self._stop.reason if self._stop else self._why_done()
+        reason = self._stop.reason if self._stop else self._bounds.why()
         if self._stop and self._stop.now:
             await self._end_runs()
         self.lab.record(ev.EngineStopped(reason))
@@ -101,18 +98,13 @@ class Engine:
 
     async def _act(self, tasks: asyncio.TaskGroup) -> bool:
         """Collect what ended and carry out what is due; True where that may have made more due."""
-        if self._is_disk_low():
-            self._limits = replace(self._limits, stopping=True)
-        elif not self._stop:
-            self._limits = replace(self._limits, stopping=self._is_late())
-            if self._is_late():
-                self._end_thinking(only_waiting=False)
-        self._watch_spending()
+        self._bounds.look()
+        self._end_thinking()
         actions: list[Action] = []
         try:
             await running.collect(self.lab)
             await promoter.follow(self.lab)
-            actions = plan(self.lab.state, self._limits)
+            actions = plan(self.lab.state, self._bounds.limits)
             for action in actions:
                 await self._carry_out(action, tasks)
         except (RepositoryError, NotReadyError) as error:
@@ -169,47 +161,15 @@ class Engine:
             return True
         if self.lab.state.active or any(not task.done() for task in self._thinking.values()):
             return False
-        bounded = self._limits.experiments is not None or self._until is not None
-        bounded = bounded or bool(spent_out(self.lab.state, self._limits))
-        return bounded and not plan(self.lab.state, self._limits)
+        return self._bounds.is_bounded and not plan(self.lab.state, self._bounds.limits)
 
-    def _why_done(self) -> str:
-        trunk = self.lab.state.trunk
-        if trunk and (cause := self.lab.state.broken(trunk.tree)):
-            return f"trunk does not train: {cause}"
-        if spent := spent_out(self.lab.state, self._limits):
-            return spent
-        if "disk" in self.lab.state.warnings:
-            return self.lab.state.warnings["disk"]
-        return "the limits are reached and nothing is left to do"
-
-    def _watch_spending(self) -> None:
-        """Say once that the limit of money or tokens is reached; the lab works off what it has, and ends."""
-        if spent := spent_out(self.lab.state, self._limits):
-            self._warn("money", f"{spent}; nothing more is proposed. Raise [limits] in lab.toml, then nightlab start")
-            self._end_thinking(only_waiting=True)
-        else:
-            self._settle("money")
-
-    def _end_thinking(self, *, only_waiting: bool) -> None:
+    def _end_thinking(self) -> None:
         """End agents whose proposal nobody will run, or that only wait for a provider they may not pay any more."""
+        is_over = self._bounds.is_late or bool(self._bounds.reason)
         for name, task in self._thinking.items():
             thinking = self.lab.state.worktrees[name].thinking
-            if thinking and (not only_waiting or thinking.state == "LIMIT"):
+            if thinking and (is_over or (self._bounds.spent and thinking.state == "LIMIT")):
                 task.cancel()
-
-    def _is_late(self) -> bool:
-        return self._until is not None and self.lab.clock() >= self._until
-
-    def _is_disk_low(self) -> bool:
-        """Start nothing on a nearly full disk; say so once, and go on by itself when there is room again."""
-        floor_gb = self.lab.project.limits.disk_floor_gb
-        free_gb = shutil.disk_usage(self.lab.paths.dot).free / 1e9
-        if free_gb < floor_gb:
-            self._warn("disk", f"under {floor_gb:g} GB are free on the disk of .lab: no new runs until there is room")
-        elif free_gb >= floor_gb * 1.1:
-            self._settle("disk")
-        return free_gb < floor_gb
 
     def _warn(self, topic: str, message: str) -> None:
         if self.lab.state.warnings.get(topic) != message:
@@ -242,7 +202,7 @@ async def serve_lab(
         carried, secrets = prompts_folder(), take_secrets()
         lab, roster = await open_lab(paths, mode=mode, clock=clock, secrets=secrets, carried=carried)
         try:
-            engine = Engine(lab, roster, carried, _limits(lab, limits), until)
+            engine = Engine(lab, roster, carried, Bounds(lab, limits, until))
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 loop.add_signal_handler(number, engine.stop, f"{signal.Signals(number).name} received")
@@ -253,18 +213,6 @@ async def serve_lab(
         finally:
             await roster.close()
             lab.close()
-
-
-def _limits(lab: Lab, told: Limits) -> Limits:
-    """Join what this engine was told with what lab.toml says."""
-    limits = lab.project.limits
-    return replace(
-        told,
-        crashes_in_a_row=limits.crashes_in_a_row,
-        usd=limits.usd,
-        tokens=limits.tokens,
-        proposals_ahead=lab.project.agents.proposals_ahead,
-    )
 
 
 @contextmanager

@@ -29,8 +29,10 @@ AgentState = Literal["THINK", "LIMIT", "CUT", "REFUSED", "FULL"]
 """THINK: it works. LIMIT: it waits for the provider. CUT: a reply reached its limit of tokens. REFUSED: the model
 declined. FULL: the conversation reached the model's context."""
 CandidateState = Literal[
-    "NEW", "CONFIRM", "READY", "MERGING", "MERGED", "NOISE", "REJECTED", "STALE", "CONFLICT", "HELD", "CANCELLED"
-]
+    "NEW", "CONFIRM", "READY", "MERGING", "MERGED", "NOISE", "REJECTED", "STALE", "CONFLICT", "HELD", "CANCELLED",
+    "BLOCKED",
+]  # fmt: skip
+"""BLOCKED: too good to be true, until a person releases it."""
 Level = Literal["info", "warn"]
 
 
@@ -201,6 +203,8 @@ class AgentFailed:
     agent: str = ""
     excused: bool = False
     """It is no failure of the agent: the lab's money was spent, its key was refused."""
+    transcript_sha256: str = ""
+    """Of the finished transcript; empty where there is none."""
 
 
 @dataclass(frozen=True)
@@ -222,6 +226,10 @@ class ExperimentProposed:
     """What the agent wants to remember of it, e.g. the constants it chose."""
     fixes: int | None = None
     """The crashed experiment that it mends."""
+    broken: tuple[str, ...] = ()
+    """Rules that the edit breaks, each with what broke it: such an experiment is invalid and never run."""
+    transcript_sha256: str = ""
+    """Of the finished transcript; empty where a nightlab wrote it that kept none."""
 
 
 @dataclass(frozen=True)
@@ -261,6 +269,10 @@ class RunEnded:
     evaluate_s: float
     train_cpu_s: float
     peak_mb: float
+    holdout: float | None = None
+    """Score on the hidden hold-out, of runs that may move trunk; no agent is told."""
+    sandbox: str = ""
+    """What contained it: full, reduced or none; empty in rows of before there were walls."""
 
 
 @dataclass(frozen=True)

@@ -133,7 +133,12 @@ def _(event: ev.AgentBarred, state: LabState, at: float) -> LabState:
 def _(event: ev.ThinkingStarted, state: LabState, at: float) -> LabState:
     worktree = state.worktrees[event.worktree]
     thinking = Thinking(
-        agent=event.agent or worktree.agent, since=at, direction=event.direction, fixes=event.fixes, changed=at
+        agent=event.agent or worktree.agent,
+        since=at,
+        direction=event.direction,
+        fixes=event.fixes,
+        prompts=state.prompts,
+        changed=at,
     )
     state = _mending(state, event.fixes, 1)
     return _worktree(state, event.worktree, thinking=thinking, asked=worktree.asked + 1)
@@ -208,7 +213,7 @@ def _(event: ev.AgentFailed, state: LabState, at: float) -> LabState:
 @_apply.register
 def _(event: ev.ExperimentProposed, state: LabState, at: float) -> LabState:
     worktree = state.worktrees[event.worktree]
-    thinking = worktree.thinking or Thinking(event.agent, since=at)
+    thinking = worktree.thinking or Thinking(event.agent, since=at, prompts=state.prompts)
     experiment = Experiment(
         number=event.experiment,
         worktree=event.worktree,
@@ -224,11 +229,12 @@ def _(event: ev.ExperimentProposed, state: LabState, at: float) -> LabState:
         proposed=at,
         detail=event.detail,
         direction=thinking.direction,
-        prompts=state.prompts,
+        prompts=thinking.prompts,
         thought_s=at - thinking.since - _waited_s(thinking, at),
         transcript=worktree.asked,
         spent=thinking.spent,
         fixes=event.fixes,
+        broken=event.broken,
     )
     state = _worktree(
         state,
@@ -240,13 +246,14 @@ def _(event: ev.ExperimentProposed, state: LabState, at: float) -> LabState:
         silent=0,
     )
     return replace(
-        _with_tree(state, event.tree, event.experiment),
+        state if event.broken else _with_tree(state, event.tree, event.experiment),
         experiments=state.experiments.set(experiment.number, experiment),
     )
 
 
 @_apply.register
 def _(event: ev.ExperimentRebased, state: LabState, at: float) -> LabState:
+    state = _without_tree(state, state.experiments[event.experiment])
     experiment = replace(
         state.experiments[event.experiment],
         base=event.base,
@@ -289,6 +296,8 @@ def _(event: ev.RunEnded, state: LabState, at: float) -> LabState:
         evaluate_s=event.evaluate_s,
         train_cpu_s=event.train_cpu_s,
         peak_mb=event.peak_mb,
+        holdout=event.holdout,
+        sandbox=event.sandbox,
         ended=at,
     )
     pools, failed = state.pools, state.failed
@@ -318,6 +327,8 @@ def _(event: ev.ExperimentDecided, state: LabState, at: float) -> LabState:
         reason=event.reason,
         decided=at,
     )
+    if event.outcome == "returned":
+        state = _without_tree(state, experiment)
     worktree = state.worktrees[experiment.worktree]
     failures = _failures(worktree, event.outcome)
     pending = tuple(number for number in worktree.pending if number != event.experiment)
@@ -365,7 +376,9 @@ def _(event: ev.CandidateMoved, state: LabState, at: float) -> LabState:
     intent = state.intent
     if intent and intent.experiment == event.experiment:
         intent = None
-    return replace(_candidate(state, event.experiment, at, state=event.state, reason=event.reason), intent=intent)
+    released = state.candidates[event.experiment].released or _is_release(state, event)
+    changes = {"state": event.state, "reason": event.reason, "released": released}
+    return replace(_candidate(state, event.experiment, at, **changes), intent=intent)
 
 
 @_apply.register
@@ -399,9 +412,13 @@ def _(event: ev.WarningCleared, state: LabState, at: float) -> LabState:
 
 def _failures(worktree: Worktree, outcome: ev.Outcome) -> int:
     """Count the experiments in a row that failed; what came to nothing by no fault of theirs changes no count."""
-    if outcome in ("crash", "timeout", "duplicate"):
+    if outcome in ("crash", "timeout", "duplicate", "invalid"):
         return worktree.failures + 1
     return worktree.failures if outcome in ("cancelled", "returned") else 0
+
+
+def _is_release(state: LabState, event: ev.CandidateMoved) -> bool:
+    return state.candidates[event.experiment].state == "BLOCKED" and event.state == "NEW"
 
 
 def _waited_s(thinking: Thinking, at: float) -> float:
@@ -418,6 +435,12 @@ def _mending(state: LabState, number: int | None, by: int) -> LabState:
 
 def _with_tree(state: LabState, tree: str, experiment: int) -> LabState:
     return state if tree in state.trees else replace(state, trees=state.trees.set(tree, experiment))
+
+
+def _without_tree(state: LabState, experiment: Experiment) -> LabState:
+    """Forget the tree of an experiment that did not run as it was proposed: nobody has measured it."""
+    is_first = state.trees.get(experiment.tree) == experiment.number
+    return replace(state, trees=state.trees.delete(experiment.tree)) if is_first else state
 
 
 def _worktree(state: LabState, name: str, /, **changes: Any) -> LabState:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from statistics import fmean
+
 from agentcore.events import CandidateState, ExperimentDecided, Outcome
 from agentcore.state import Candidate, Experiment, LabState
 from worktrees import statistics
@@ -62,8 +64,36 @@ def judge(state: LabState, candidate: Candidate) -> tuple[CandidateState, Verdic
         threshold=state.gate.z_confirm,
     )
     if verdict.passed:
-        return "READY", verdict
+        return ("BLOCKED" if doubt(state, candidate, verdict.gain) else "READY"), verdict
     return ("NOISE" if verdict.z >= state.gate.z_near_miss else "REJECTED"), verdict
+
+
+def doubt(state: LabState, candidate: Candidate, gain: float) -> str:
+    """Return why a gain must not move trunk before a person has looked at it, or an empty string."""
+    if candidate.released:
+        return ""
+    limit = state.gate.max_gain
+    if limit is not None and gain > limit:
+        return f"gain {gain:+.4f} is above max_gain {limit:g}: too good to be true until somebody has read the diff"
+    hidden = holdout_gain(state, candidate)
+    if hidden is not None and hidden <= 0:
+        return "the hidden hold-out shows no gain: what helped may be the validation text"
+    return ""
+
+
+def holdout_gain(state: LabState, candidate: Candidate) -> float | None:
+    """Return the gain on the hidden hold-out over the seeds that both sides ran, None where there are none."""
+    assert state.config is not None, "confirmations start after calibration"
+    sides = []
+    for tree in (candidate.trunk_tree, candidate.tree):
+        runs = (run for run in state.runs.values() if run.tree == tree and run.harness == state.harness)
+        sides.append({run.seed: run.holdout for run in runs if run.purpose != "screen" and run.holdout is not None})
+    trunk, own = sides
+    both = trunk.keys() & own.keys() & set(candidate.seeds)
+    if not both:
+        return None
+    difference = fmean(trunk[seed] - own[seed] for seed in both)
+    return difference if state.config.lower_is_better else -difference
 
 
 def correlation(state: LabState) -> float:

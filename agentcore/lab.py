@@ -8,15 +8,20 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import ParamSpec, TypeVar
 
+from agentcore import events as ev
 from agentcore.events import Event
 from agentcore.fold import apply, fold
-from agentcore.journal import Journal, Reader
+from agentcore.journal import Journal, JournalError, Reader
 from agentcore.scrub import Scrubber
+from agentcore.state import LabState
 from worktrees.executor import Executor
 from worktrees.layout import LabPaths
 from worktrees.project import Profile, Project
 from worktrees.repository import Repository
 from worktrees.slots import Slot
+
+AUDIT = "audit"
+"""Topic of the warning that the journal was changed behind the engine's back."""
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -44,6 +49,8 @@ class Lab:
         self.scrubber = Scrubber(self.secrets.values())
         self.profile_name, self.profile = _profile(project, slots)
         self.repository = Repository(paths.root)
+        self.frozen: Mapping[str, bytes] = {}
+        """{path: bytes} of the harness by which everything is measured, as trunk had it when the engine started."""
         self.numbering = asyncio.Lock()
         """Held while an experiment is given its number, pinned under it and announced."""
         self.trunk = asyncio.Lock()
@@ -51,8 +58,8 @@ class Lab:
         rebase, would each be right alone."""
         self._git = ThreadPoolExecutor(1, thread_name_prefix="git")
         self.journal = Journal(paths.journal)
-        with closing(Reader(paths.journal)) as reader:
-            self.state = fold(reader.after(0))
+        self.state = _folded(paths)
+        self._look_back()
 
     def record(self, event: Event, *, durable: bool = False) -> None:
         """Append an event to the journal and fold it. Raises JournalError; the state is then unchanged."""
@@ -63,10 +70,27 @@ class Lab:
         loop = asyncio.get_running_loop()
         return await loop.run_in_executor(self._git, lambda: work(*arguments, **options))
 
+    def _look_back(self) -> None:
+        """Write down what is wrong with the journal's end, before the next head covers it up; raise the alarm once."""
+        if self.journal.doubt:
+            message = f"{self.journal.doubt}; nightlab audit verify tells more"
+            self.record(ev.WarningRaised(AUDIT, message), durable=True)
+        elif AUDIT in self.state.warnings:
+            self.record(ev.WarningCleared(AUDIT))
+
     def close(self) -> None:
         """Let go of the journal and the git thread."""
         self._git.shutdown()
         self.journal.close()
+
+
+def _folded(paths: LabPaths) -> LabState:
+    """Raises JournalError where rows are missing or contradict each other: no state follows from them."""
+    with closing(Reader(paths.journal)) as reader:
+        try:
+            return fold(reader.after(0))
+        except (ValueError, LookupError) as error:
+            raise JournalError(f"{paths.journal} makes no sense ({error}): nightlab audit verify says where") from error
 
 
 def _profile(project: Project, slots: tuple[Slot, ...]) -> tuple[str, Profile]:

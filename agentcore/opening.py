@@ -70,7 +70,7 @@ def _started(lab: Lab) -> ev.EngineStarted:
 async def _configure(lab: Lab, mode: str | None) -> None:
     trunk = await lab.git(lab.repository.resolve, TRUNK)
     commit = trunk if trunk is not None else await lab.git(lab.repository.head)
-    frozen = {path: await lab.git(lab.repository.read, commit, path) for path in lab.project.project.frozen}
+    lab.frozen = {path: await lab.git(lab.repository.read, commit, path) for path in lab.project.project.frozen}
     for path in lab.project.project.edit:  # said now, and not by three agents in a row that find nothing to edit
         await lab.git(lab.repository.read, commit, path)
     gate = lab.project.gate_for(len(lab.slots))
@@ -80,7 +80,7 @@ async def _configure(lab: Lab, mode: str | None) -> None:
         lower_is_better=lab.project.metric.lower_is_better,
         profile=lab.profile_name,
         budget=lab.profile.budget,
-        harness=harness_hash(frozen, lab.profile),
+        harness=harness_hash(lab.frozen, lab.profile),
         gate=replace(gate, mode=cast("Mode", mode)) if mode else gate,
         usd_limit=lab.project.limits.usd,
         token_limit=lab.project.limits.tokens,

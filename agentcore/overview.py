@@ -18,7 +18,7 @@ from worktrees.devices import DeviceSample
 from worktrees.metrics import MetricPoint
 from worktrees.statistics import Noise
 
-OPEN = ("NEW", "CONFIRM", "READY", "MERGING", "STALE", "CONFLICT", "HELD")
+OPEN = ("NEW", "CONFIRM", "READY", "MERGING", "STALE", "CONFLICT", "HELD", "BLOCKED")
 """States of a candidate that is still in the queue."""
 
 REMEDIES = {
@@ -347,6 +347,9 @@ def _needs(state: LabState, live: Live, rows: tuple[WorktreeRow, ...]) -> Iterat
         if candidate.state == "CONFLICT":
             text = f"#{candidate.experiment} does not fit on trunk any more"
             yield Need(f"conflict {candidate.experiment} {candidate.since}", text, experiment=candidate.experiment)
+        if candidate.state == "BLOCKED":
+            text = f"#{candidate.experiment} is BLOCKED: {candidate.reason}; nightlab release {candidate.experiment}"
+            yield Need(f"blocked {candidate.experiment} {candidate.since}", text, experiment=candidate.experiment)
     ready = [row for row in queue_rows(state, ("READY",)) if state.gate.mode == "me"]
     if ready:
         best = max(ready, key=lambda row: row.gain or 0.0)

@@ -13,7 +13,8 @@ from math import ceil
 from statistics import median
 
 from agentcore import events as ev
-from agentcore.judging import decide, is_calibrated, new_seeds, screening_seed
+from agentcore.events import Outcome
+from agentcore.judging import decide, doubt, is_calibrated, new_seeds, screening_seed
 from agentcore.state import Candidate, Experiment, LabState, Worktree
 from worktrees.runs import Purpose
 
@@ -132,6 +133,8 @@ def _decisions(state: LabState) -> Iterator[Action]:
         for number in worktree.pending:
             experiment = state.experiments[number]
             run = state.runs[experiment.run] if experiment.run is not None else None
+            if run is None and (outcome := _unfit(state, experiment)):
+                yield Record(ev.ExperimentDecided(number, outcome[0], None, None, None, outcome[1]))
             if run is None or run.ending in (None, "lost"):
                 continue
             if run.harness != state.harness or not state.pools.get(experiment.base_tree):
@@ -139,6 +142,16 @@ def _decisions(state: LabState) -> Iterator[Action]:
                 yield Record(ev.ExperimentDecided(number, "cancelled", None, None, None, reason))
             else:
                 yield Record(decide(state, experiment))
+
+
+def _unfit(state: LabState, experiment: Experiment) -> tuple[Outcome, str] | None:
+    """Return the outcome of an experiment that needs no run, and why; None for one that is run."""
+    if experiment.broken:
+        return "invalid", f"invalid: {'; '.join(experiment.broken)}"
+    earlier = state.trees.get(experiment.tree, experiment.number)
+    if earlier != experiment.number:
+        return "duplicate", f"the same tree as #{earlier}: not run again"
+    return None
 
 
 def spent_out(state: LabState, limits: Limits) -> str:
@@ -162,6 +175,10 @@ def _queue(state: LabState, limits: Limits) -> Iterator[Action]:
     if not is_calibrated(state) or state.intent:
         return
     candidates = _in_order(state)
+    for candidate in candidates:
+        gain = state.experiments[candidate.experiment].gain
+        if candidate.state == "NEW" and gain is not None and (reason := doubt(state, candidate, gain)):
+            yield Record(ev.CandidateMoved(candidate.experiment, "BLOCKED", reason, by="engine"))
     confirming = [each for each in candidates if each.state == "CONFIRM"]
     for candidate in confirming:
         if _is_measured(state, candidate):
@@ -173,10 +190,15 @@ def _queue(state: LabState, limits: Limits) -> Iterator[Action]:
         yield Promote(best.experiment)
         return
     if state.gate.mode != "hold" and not limits.stopping:
-        waiting = [each for each in candidates if each.state in ("NEW", "STALE")]
+        waiting = [each for each in candidates if each.state in ("NEW", "STALE") and not _is_doubtful(state, each)]
         waiting.sort(key=lambda each: -(state.experiments[each.experiment].z or 0.0))
         for candidate in waiting[: max(0, CONFIRM_DEPTH - len(confirming))]:
             yield Rebase(candidate.experiment)
+
+
+def _is_doubtful(state: LabState, candidate: Candidate) -> bool:
+    gain = state.experiments[candidate.experiment].gain
+    return candidate.state == "NEW" and gain is not None and bool(doubt(state, candidate, gain))
 
 
 def _in_order(state: LabState) -> list[Candidate]:
@@ -203,8 +225,12 @@ def _rebases(state: LabState) -> Iterator[RebaseExperiment]:
 
 
 def _is_waiting(state: LabState, experiment: Experiment) -> bool:
-    """True for an experiment without an outcome that no run has, or whose run was lost."""
-    return experiment.outcome is None and (experiment.run is None or state.runs[experiment.run].ending == "lost")
+    """True for an experiment without an outcome that no run has, or whose run was lost, and that is to be run."""
+    if experiment.outcome is not None:
+        return False
+    if experiment.run is None:
+        return _unfit(state, experiment) is None
+    return state.runs[experiment.run].ending == "lost"
 
 
 def _runs(state: LabState, moving: set[int]) -> Iterator[Action]:

@@ -11,7 +11,7 @@ import secrets
 from statistics import fmean
 
 from agentcore import events as ev
-from agentcore.judging import confirmation_seeds, judge
+from agentcore.judging import confirmation_seeds, doubt, judge
 from agentcore.lab import Lab
 from agentcore.state import Candidate, Experiment
 from worktrees.repository import TRUNK, Conflict
@@ -59,7 +59,8 @@ async def conclude(lab: Lab, number: int) -> None:
             message = _message(lab, lab.state.experiments[number], candidate, verdict)
             landing = await lab.git(lab.repository.land, candidate.tree, candidate.trunk, message)
             await lab.git(lab.repository.pin, "candidates", number, landing)
-        lab.record(ev.CandidateJudged(number, standing, verdict, landing, ""))
+        reason = doubt(lab.state, candidate, verdict.gain) if standing == "BLOCKED" else ""
+        lab.record(ev.CandidateJudged(number, standing, verdict, landing, reason))
 
 
 async def promote(lab: Lab, number: int, by: str) -> ev.TrunkMoved:
@@ -168,7 +169,11 @@ def _outcome(intent: ev.MergeIntended) -> ev.TrunkMoved:
 
 
 def _message(lab: Lab, experiment: Experiment, candidate: Candidate, verdict: Verdict) -> str:
-    """The commit's message, with the evidence as trailers: the journal could be rebuilt from them."""
+    """The commit's message, with the evidence as trailers: the journal could be rebuilt from them.
+
+    `Journal` names its newest row: as long as trunk holds this commit nobody can change or cut off what was written
+    before it without being noticed (`nightlab audit verify`).
+    """
     state = lab.state
     score = fmean(state.pools[candidate.tree].values())
     baseline = fmean(state.pools[candidate.trunk_tree].values())
@@ -180,6 +185,7 @@ def _message(lab: Lab, experiment: Experiment, candidate: Candidate, verdict: Ve
         "Z": f"{verdict.z:.2f}",
         "Seeds": " ".join(str(seed) for seed in verdict.seeds),
         "Tree": candidate.tree,
+        "Journal": str(lab.journal.head),
     }
     lines = [f"{name}: {value}" for name, value in trailers.items()]
     return "\n".join([experiment.hypothesis, "", *lines]) + "\n"

@@ -95,7 +95,8 @@ def direction(texts: Texts, order: tuple[str, ...], worktrees: tuple[str, ...], 
     """Return the direction of a worktree's next proposal, by name; its own name where a file of its own fixes it.
 
     `order` is dealt out so that all worktrees together go through the whole list: with eight of them each keeps to one,
-    with fewer each takes turns. `asked` is how often this one was asked before. Raises PromptError for a missing file.
+    with fewer each takes turns; those with a file of their own take none away. `asked` is how often this one was asked
+    before. Raises PromptError for a missing file.
     """
     if name in texts.own:
         title = texts.own[name].strip().splitlines()[:1]
@@ -103,7 +104,8 @@ def direction(texts: Texts, order: tuple[str, ...], worktrees: tuple[str, ...], 
         return heading if heading in texts.directions else name
     if not order:
         return ""
-    chosen = order[(worktrees.index(name) + asked * len(worktrees)) % len(order)]
+    sharing = [each for each in worktrees if each not in texts.own]
+    chosen = order[(sharing.index(name) + asked * len(sharing)) % len(order)]
     if chosen not in texts.directions:
         known = ", ".join(sorted(texts.directions)) or "none"
         raise PromptError(
@@ -169,4 +171,5 @@ def _first(own: Path, carried: Path) -> str:
 def _folder(path: Path) -> dict[str, str]:
     if not path.is_dir():
         return {}
-    return {file.stem: _first(file, file) for file in sorted(path.glob("*.md"))}
+    files = [file for file in sorted(path.glob("*.md")) if not file.name.startswith(".")]  # an editor's lock or backup
+    return {file.stem: _first(file, file) for file in files}

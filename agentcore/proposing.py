@@ -25,7 +25,7 @@ from worktrees.repository import Conflict, ForeignChange, RepositoryError
 HYPOTHESIS_CHARACTERS = 300
 LOG_WIDTH = 300
 
-_LOST = (NoProposal, ForeignChange, RepositoryError, diff.Unreadable, OSError, UnicodeDecodeError)
+_LOST = (NoProposal, RepositoryError, diff.Unreadable, OSError, UnicodeDecodeError)
 
 log = logging.getLogger("nightlab.agents")
 
@@ -50,12 +50,12 @@ async def propose(lab: Lab, agent: Agent, carried: Path, name: str) -> None:
             transcript.write("brief", text=f"{brief.rules}\n\n{brief.text}")
             workspace.messages()
         proposal = await _ask(agent, brief, workspace)
-        commit = await _collect(lab, name, proposal)
+        commit, broken = await _collect(lab, name, proposal)
         async with lab.numbering:
-            number = await _announce(lab, agent, name, proposal, commit, crash)
-        transcript.write("proposal", experiment=number, hypothesis=proposal.hypothesis)
+            await _announce(lab, agent, name, proposal, commit, broken, crash, transcript)
     except prompts.PromptError as error:
-        lab.record(ev.AgentFailed(name, str(error)))
+        transcript.write("failed", text=str(error))
+        lab.record(ev.AgentFailed(name, str(error), transcript_sha256=transcript.seal()))
     except asyncio.CancelledError:
         _failed(lab, agent, name, transcript, NoProposal("the engine left while it thought"), excused=True)
         raise
@@ -93,10 +93,7 @@ async def rebase(lab: Lab, number: int, base: str) -> None:
             _decide(lab, number, "duplicate", f"{base[:7]} holds this change already: not run")
             return
         await lab.git(lab.repository.pin, "experiments", number, commit)
-        earlier = lab.state.trees.get(tree, number)
         lab.record(ev.ExperimentRebased(number, base, base_tree, commit, tree))
-        if earlier != number:
-            _decide(lab, number, "duplicate", f"on {base[:7]} it is the same tree as #{earlier}: not run again")
 
 
 def _direction(lab: Lab, texts: prompts.Texts, name: str) -> str:
@@ -140,26 +137,39 @@ async def _ask(agent: Agent, brief: briefs.Brief, workspace: Workspace) -> Propo
     return replace(proposal, hypothesis=one_line(workspace.clean(proposal.hypothesis), HYPOTHESIS_CHARACTERS))
 
 
-async def _collect(lab: Lab, name: str, proposal: Proposal) -> str:
-    base, edit = lab.state.worktrees[name].base, lab.project.project.edit
-    message = _message(name, proposal.hypothesis)
-    return await lab.git(lab.repository.collect, lab.paths.worktree(name), base, edit, message)
+async def _collect(lab: Lab, name: str, proposal: Proposal) -> tuple[str, tuple[str, ...]]:
+    """Return the commit of what a worktree changed, and the rules that it breaks: then for the record only."""
+    base, project = lab.state.worktrees[name].base, lab.project.project
+    folder, message = lab.paths.worktree(name), _message(name, proposal.hypothesis)
+    try:
+        return await lab.git(lab.repository.collect, folder, base, project.edit, message, project.frozen), ()
+    except ForeignChange as foreign:
+        commit = await lab.git(lab.repository.salvage, folder, base, project.edit, message)
+        return commit, tuple(map(lab.scrubber.clean, map(str, foreign.broken)))
 
 
 async def _announce(
-    lab: Lab, agent: Agent, name: str, proposal: Proposal, commit: str, crash: briefs.Crash | None
-) -> int:
-    """Give the experiment its number; return it. Raises NoProposal where the agent changed nothing."""
+    lab: Lab,
+    agent: Agent,
+    name: str,
+    proposal: Proposal,
+    commit: str,
+    broken: tuple[str, ...],
+    crash: briefs.Crash | None,
+    transcript: Transcript,
+) -> None:
+    """Give the experiment its number and end its transcript. Raises NoProposal where the agent changed nothing."""
     worktree = lab.state.worktrees[name]
     tree = await lab.git(lab.repository.tree_of, commit)
-    if tree == worktree.base_tree:
-        raise NoProposal("the agent changed nothing")
+    if tree == worktree.base_tree and not broken:
+        ended = proposal.detail.get("ended")
+        raise NoProposal("the agent changed nothing" + (f" ({ended}: {proposal.hypothesis})" if ended else ""))
     number = len(lab.state.experiments) + 1
     await lab.git(lab.repository.pin, "experiments", number, commit)
     await lab.git(lab.repository.move_branch, lab.paths.worktree(name), name, commit)
     change = await asyncio.to_thread(diff.between, lab.paths.root, worktree.base, commit)
-    earlier = lab.state.trees.get(tree)
     again = {} if proposal.rework_of is None else {"rework_of": proposal.rework_of}
+    transcript.write("proposal", experiment=number, hypothesis=proposal.hypothesis)  # nothing can fail from here on
     lab.record(
         ev.ExperimentProposed(
             experiment=number,
@@ -175,14 +185,13 @@ async def _announce(
             files=tuple(file.path for file in change.files),
             detail={**proposal.detail, **again},
             fixes=crash.root if crash and proposal.mends else None,
+            broken=broken,
+            transcript_sha256=transcript.seal(),
         )
     )
     reworked = lab.state.candidates.get(proposal.rework_of) if proposal.rework_of is not None else None
     if reworked and reworked.state == "CONFLICT":  # an agent may name what it likes
         lab.record(ev.CandidateMoved(reworked.experiment, "CANCELLED", f"written again as #{number}", by=agent.name))
-    if earlier is not None:
-        _decide(lab, number, "duplicate", f"the same tree as #{earlier}: not run again")
-    return number
 
 
 def _failed(
@@ -190,7 +199,7 @@ def _failed(
 ) -> None:
     reason = one_line(lab.scrubber.clean(str(error)), HYPOTHESIS_CHARACTERS)
     transcript.write("failed", text=reason)
-    lab.record(ev.AgentFailed(name, reason, agent.name, excused))
+    lab.record(ev.AgentFailed(name, reason, agent.name, excused, transcript.seal()))
 
 
 def _decide(lab: Lab, number: int, outcome: ev.Outcome, reason: str) -> None:

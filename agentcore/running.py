@@ -10,13 +10,14 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
+from pathlib import Path
 from statistics import median
 
 from agentcore import events as ev
 from agentcore.lab import Lab
 from agentcore.plan import StartRun
 from agentcore.state import Run
-from worktrees.runs import RunFolder, RunResult, RunSpec, Stage, write_json
+from worktrees.runs import SCORING, RunFolder, RunResult, RunSpec, Stage, write_json
 from worktrees.slots import Slot
 
 CPU_CAP, CPU_CAP_RUNS = 1.5, 3
@@ -72,7 +73,7 @@ async def _launch(lab: Lab, run: Run) -> None:
     folder = lab.paths.run(run.number)
     shutil.rmtree(folder.path, ignore_errors=True)  # what an engine that died between row and start left
     folder.out.mkdir(parents=True)
-    await lab.git(lab.repository.export, run.commit, folder.checkout)
+    await lab.git(lab.repository.export, run.commit, folder.checkout, lab.frozen)
     slot = next((slot for slot in lab.state.slots if slot.name == run.slot), lab.state.slots[0])
     write_json(folder.spec, _spec(lab, run, folder, slot))
     lab.executor.submit(folder)
@@ -81,7 +82,15 @@ async def _launch(lab: Lab, run: Run) -> None:
 def _spec(lab: Lab, run: Run, folder: RunFolder, slot: Slot) -> RunSpec:
     env = _environment(lab, run, folder, slot)
     commands, profile = lab.project.commands, lab.profile
-    scoring = {"NIGHTLAB_VALIDATION": str(lab.paths.data / "validation"), "NIGHTLAB_SCORE": str(folder.score)}
+
+    def scoring(name: str, split: str, score: Path) -> Stage:
+        asked = {"NIGHTLAB_VALIDATION": str(lab.paths.data / split), "NIGHTLAB_SCORE": str(score)}
+        return Stage(name, lab.project.argv(commands.evaluate), {**env, **asked}, profile.evaluate_wall_s)
+
+    stages = [Stage("train", lab.project.argv(commands.train), env, profile.train_wall_s)]
+    stages.append(scoring("evaluate", "validation", folder.score))
+    if run.purpose != "screen" and (lab.paths.data / "holdout").is_dir():  # what may move trunk is measured twice
+        stages.append(scoring("holdout", "holdout", folder.holdout))
     return RunSpec(
         run=run.number,
         purpose=run.purpose,
@@ -91,10 +100,7 @@ def _spec(lab: Lab, run: Run, folder: RunFolder, slot: Slot) -> RunSpec:
         scale=run.scale,
         budget=profile.budget,
         slot=slot,
-        stages=(
-            Stage("train", lab.project.argv(commands.train), env, profile.train_wall_s),
-            Stage("evaluate", lab.project.argv(commands.evaluate), {**env, **scoring}, profile.evaluate_wall_s),
-        ),
+        stages=tuple(stages),
     )
 
 
@@ -131,22 +137,37 @@ def _cpu_cap(lab: Lab, slot: Slot) -> Mapping[str, str]:
 
 
 def _finish(lab: Lab, run: Run, result: RunResult) -> None:
+    doubt = _unbelievable(lab, result)
+    holdout = result.extra.get("holdout")
     lab.record(
         ev.RunEnded(
             run=run.number,
-            ending=result.ending,
-            score=result.score,
-            reason=result.reason,
+            ending="invalid" if doubt else result.ending,
+            score=None if doubt else result.score,
+            reason=doubt or result.reason,
             train_s=result.stage_s.get("train", 0.0),
-            evaluate_s=result.stage_s.get("evaluate", 0.0),
+            evaluate_s=sum(result.stage_s.get(name, 0.0) for name in SCORING),
             train_cpu_s=result.stage_cpu_s.get("train", 0.0),
             peak_mb=result.peak_mb,
+            holdout=holdout if isinstance(holdout, float) and not doubt else None,
         )
     )
     folder = lab.paths.run(run.number)
     shutil.rmtree(folder.checkout, ignore_errors=True)  # git has it; the checkpoint is the large part
     for checkpoint in folder.out.glob("*.pt"):
         checkpoint.unlink()
+
+
+def _unbelievable(lab: Lab, result: RunResult) -> str:
+    """Return why a score is not believed: no honest model is so good, or so bad."""
+    gate, score = lab.state.gate, result.score
+    if score is None:
+        return ""
+    if gate.floor is not None and score < gate.floor:
+        return f"invalid: floor: the score {score:.6g} is below {gate.floor:g} ([gate] floor)"
+    if gate.ceiling is not None and score > gate.ceiling:
+        return f"invalid: ceiling: the score {score:.6g} is above {gate.ceiling:g} ([gate] ceiling)"
+    return ""
 
 
 def _lost(lab: Lab, run: Run) -> ev.RunEnded:

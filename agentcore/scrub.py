@@ -10,12 +10,12 @@ import base64
 import os
 import re
 from collections.abc import Iterable, MutableMapping
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 from worktrees.text import printable
 
 NAMES = re.compile(
-    r"(API_?KEY|AUTH_?TOKEN|ACCESS_?TOKEN|_TOKEN|SECRET|PASSWORD|CREDENTIAL|CUSTOM_HEADERS)", re.IGNORECASE
+    r"(API_?KEY|AUTH_?TOKEN|ACCESS_?TOKEN|_TOKEN(?![A-Z])|SECRET|PASSWORD|CREDENTIAL|CUSTOM_HEADERS)", re.IGNORECASE
 )
 """Environment variables whose value is taken for a secret."""
 
@@ -24,7 +24,7 @@ SHORTEST = 8
 
 _SHAPES = re.compile(
     r"sk-ant-[\w-]{16,}"  # Anthropic
-    r"|sk-(?:proj-)?[A-Za-z0-9_-]{32,}"  # OpenAI and those that copied it
+    r"|(?<![A-Za-z0-9])sk-(?:proj-)?[A-Za-z0-9_-]{32,}"  # OpenAI and those that copied it; no task-of-many-words
     r"|hf_[A-Za-z0-9]{20,}"  # Hugging Face
     r"|gh[opsur]_[A-Za-z0-9]{30,}|github_pat_\w{30,}"  # GitHub
     r"|glpat-[\w-]{20,}"  # GitLab
@@ -48,8 +48,11 @@ class Scrubber:
         self._known = re.compile("|".join(map(re.escape, longest_first))) if forms else None
 
     def clean(self, text: str) -> str:
-        """Return `text` without secrets, terminal escapes and control characters; newlines stay."""
-        return printable(self.scrub(text))
+        """Return `text` without secrets, terminal escapes and control characters; newlines stay.
+
+        An escape may stand inside a secret (``grep --color``), a secret may hold what is taken out: hence both orders.
+        """
+        return self.scrub(printable(self.scrub(text)))
 
     def scrub(self, text: str) -> str:
         """Return `text` without secrets and otherwise as it was."""
@@ -67,9 +70,9 @@ def take_secrets(environment: MutableMapping[str, str] = os.environ) -> dict[str
 
 
 def _forms(secret: str) -> Iterable[str]:
-    yield secret
-    yield quote(secret, safe="")
-    raw = secret.encode()
+    raw = secret.encode("utf-8", "surrogateescape")  # a variable may hold any bytes
+    yield from (secret, quote(raw, safe=""), quote(raw), quote_plus(raw))
     for shift in range(3):  # inside a longer text a value's base64 depends on where it begins
-        coded = base64.b64encode(bytes(shift) + raw).decode().rstrip("=")
-        yield coded[4 if shift else 0 : -1] if shift else coded[:-1]
+        for encode in (base64.b64encode, base64.urlsafe_b64encode):
+            coded = encode(bytes(shift) + raw).decode().rstrip("=")
+            yield coded[4 if shift else 0 : -1]

@@ -52,6 +52,8 @@ class Thinking:
     since: float
     direction: str = ""
     fixes: int | None = None
+    prompts: int = 0
+    """Version of the researcher's texts that it was given."""
     state: AgentState = "THINK"
     text: str = ""
     """What the state means just now, e.g. the provider's words."""
@@ -144,6 +146,8 @@ class Experiment:
     spent: Spending = Spending()
     fixes: int | None = None
     """The crashed experiment that it mends."""
+    broken: tuple[str, ...] = ()
+    """Rules that its edit breaks."""
     mending: int = 0
     """How often an agent was asked to mend it."""
     run: int | None = None
@@ -178,6 +182,8 @@ class Run:
     evaluate_s: float = 0.0
     train_cpu_s: float = 0.0
     peak_mb: float = 0.0
+    holdout: float | None = None
+    sandbox: str = ""
     ended: float | None = None
 
 
@@ -199,6 +205,8 @@ class Candidate:
     landing: str = ""
     """The commit that a merge moves trunk to."""
     reason: str = ""
+    released: bool = False
+    """A person has looked at why it was BLOCKED, and let it go on."""
 
 
 @dataclass(frozen=True)

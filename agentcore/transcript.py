@@ -11,12 +11,16 @@ Every line is an object with `at` (Unix time) and `kind`:
     state     state, text     why it waits (LIMIT, CUT, REFUSED, FULL), or that it goes on
     usage     …               tokens and dollars of one model turn
     output    text            what a command agent printed
+    command   argv, code, …   what was run for it in its worktree, and how that ended
     proposal  hypothesis, …   the end: what it proposes
     failed    text            the end: why there is none
+
+The journal holds the SHA-256 of each finished one (`seal`), so that a later change shows.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from collections.abc import Callable, Iterator, Mapping
@@ -27,7 +31,7 @@ from typing import Any, Literal
 from agentcore.scrub import Scrubber
 
 Kind = Literal[
-    "brief", "thought", "text", "tool", "result", "message", "state", "usage", "output", "proposal", "failed"
+    "brief", "thought", "text", "tool", "result", "message", "state", "usage", "output", "command", "proposal", "failed"
 ]
 
 
@@ -39,18 +43,31 @@ class Transcript:
         self._scrubber = scrubber
         self._clock = clock
         self._file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+        self._hash = hashlib.sha256(path.read_bytes() if os.fstat(self._file).st_size else b"")
 
     def write(self, kind: Kind, **fields: Any) -> None:
-        """Append a step. A full disk costs the line and not the agent's work: the engine's disk floor says why."""
-        row = {"at": round(self._clock(), 3), "kind": kind, **_cleaned(fields, self._scrubber.clean)}
+        """Append a step.
+
+        A full disk costs the line and not the agent's work (the engine's disk floor says why), as does a tool's input
+        that is nested too deep to be written.
+        """
         try:
-            os.write(self._file, json.dumps(row, ensure_ascii=False, default=str).encode() + b"\n")
-        except OSError:
+            row = {"at": round(self._clock(), 3), "kind": kind, **_cleaned(fields, self._scrubber.clean)}
+            line = json.dumps(row, ensure_ascii=False, default=str).encode() + b"\n"
+            self._hash.update(line[: os.write(self._file, line)])
+        except (OSError, RecursionError):
             return
 
+    def seal(self) -> str:
+        """End the transcript; return the SHA-256 of all that was written to it, whatever others did to the file."""
+        self.close()
+        return self._hash.hexdigest()
+
     def close(self) -> None:
-        """Release the file."""
-        os.close(self._file)
+        """Release the file. What is written afterwards is lost."""
+        if self._file >= 0:
+            os.close(self._file)
+            self._file = -1
 
 
 @dataclass(frozen=True)
@@ -83,7 +100,7 @@ class Tail:
             try:
                 row = json.loads(line)
                 yield Step(float(row.pop("at")), str(row.pop("kind")), row)
-            except (ValueError, KeyError, TypeError, AttributeError):  # torn by a full disk
+            except (ValueError, KeyError, TypeError, AttributeError, RecursionError):  # torn by a full disk
                 continue
 
 

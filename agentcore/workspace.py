@@ -11,13 +11,14 @@ import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from agentcore import events as ev
 from agentcore.lab import Lab
 from agentcore.plan import Limits, spent_out
 from agentcore.spending import Usage, price_of
 from agentcore.transcript import Transcript
-from worktrees import confined, metrics
+from worktrees import confined, metrics, sandbox
 from worktrees.confined import Finished
 from worktrees.repository import ForeignChange
 from worktrees.sandbox import Policy
@@ -28,6 +29,8 @@ SMOKE_LINES, SMOKE_WIDTH = 40, 400
 COMMAND_BYTES = 32 << 20
 """What one command of an agent may print."""
 NOTE_CHARACTERS = 500
+ARGUMENT_CHARACTERS = 500
+"""What a transcript keeps of one argument of a command: a brief may be one."""
 
 
 class OutOfBudget(Exception):
@@ -55,8 +58,7 @@ class Workspace:
         """Takes secrets and control characters out of a text: everything that goes to a model passes through it."""
         self._lab = lab
         self._commands = 0
-        shutil.rmtree(self.scratch, ignore_errors=True)
-        self.scratch.mkdir(parents=True)
+        _empty(self.scratch)
 
     async def run(
         self,
@@ -67,8 +69,10 @@ class Workspace:
         environment: Mapping[str, str] | None = None,
         network: bool = False,
     ) -> Ran:
-        """Run a command in the worktree. Raises confined.CannotStart."""
+        """Run a command in the worktree and write down how it ended. Raises confined.CannotStart."""
         self._commands += 1
+        if self.scratch.is_symlink() or not self.scratch.is_dir():  # the command before has taken it away
+            _empty(self.scratch)
         output = self.scratch / f"output-{self._commands:03d}.txt"
         command = confined.Command(
             argv=argv,
@@ -78,7 +82,21 @@ class Workspace:
             output_bytes=output_bytes,
             policy=Policy(readable=(self.folder,), writable=(self.folder, self.scratch), network=network),
         )
-        return Ran(await confined.run(command, output), output)
+        began = self.now
+        ending: dict[str, Any] = {"ended_by": "cancelled", "code": None, "wall_s": None, "output_bytes": None}
+        try:
+            finished = await confined.run(command, output)
+            ending = {name: getattr(finished, name) for name in ending}
+            return Ran(finished, output)
+        except confined.CannotStart as error:
+            ending |= {"ended_by": "not started", "text": str(error)}
+            raise
+        finally:
+            clean = map(self.clean, argv)  # before the cut: half of a secret is not known for one
+            short = [part if len(part) <= ARGUMENT_CHARACTERS else f"{part[:ARGUMENT_CHARACTERS]}…" for part in clean]
+            took_s = self.now - began if ending["wall_s"] is None else ending["wall_s"]
+            ending |= {"wall_s": round(took_s, 3), "sandbox": sandbox.backend()}
+            self.transcript.write("command", argv=short, **ending)
 
     async def smoke(self) -> str:
         """Try the edit for seconds; return why it fails, with the end of its traceback, or an empty string.
@@ -90,8 +108,7 @@ class Workspace:
             return ""
         profile = self._lab.profile
         out = self.scratch / "smoke"
-        shutil.rmtree(out, ignore_errors=True)
-        out.mkdir()
+        _empty(out)
         environment = {
             "OMP_NUM_THREADS": "1",
             **profile.env,
@@ -108,6 +125,8 @@ class Workspace:
             return str(error)
         if ran.finished.ended_by == "time":
             return f"the smoke check did not end within {profile.smoke_wall_s:g} s"
+        if ran.finished.ended_by == "output":
+            return f"the smoke check printed {ran.finished.output_bytes >> 20} MiB and was ended"
         if ran.finished.code == 0:
             return ""
         lines = await asyncio.to_thread(metrics.tail_text, ran.output, SMOKE_LINES, SMOKE_WIDTH)
@@ -123,7 +142,7 @@ class Workspace:
         if foreign := await lab.git(lab.repository.restore, self.folder, base, project.edit):
             return f"you may change only {', '.join(project.edit)}; put back as it was: {', '.join(foreign)}"
         try:
-            commit = await lab.git(lab.repository.collect, self.folder, base, project.edit, "tried")
+            commit = await lab.git(lab.repository.collect, self.folder, base, project.edit, "tried", project.frozen)
         except ForeignChange as error:
             return str(error)
         tree = await lab.git(lab.repository.tree_of, commit)
@@ -186,6 +205,14 @@ class Workspace:
     def now(self) -> float:
         """Unix time."""
         return self._lab.clock()
+
+
+def _empty(folder: Path) -> None:
+    """Make an empty folder, whatever an agent left there: a file, a link to elsewhere, what cannot be removed."""
+    if folder.is_symlink() or folder.is_file():
+        folder.unlink()
+    shutil.rmtree(folder, ignore_errors=True)
+    folder.mkdir(parents=True, exist_ok=True)
 
 
 def one_line(text: str, width: int = 200) -> str:

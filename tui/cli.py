@@ -131,6 +131,17 @@ COMMANDS = (
         ),
         "nightlab transcript wt0 -f",
     ),
+    Entry(
+        "audit",
+        "audit:audit",
+        "verify: is the journal as it was written (exit 5 if not); show: who ran and decided what",
+        (
+            Argument(("what",), {"choices": ("verify", "show")}),
+            Argument(("of",), {"metavar": "WT|N", "nargs": "?", "help": "show only that worktree, or experiment"}),
+            JSON,
+        ),
+        "nightlab audit show '#12'",
+    ),
     Entry("events", "look:events", "what happened", (Argument(("--lines",), {"type": int, "default": 40}),)),
     Entry(
         "merge",
@@ -143,6 +154,17 @@ COMMANDS = (
             JSON,
         ),
         "nightlab merge 12 --yes",
+    ),
+    Entry(
+        "release",
+        "decide:release",
+        "let a BLOCKED candidate go on, after somebody has read its diff",
+        (
+            Argument(("candidate",), {"metavar": "N"}),
+            Argument(("--because",), {"metavar": "TEXT", "required": True, "help": "why; it is recorded"}),
+            JSON,
+        ),
+        'nightlab release 12 --because "read it: a real change of the optimizer"',
     ),
     Entry("undo", "decide:undo", "take the last merge back", (YES, JSON)),
     Entry(

@@ -57,6 +57,8 @@ def tell_step(step: Step) -> StepTold:
             return say("grey" if ok else "bad", "result" if ok else "error", _counted(text), not ok)
         case "brief" | "output":
             return say("grey", step.kind, _counted(text))
+        case "command":
+            return say("grey", "ran", _command(fields))
         case "message":
             return say("you", ">", _one_line(text))
         case "state":
@@ -91,6 +93,15 @@ def _tool(name: str, given: object) -> tuple[str, str]:
         case "submit":
             return "submit", _one_line(fields.get("hypothesis"))
     return _one_line(name, WORD) or "tool", _one_line(given)
+
+
+def _command(fields: Mapping[str, Any]) -> str:
+    """Return what was run and how it ended: `exit code 1 after 12s: bash -c …`."""
+    argv, code, seconds = fields.get("argv"), fields.get("code"), fields.get("wall_s")
+    words = " ".join(map(_string, argv)) if isinstance(argv, list) else ""
+    ending = f"exit code {_number(code)}" if code is not None else f"ended by {_one_line(fields.get('ended_by'))}"
+    after = f" after {seconds:.1f}s" if isinstance(seconds, int | float) else ""
+    return f"{ending}{after}: {_folded(words)}"
 
 
 def _size(fields: Mapping[str, Any]) -> str:

@@ -137,7 +137,9 @@ def _(event: ev.MessagesRead, state: LabState) -> _Parts:
 @_tell.register
 def _(event: ev.PromptsChanged, state: LabState) -> _Parts:
     shown, more = event.files[:FILES], len(event.files) - FILES
-    files = ", ".join(shown) + (f" and {more} more" if more > 0 else "")
+    files = (
+        ", ".join(shown) + (f" and {more} more" if more > 0 else "") or "program, directions and templates as they are"
+    )
     return " ", "text", "lab", None, "PROMPTS", f"{_version(event, state)}{files}", False
 
 

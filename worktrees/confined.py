@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -16,7 +17,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import BinaryIO, Literal
 
 from worktrees import processes, sandbox
 
@@ -62,26 +63,18 @@ async def run(command: Command, output: Path, on_output: Callable[[], None] | No
     Nothing of it runs any more afterwards, also where this coroutine is cancelled. Raises CannotStart.
     """
     began = time.monotonic()
-    with output.open("wb") as file:
+    with output.open("w+b") as file:
+        process = await _start(command, file)
+        leader = processes.stat(process.pid)
         try:
-            process = await asyncio.create_subprocess_exec(
-                *sandbox.wrap(command.argv, command.policy),
-                cwd=command.folder,
-                env={**command.environment, processes.TAG: _tag(command.folder)},
-                stdin=subprocess.DEVNULL,
-                stdout=file,
-                stderr=subprocess.STDOUT,
-                start_new_session=True,
-            )
-        except OSError as error:
-            raise CannotStart(f"{command.argv[0]} cannot be started: {error}") from error
-    leader = processes.stat(process.pid)
-    try:
-        ended_by = await _watch(process, command, output, began, on_output)
-    finally:
-        await asyncio.shield(_end(process, command.folder, leader.start_ticks if leader else 0))
-    code = process.returncode if ended_by == "exit" else None
-    return Finished(ended_by, code, time.monotonic() - began, output.stat().st_size)
+            ended_by = await _watch(process, command, file, began, on_output)
+        finally:
+            await asyncio.shield(_end(process, command.folder, leader.start_ticks if leader else 0))
+        code = process.returncode if ended_by == "exit" else None
+        size = os.fstat(file.fileno()).st_size
+        if not _is_same(file, output):
+            await asyncio.to_thread(_put_back, file, output)
+    return Finished(ended_by, code, time.monotonic() - began, size)
 
 
 async def end_all(folder: Path) -> int:
@@ -110,10 +103,50 @@ def environment(folder: Path, scratch: Path, extra: Mapping[str, str] | None = N
     }
 
 
+async def _start(command: Command, file: BinaryIO) -> asyncio.subprocess.Process:
+    """Raises CannotStart, also for what no argument can hold (a NUL, half a character: models write such things)."""
+    try:
+        return await asyncio.create_subprocess_exec(
+            *sandbox.wrap(command.argv, command.policy),
+            cwd=command.folder,
+            env={**command.environment, processes.TAG: _tag(command.folder)},
+            stdin=subprocess.DEVNULL,
+            stdout=file,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    except (OSError, ValueError) as error:
+        raise CannotStart(f"{command.argv[0]} cannot be started: {error}") from error
+    except asyncio.CancelledError:  # between the fork and its answer: asyncio ends the process, but not its children
+        await asyncio.shield(end_all(command.folder))
+        raise
+
+
+def _is_same(file: BinaryIO, output: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), output.lstat())
+    except OSError:
+        return False
+
+
+def _put_back(file: BinaryIO, output: Path) -> None:
+    """Write the output again: the command may have emptied its scratch, or have put a pipe in its place."""
+    if output.parent.is_symlink() or output.parent.is_file():
+        output.parent.unlink()
+    output.parent.mkdir(parents=True, exist_ok=True)
+    if output.is_dir() and not output.is_symlink():
+        shutil.rmtree(output)
+    else:
+        output.unlink(missing_ok=True)
+    file.seek(0)
+    with output.open("xb") as again:
+        shutil.copyfileobj(file, again)
+
+
 async def _watch(
     process: asyncio.subprocess.Process,
     command: Command,
-    output: Path,
+    file: BinaryIO,
     began: float,
     on_output: Callable[[], None] | None,
 ) -> EndedBy:
@@ -122,7 +155,7 @@ async def _watch(
     try:
         while True:
             await asyncio.wait({ending}, timeout=TICK_S)
-            size = output.stat().st_size
+            size = os.fstat(file.fileno()).st_size
             if on_output and size > seen:
                 on_output()
             seen = size

@@ -80,7 +80,7 @@ def of_worktree(worktree: Path, base: str, context: int = 3) -> Diff:
     (measured: 17 against 242 ms at 5,000 files). Raises Unreadable.
     """
     with _reading():
-        repo = pygit2.Repository(str(worktree))
+        repo = pygit2.Repository(str(worktree), pygit2.enums.RepositoryOpenFlag.NO_SEARCH)  # never one above it
         flags = pygit2.enums.DiffOption.INCLUDE_UNTRACKED | pygit2.enums.DiffOption.SHOW_UNTRACKED_CONTENT
         flags |= pygit2.enums.DiffOption.RECURSE_UNTRACKED_DIRS
         # Flags for both: a merge drops what the first diff would not have shown, so untracked files were never seen.

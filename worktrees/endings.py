@@ -38,7 +38,7 @@ def judge(stage: Stage, code: int, log: Path, start: int) -> None:
     lines = metrics.tail_text(log, lines=200, width=REASON_CHARACTERS, since=start)
     if stage.name == "train" and code == runs.TRAIN_NAN_CODE:
         raise Ended("nan", last_words(lines) or "the loss stopped being finite", code)
-    if stage.name == "evaluate" and code == runs.EVALUATE_INVALID_CODE:
+    if stage.name in runs.SCORING and code == runs.EVALUATE_INVALID_CODE:
         broken = [line for line in lines if line.startswith("invalid:")]
         raise Ended("invalid", broken[-1] if broken else last_words(lines), code)
     number = -code if code < 0 else code - 128  # a shell or sandbox in between passes a signal on as 128 + number

@@ -31,6 +31,11 @@ class GateSettings:
     """Runs of the first trunk, from which the noise is estimated."""
     pool_min: Annotated[int, Meta(ge=1)] = 3
     """Runs that every later trunk is brought up to."""
+    floor: float | None = None
+    ceiling: float | None = None
+    """A score outside is not believed: the run is invalid."""
+    max_gain: float | None = None
+    """A gain above it is too good to be true until a person has looked: the candidate is BLOCKED."""
 
 
 STRICT = GateSettings()

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
+import re
 import sys
 import tomllib
 from collections.abc import Mapping
@@ -115,8 +116,9 @@ class ModelSettings:
     """A stream that brings nothing for so long is broken off and asked for again."""
     command_s: Annotated[float, Meta(gt=0)] = 120.0
     """Wall limit of one command that the agent runs."""
-    price: Mapping[str, float] = field(default_factory=dict)
-    """Dollars per million tokens of `input`, `output`, `cache_read`, `cache_write`, where prices.toml has none."""
+    price: Mapping[str, Annotated[float, Meta(ge=0)]] = field(default_factory=dict)
+    """Dollars per million tokens of `input` and `output`, and of `cache_read`, `cache_write` (five minutes) and
+    `cache_write_1h` where they are not the usual multiples of `input`; instead of what prices.toml says."""
 
 
 @dataclass(frozen=True)
@@ -169,6 +171,16 @@ class Limits:
     """Nothing is proposed any more once models have cost so much; 0 for no limit."""
     tokens: Annotated[int, Meta(ge=0)] = 0
     """The same for tokens, read and written; 0 for no limit."""
+    hours: Annotated[float, Meta(ge=0)] = 48.0
+    """The lab ends so long after its engine was started; 0 for no limit, here and below."""
+    experiments: Annotated[int, Meta(ge=0)] = 5000
+    """It ends with so many decided experiments, of all time."""
+    gpu_hours: Annotated[float, Meta(ge=0)] = 1000.0
+    """It ends with so many hours of training and evaluation, over all slots and of all time."""
+    failures: Annotated[int, Meta(ge=0)] = 20
+    """It ends when so many experiments in a row failed, over all worktrees."""
+    no_gain: Annotated[int, Meta(ge=0)] = 500
+    """It ends after so many experiments without a confirmed gain."""
     turns: Annotated[int, Meta(ge=1)] = 40
     """Model turns of one proposal."""
     seconds: Annotated[float, Meta(gt=0)] = 1200.0
@@ -243,12 +255,23 @@ def parse(text: str, name: str = "lab.toml") -> Project:
             raise ProjectError(f"{name}: {path!r} must lie inside the project")
         if path != (short := str(PurePosixPath(path))):
             raise ProjectError(f"{name}: write {short!r} for {path!r}, as git does")
-    backends = {project.agents.backend, *project.agents.worktree.values()}
-    if "command" in backends and not project.agents.command.argv:
-        raise ProjectError(f'{name}: backend "command" needs [agents.command] argv')
+    _check_agents(project.agents, name)
     if both := set(project.project.edit) & set(project.project.frozen):
         raise ProjectError(f"{name}: {', '.join(sorted(both))} cannot be both in `edit` and in `frozen`")
     return project
+
+
+def _check_agents(agents: Agents, name: str) -> None:
+    if "command" in {agents.backend, *agents.worktree.values()} and not agents.command.argv:
+        raise ProjectError(f'{name}: backend "command" needs [agents.command] argv')
+    for worktree in agents.worktree:
+        if not re.fullmatch("wt(0|[1-9][0-9]*)", worktree):
+            raise ProjectError(f"{name} [agents.worktree]: {worktree!r} is no worktree: wt0 is the first one's name")
+    price, where = agents.anthropic.price, f"{name} [agents.anthropic.price]"
+    _check_keys(price, list(_PRICES), where, "key")
+    for key in ("input", "output"):
+        if price and key not in price:
+            raise ProjectError(f"{where}: {key!r} is missing: what it costs would count as nothing")
 
 
 def harness_hash(frozen: Mapping[str, bytes], profile: Profile) -> str:
@@ -259,6 +282,8 @@ def harness_hash(frozen: Mapping[str, bytes], profile: Profile) -> str:
     digest.update(msgspec.json.encode([profile.budget, sorted(profile.env.items())]))
     return digest.hexdigest()[:12]
 
+
+_PRICES = ("input", "output", "cache_read", "cache_write", "cache_write_1h")
 
 _TABLES: dict[str, type] = {
     "project": Sources,

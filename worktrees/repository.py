@@ -17,7 +17,7 @@ import os
 import shutil
 import subprocess
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import wraps
 from pathlib import Path
 from typing import ParamSpec, TypeVar
@@ -25,6 +25,8 @@ from typing import ParamSpec, TypeVar
 import pygit2
 from pygit2.enums import FileMode, FileStatus, RepositoryOpenFlag
 
+from worktrees import rules
+from worktrees.rules import Broken
 from worktrees.text import printable
 
 P = ParamSpec("P")
@@ -53,7 +55,11 @@ class Conflict(Exception):
 
 
 class ForeignChange(Exception):
-    """A worktree holds changes outside the files that agents may edit, or a file that is not a regular one."""
+    """A worktree holds a change that may not become an experiment. `broken` are the rules that it breaks."""
+
+    def __init__(self, broken: Sequence[Broken]) -> None:
+        super().__init__("; ".join(map(str, broken)))
+        self.broken = tuple(broken)
 
 
 def _writes(work: Callable[P, R]) -> Callable[P, R]:
@@ -104,6 +110,21 @@ class Repository:
         parents = self._repo[commit].peel(pygit2.Commit).parent_ids
         return str(parents[0]) if parents else None
 
+    def messages(self, commit: str, since: str = "") -> dict[str, str]:
+        """Return {commit: message} from `commit` back along first parents, newest first, down to `since` or the root.
+
+        `since` itself is not among them. Raises RepositoryError where a commit on the way is missing.
+        """
+        found: dict[str, str] = {}
+        current: str | None = commit
+        try:
+            while current is not None and current != since:
+                found[current] = self._repo[current].peel(pygit2.Commit).raw_message.decode("utf-8", "replace")
+                current = self.parent_of(current)
+        except (KeyError, ValueError, pygit2.GitError) as error:
+            raise RepositoryError(f"commit {current} cannot be read: {error}") from error
+        return found
+
     def read(self, commit: str, path: str) -> bytes:
         """Return a file's bytes in a commit. Raises RepositoryError where there is no such file."""
         try:
@@ -125,21 +146,28 @@ class Repository:
 
     # -- commits ---------------------------------------------------------------------------------------------------
 
-    def collect(self, worktree: Path, base: str, edit: Iterable[str], message: str) -> str:
+    def collect(self, worktree: Path, base: str, edit: Iterable[str], message: str, frozen: Iterable[str] = ()) -> str:
         """Commit what a worktree changed in its `edit` paths, on top of `base`, and return the commit.
 
-        Only regular files of those paths are taken. Raises ForeignChange where anything else was changed: the whole
-        edit is refused then, because its author may have meant it to work only together.
+        Only regular files of those paths are taken. Raises ForeignChange where a rule is broken: the whole edit is
+        refused then, because its author may have meant it to work only together.
         """
         allowed = tuple(edit)
-        if foreign := self._foreign(worktree, base, allowed):
-            raise ForeignChange(f"changed outside of {', '.join(allowed)}: {', '.join(foreign)}")
-        contents: dict[str, bytes] = {}
-        for path in allowed:
-            if not _is_plain(worktree / path):
-                raise ForeignChange(f"{path} is missing or not a regular file")
-            contents[path] = (worktree / path).read_bytes()
+        broken = list(rules.of_paths(self._foreign(worktree, base, allowed), allowed, tuple(frozen)))
+        broken += [each for each in (rules.of_file(worktree, path) for path in allowed) if each]
+        if broken:
+            raise ForeignChange(broken)
+        contents = {path: (worktree / path).read_bytes() for path in allowed}
+        if seeds := rules.of_sources(self._contents(base, allowed), contents):
+            raise ForeignChange([seeds])
         return self._commit(self._with_files(base, contents), (base,), message)
+
+    def salvage(self, worktree: Path, base: str, edit: Iterable[str], message: str) -> str:
+        """Commit what of a refused edit can be: its editable files that are text. For the record, never to be run."""
+        plain = (path for path in edit if rules.of_file(worktree, path) is None)
+        return self._commit(
+            self._with_files(base, {path: (worktree / path).read_bytes() for path in plain}), (base,), message
+        )
 
     def rebase(self, commit: str, onto: str, message: str) -> str:
         """Replay a commit's change on another one, in memory; return the new commit. Raises Conflict."""
@@ -210,14 +238,19 @@ class Repository:
         _git(self._root, *no_hooks, "worktree", "add", "--quiet", "--force", "-B", f"lab/{name}", str(path), commit)
 
     def move_worktree(self, path: Path, name: str, commit: str) -> None:
-        """Put a worktree back on `commit`: branch, index and files; edits and untracked files in it are dropped."""
-        checkout = pygit2.Repository(str(path))
+        """Put a worktree back on `commit`: branch, index and files; edits and untracked files in it are dropped.
+
+        One that an agent removed, or took from its repository, is made again.
+        """
+        try:
+            checkout = self._checkout(path)
+        except RepositoryError:
+            _remove(path)
+            self.add_worktree(path, name, commit)
+            return
         self._repo.references.create(f"refs/heads/lab/{name}", commit, force=True)
         checkout.set_head(f"refs/heads/lab/{name}")
-        _patiently(lambda: checkout.reset(pygit2.Oid(hex=commit), pygit2.enums.ResetMode.HARD))
-        for file, flags in checkout.status().items():
-            if flags & FileStatus.WT_NEW:
-                _remove(path / file)
+        _reset(checkout, path, commit)
 
     def restore(self, worktree: Path, base: str, edit: Iterable[str]) -> tuple[str, ...]:
         """Put every file outside of `edit` back as it is in `base`, and return which were not so.
@@ -225,15 +258,16 @@ class Repository:
         Commits that an agent made itself are undone in the same way: its files stay, only their content counts.
         """
         allowed = tuple(edit)
-        foreign = self._foreign(worktree, base, allowed)
+        kept = {path: (worktree / path).read_bytes() for path in allowed if _is_plain(worktree / path)}
+        try:
+            foreign = self._foreign(worktree, base, allowed)
+        except RepositoryError:
+            foreign = [".git"]
+            self.move_worktree(worktree, worktree.name, base)
         if not foreign:
             return ()
-        kept = {path: (worktree / path).read_bytes() for path in allowed if _is_plain(worktree / path)}
-        checkout = pygit2.Repository(str(worktree))
-        _patiently(lambda: checkout.reset(pygit2.Oid(hex=base), pygit2.enums.ResetMode.HARD))
-        for file, flags in checkout.status().items():
-            if flags & FileStatus.WT_NEW:
-                _remove(worktree / file)
+        checkout = self._checkout(worktree)
+        _reset(checkout, worktree, base)
         for path, data in kept.items():
             (worktree / path).write_bytes(data)
         return tuple(foreign)
@@ -241,14 +275,25 @@ class Repository:
     def move_branch(self, path: Path, name: str, commit: str) -> None:
         """Let the branch of the worktree at `path` point at `commit`, whose tree its files already are."""
         self._repo.references.create(f"refs/heads/lab/{name}", commit, force=True)
-        checkout = pygit2.Repository(str(path))
+        checkout = self._checkout(path)
         checkout.index.read_tree(self._repo[commit].peel(pygit2.Tree))
         _patiently(checkout.index.write)
 
-    def export(self, commit: str, folder: Path) -> None:
-        """Write the files of a commit into a new `folder`, read-only, without filters, links or submodules."""
+    def export(self, commit: str, folder: Path, frozen: Mapping[str, bytes] | None = None) -> None:
+        """Write the files of a commit into a new `folder`, read-only, without filters, links or submodules.
+
+        `frozen` files are written as given, whatever the commit holds in their place.
+        """
         folder.mkdir(parents=True)
         self._write(self._repo[commit].peel(pygit2.Tree), folder)
+        for path, data in (frozen or {}).items():
+            target = folder / path
+            if target.is_dir():
+                shutil.rmtree(target)
+            target.unlink(missing_ok=True)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(data)
+            target.chmod(0o444)
 
     def _write(self, tree: pygit2.Tree, folder: Path) -> None:
         for entry in tree:
@@ -260,15 +305,35 @@ class Repository:
                 target.write_bytes(entry.data)
                 target.chmod(0o555 if entry.filemode == FileMode.BLOB_EXECUTABLE else 0o444)
 
+    def _checkout(self, worktree: Path) -> pygit2.Repository:
+        """Open a worktree's own checkout. Raises RepositoryError where an agent removed its `.git`, or put another.
+
+        Without this libgit2 looks for one in the folders above: the researcher's own checkout was found, reset and
+        emptied of untracked files.
+        """
+        try:
+            checkout = pygit2.Repository(str(worktree), RepositoryOpenFlag.NO_SEARCH)
+        except pygit2.GitError as error:
+            raise RepositoryError(f"{worktree} is no worktree of this lab any more: {error}") from error
+        git = Path(checkout.path)
+        is_ours = git.parent.name == "worktrees" and _common(git) == _common(Path(self._repo.path))
+        if not is_ours or Path(checkout.workdir).resolve() != worktree.resolve():
+            raise RepositoryError(f"{worktree} is no worktree of this lab any more: its git is {git}")
+        return checkout
+
     def _foreign(self, worktree: Path, base: str, allowed: tuple[str, ...]) -> list[str]:
         """Name what differs from `base` outside of `allowed`: on the disk, or in commits that the agent made itself."""
-        checkout = pygit2.Repository(str(worktree))
+        checkout = self._checkout(worktree)
         quiet = FileStatus.CURRENT | FileStatus.IGNORED
         changed = {path for path, flags in checkout.status().items() if flags & ~quiet}
         if not checkout.head_is_unborn:
             own = checkout[base].peel(pygit2.Tree).diff_to_tree(checkout.head.peel(pygit2.Tree))
             changed |= {side.path for delta in own.deltas for side in (delta.old_file, delta.new_file)}
         return sorted(printable(path) for path in changed - set(allowed))
+
+    def _contents(self, commit: str, paths: tuple[str, ...]) -> dict[str, bytes]:
+        tree = self._repo[commit].peel(pygit2.Tree)
+        return {path: self.read(commit, path) for path in paths if path in tree}
 
     @_writes
     def _with_files(self, base: str, contents: Mapping[str, bytes]) -> str:
@@ -293,6 +358,29 @@ def initialise(root: Path, message: str) -> str:
     repo.index.write()
     who = pygit2.Signature(*_COMMITTER)
     return str(repo.create_commit("HEAD", who, who, message, repo.index.write_tree(), []))
+
+
+def _reset(checkout: pygit2.Repository, folder: Path, commit: str) -> None:
+    """Make index and files those of `commit`, without any other file that git sees.
+
+    What is no regular file goes first: libgit2 leaves a link in the place of a file as it is, and waits for ever at a
+    pipe.
+    """
+    for file in checkout.status():
+        path = folder / file
+        is_inside = path.parent.resolve().is_relative_to(folder.resolve())  # and not behind a link that leads away
+        if is_inside and os.path.lexists(path) and not _is_plain(path):
+            _remove(path)
+    _patiently(lambda: checkout.reset(pygit2.Oid(hex=commit), pygit2.enums.ResetMode.HARD))
+    for file, flags in checkout.status().items():
+        if flags & FileStatus.WT_NEW:
+            _remove(folder / file)
+
+
+def _common(git: Path) -> Path:
+    """Return the folder that a repository shares with its worktrees."""
+    link = git / "commondir"
+    return (git / link.read_text(encoding="utf-8").strip()).resolve() if link.is_file() else git.resolve()
 
 
 def _is_plain(path: Path) -> bool:

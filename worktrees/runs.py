@@ -8,7 +8,7 @@ the engine, the shim that owns the processes, the training and any view:
       checkout/      a clean export of exactly the commit
       status.json    who runs it now, and at which stage (written by the shim, replaced atomically)
       out/           the only folder the training writes: metrics.jsonl, the checkpoint
-      score.json     the evaluation's answer
+      score.json     the evaluation's answer;  holdout.json: on the hidden hold-out, of runs that may move trunk
       log.txt        everything that was printed (log.1.txt: by the attempt before, when a shim was lost)
       result.json    how it ended (written once, atomically; afterwards the run is history)
       lock, shim.log, .reserve   the shim's own: who may run it, its complaints, disk space kept for the result
@@ -36,6 +36,8 @@ that starts with ``invalid:``). timeout: a stage passed its wall limit. no_score
 evaluation wrote no finite score. lost: the shim vanished without a result (reboot, kill -9): the run is started again
 and counts once."""
 
+SCORING = ("evaluate", "holdout")
+"""Stages that run the project's evaluation, on the validation text and on the hidden hold-out."""
 TRAIN_NAN_CODE = 3
 EVALUATE_INVALID_CODE = 4
 
@@ -116,6 +118,7 @@ class RunFolder:
         self.out = path / "out"
         self.metrics = path / "out" / "metrics.jsonl"
         self.score = path / "score.json"
+        self.holdout = path / "holdout.json"
         self.log = path / "log.txt"
         self.old_log = path / "log.1.txt"
         self.result = path / "result.json"

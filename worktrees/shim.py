@@ -67,6 +67,8 @@ class Shim:
             for stage in spec.stages:
                 self._do(stage, _policy(self.folder, spec, stage))
             self.score, self.extra = read_score(self.folder.score)
+            if any(stage.name == "holdout" for stage in spec.stages):
+                self.extra = {**self.extra, "holdout": read_score(self.folder.holdout)[0]}
             end = Ended("ok", exit_code=0)
         except Ended as ended:
             end = ended
@@ -121,7 +123,9 @@ class Shim:
         """Run one stage to its end; raise Ended unless it went well. Afterwards none of its processes is left."""
         if signal.sigtimedwait(_CANCEL, 0) is not None:
             raise Ended("cancelled", f"cancelled before {stage.name}")
-        _forget(self.folder.score)  # only what the last stage writes is a score: an earlier one could forge it
+        _forget(self.folder.holdout)  # only what a scoring stage writes is a score: an earlier one could forge it
+        if stage.name != "holdout":
+            _forget(self.folder.score)
         began, cpu_s = time.monotonic(), self.family.cpu_s
         start = self._log_size()
         try:
@@ -207,11 +211,11 @@ def _settle(spec: RunSpec, checkout: Path) -> None:
 
 
 def _policy(folder: RunFolder, spec: RunSpec, stage: Stage) -> sandbox.Policy:
-    """Every stage may write to out/; the last one, which scores, also to score.json beside it."""
-    scores = stage is spec.stages[-1]
+    """Every stage may write to out/; one that scores also to its own file beside it."""
+    scores = {"evaluate": (folder.score,), "holdout": (folder.holdout,)}.get(stage.name, ())
     return sandbox.Policy(
         readable=(folder.checkout,),
-        writable=(folder.out, folder.score) if scores else (folder.out,),
+        writable=(folder.out, *scores),
         gpu=spec.slot.uuid,
     )
 

@@ -89,7 +89,7 @@ class CodingAgent:
                     continue
                 except TimeoutError:
                     raise NoProposal(patience.late()) from None
-            self._pacing.succeeded()
+            self._pacing.succeeded(asked)
             if reply.stop_reason == "refusal":
                 workspace.tell("REFUSED", reply.explanation)
                 raise NoProposal(f"the model refused: {reply.explanation or 'it did not say why'}")

@@ -53,12 +53,10 @@ class CommandAgent:
             )
         except confined.CannotStart as error:
             raise NoProposal(f"{error}: see [agents.command] argv") from error
-        printed = await asyncio.to_thread(trimmed, ran.output, TRANSCRIPT_CHARACTERS)
+        printed = await asyncio.to_thread(trimmed, ran.output, TRANSCRIPT_CHARACTERS, workspace.clean)
         workspace.transcript.write("output", text=printed)
         lines = await asyncio.to_thread(metrics.tail_text, ran.output, LAST_LINES, WIDTH)
         ended = _ended(ran.finished, workspace.limits.seconds)
-        if refusal := await workspace.refusal():
-            raise NoProposal(f"{refusal} ({ended}{': ' + lines[-1] if lines else ''})")
         if failure := await workspace.smoke():
             raise NoProposal(failure)
         said = hypothesis.read_text(encoding="utf-8", errors="replace") if hypothesis.is_file() else ""

@@ -37,7 +37,7 @@ def connection(secrets: Mapping[str, str], environment: Mapping[str, str]) -> Co
         api_key=key,
         auth_token=None if key else secrets.get(TOKEN, "").strip() or None,
         base_url=environment.get(BASE_URL) or None,
-        headers={name.strip(): value.strip() for name, colon, value in lines if colon},
+        headers={name.strip(): value.strip() for name, colon, value in lines if colon and name.strip()},
     )
 
 

@@ -12,7 +12,7 @@ from typing import Any
 from agentcore.agents.turn import Block
 
 FRESH = 4
-"""Newest user messages whose tool results are never left out."""
+"""Newest messages, replies included, whose tool results are left out only when nothing else helps."""
 CACHED: dict[str, str] = {"type": "ephemeral"}
 
 
@@ -42,7 +42,7 @@ class Conversation:
     def shorten(self, keep: int = FRESH) -> int:
         """Leave old tool results out, all but those of the newest `keep` messages; return the characters saved."""
         saved = 0
-        for message in self._messages[1 : len(self._messages) - keep]:
+        for message in self._messages[1 : max(1, len(self._messages) - keep)]:
             for index, block in enumerate(message["content"]):
                 if block["type"] == "tool_result" and len(block["content"]) > 200:
                     saved += len(block["content"])

@@ -18,6 +18,9 @@ LONGEST_ASKED_S = 3600.0
 SPREAD = 0.25
 """Part of a wait by which agents differ."""
 
+SPACED = "requests are spaced out ([agents.anthropic] requests_per_minute)"
+"""Why an agent waits when the provider is well."""
+
 Waiting = Callable[[str, float], None]
 """Is told why an agent waits, and until when (Unix time)."""
 
@@ -46,7 +49,7 @@ class Pacing:
         async with self._places:
             mine = self._chance.uniform(0, SPREAD)
             while (left_s := self._left_s(mine)) > 0:
-                waiting(self.reason, self._clock() + left_s)
+                waiting(self.reason or SPACED, self._clock() + left_s)
                 await asyncio.sleep(left_s)
             now = self._clock()
             self._next = max(now, self._next) + self._spacing_s
@@ -59,14 +62,16 @@ class Pacing:
             return  # it was on its way when another one failed: the same trouble, not one more
         self.failures += 1
         self._since = now
-        backoff_s = min(LONGEST_S, self._backoff_s * 2 ** (self.failures - 1))
-        wait_s = backoff_s if retry_after_s is None else min(retry_after_s, LONGEST_ASKED_S)
-        self.until = now + wait_s
+        backoff_s = min(LONGEST_S, self._backoff_s * 2.0 ** min(self.failures - 1, 60))
+        if retry_after_s is not None:  # one that says 0 has failed all the same: it is not stormed
+            backoff_s = min(max(retry_after_s, self._backoff_s), LONGEST_ASKED_S)
+        self.until = now + backoff_s
         self.reason = f"{reason.rstrip('. ')} (wait {self.failures})"
 
-    def succeeded(self) -> None:
-        """Learn that the provider answers again."""
-        self.failures, self.until, self.reason = 0, 0.0, ""
+    def succeeded(self, asked: float) -> None:
+        """Learn that the provider answers again, where the turn was asked for (Unix time) after the last failure."""
+        if asked >= self._since:
+            self.failures, self.until, self.reason = 0, 0.0, ""
 
     def _left_s(self, mine: float) -> float:
         now = self._clock()

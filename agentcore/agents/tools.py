@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+import re
+import sys
+from collections.abc import Callable, Mapping
 from difflib import SequenceMatcher
 from pathlib import Path
 from typing import Any
@@ -17,6 +19,9 @@ from worktrees import confined
 
 OUTPUT_CHARACTERS = 16_000
 """What the model sees of a command's output: its beginning and its end."""
+
+MARGIN_BYTES = 4096
+"""Read beyond what is shown of a long output, so that a secret at the border is seen whole."""
 
 ALIKE = 0.6
 """Similarity of two lines from which they say the same."""
@@ -98,7 +103,7 @@ class Tools:
             ran = await self._workspace.run(["bash", "-c", text(arguments, "command")], self._command_s)
         except confined.CannotStart as error:
             raise ToolError(str(error)) from error
-        shown = await asyncio.to_thread(trimmed, ran.output, OUTPUT_CHARACTERS)
+        shown = await asyncio.to_thread(trimmed, ran.output, OUTPUT_CHARACTERS, self._workspace.clean)
         match ran.finished.ended_by:
             case "time":
                 raise ToolError(f"{shown}\n(ended after its limit of {self._command_s:g} s)")
@@ -116,11 +121,10 @@ class Tools:
             raise ToolError(refusal)
         if failure := await self._workspace.smoke():
             raise ToolError(failure)
-        gain = arguments.get("expected_gain")
         self.proposal = Proposal(
             hypothesis=hypothesis,
             detail={
-                "expected_gain": gain if isinstance(gain, int | float) and not isinstance(gain, bool) else None,
+                "expected_gain": _gain(arguments.get("expected_gain")),
                 "why": self._workspace.clean(str(arguments.get("why") or ""))[:2000],
             },
             rework_of=_named(hypothesis, self._brief.conflicts),
@@ -129,21 +133,25 @@ class Tools:
         return "submitted"
 
 
-def trimmed(path: Path, limit: int) -> str:
-    """Return the text in a file, at most `limit` characters: its head and its tail, and how many were left out."""
+def trimmed(path: Path, limit: int, clean: Callable[[str], str] = str) -> str:
+    """Return the text in a file, at most `limit` characters: its head and its tail, and how much was left out.
+
+    `clean` sees more than is returned: half of a secret at the border would not be known for one afterwards.
+    """
     size = path.stat().st_size
     with path.open("rb") as file:
         if size <= 4 * limit:
-            whole = file.read().decode("utf-8", "replace")
+            whole = clean(file.read().decode("utf-8", "replace"))
             if len(whole) <= limit:
                 return whole
-            head, tail, left_out = whole[: limit // 2], whole[-limit // 2 :], len(whole) - limit
+            head, tail, left_out = whole[: limit // 2], whole[-limit // 2 :], f"{len(whole) - limit:,} characters"
         else:  # more bytes than any `limit` characters take: only the ends are read
-            head = file.read(2 * limit).decode("utf-8", "replace")[: limit // 2]
-            file.seek(size - 2 * limit)
-            tail = file.read().decode("utf-8", "replace")[-limit // 2 :]
-            left_out = size - len(head.encode()) - len(tail.encode())
-    return f"{head}\n… {left_out:,} characters left out …\n{tail}"
+            end = 2 * limit + MARGIN_BYTES
+            head = clean(file.read(end).decode("utf-8", "replace"))[: limit // 2]
+            file.seek(max(0, size - end))
+            tail = clean(file.read().decode("utf-8", "replace"))[-limit // 2 :]
+            left_out = f"{max(0, size - len(head.encode()) - len(tail.encode())):,} bytes"
+    return f"{head}\n… {left_out} left out …\n{tail}"
 
 
 def _mends(hypothesis: str, brief: Brief) -> bool:
@@ -152,9 +160,21 @@ def _mends(hypothesis: str, brief: Brief) -> bool:
     if crash is None:
         return False
     is_alike = SequenceMatcher(None, hypothesis.lower(), crash.hypothesis.lower()).ratio() >= ALIKE
-    return is_alike or f"#{crash.root}" in hypothesis or f"#{crash.latest}" in hypothesis
+    return is_alike or not _numbers(hypothesis).isdisjoint((crash.root, crash.latest))
 
 
 def _named(hypothesis: str, conflicts: tuple[int, ...]) -> int | None:
     """Return the conflict that a hypothesis says it writes again."""
-    return next((number for number in conflicts if f"#{number}" in hypothesis), None)
+    return next((number for number in conflicts if number in _numbers(hypothesis)), None)
+
+
+def _numbers(hypothesis: str) -> set[int]:
+    """Return the experiments that a hypothesis names: #1 is not in #12."""
+    return {int(number) for number in re.findall(r"#([0-9]{1,9})\b", hypothesis)}
+
+
+def _gain(given: object) -> float | None:
+    """Return a number that JSON can hold, or None: models also send NaN, texts, and a one with 400 zeros."""
+    if not isinstance(given, int | float) or isinstance(given, bool) or not abs(given) < sys.float_info.max:
+        return None
+    return float(given)

@@ -206,14 +206,14 @@ def _message(error: Any) -> str:
 
 def _retry_after_s(headers: Mapping[str, str]) -> float | None:
     """Return how long the server wants us to wait: milliseconds, seconds, or a date (RFC 9110, 10.2.3)."""
+    for name, factor in (("retry-after-ms", 1000.0), ("retry-after", 1.0)):
+        try:
+            seconds = float(headers[name]) / factor
+        except (KeyError, ValueError):
+            continue
+        if seconds == seconds:  # "nan" is a number to float()
+            return max(0.0, seconds)
     try:
-        if (milliseconds := headers.get("retry-after-ms")) is not None:
-            return max(0.0, float(milliseconds) / 1000)
-        value = headers.get("retry-after")
-        if value is None:
-            return None
-        if value.strip().replace(".", "", 1).isdecimal():
-            return float(value)
-        return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
-    except ValueError:
+        return max(0.0, email.utils.parsedate_to_datetime(headers["retry-after"]).timestamp() - time.time())
+    except (KeyError, ValueError, OverflowError):
         return None

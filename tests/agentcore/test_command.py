@@ -6,8 +6,6 @@ import stat
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
-
 from agentcore import events as ev
 from agentcore import proposing
 from agentcore.agents.command import CommandAgent
@@ -107,24 +105,27 @@ async def test_one_that_prints_without_end_is_ended(tmp_path: Path) -> None:
         assert "ended: it printed too much" == event.detail["ended"]
 
 
-@pytest.mark.parametrize(
-    ("text", "reason"),
-    [
-        (
-            "#!/bin/sh\necho 'no credit left'\nexit 7\n",
-            "nothing is changed: edit the file first (exit code 7: no credit left)",
-        ),
-        ("#!/bin/sh\necho x > evaluate.py\n", "you may change only train.py; put back as it was: evaluate.py"),
-    ],
-    ids=["nothing", "foreign"],
-)
-async def test_a_proposal_that_does_not_come_says_why(tmp_path: Path, text: str, reason: str) -> None:
+async def test_one_that_changes_nothing_says_why(tmp_path: Path) -> None:
     """With the program's exit code and last words."""
-    script = program(tmp_path, text)
+    script = program(tmp_path, "#!/bin/sh\necho 'no credit left'\nexit 7\n")
     async with desk(tmp_path / "lab") as at:
         event = await think(at, str(script))
         assert isinstance(event, ev.AgentFailed)
-        assert reason == event.reason[: len(reason)]
+        assert "the agent changed nothing (exit code 7: no credit left)" == event.reason
+
+
+async def test_one_that_changes_the_harness_makes_an_invalid_experiment(tmp_path: Path) -> None:
+    """The rule is named, nothing is run, and the agent finds it in its next brief."""
+    script = program(tmp_path, "#!/bin/sh\nsed -i 's/^RATE = .*/RATE = 0.2/' train.py\necho x > evaluate.py\n")
+    async with desk(tmp_path / "lab") as at:
+        await think(at, str(script))
+        await at.work({})
+        experiment = at.lab.state.experiments[1]
+        assert ("invalid", "invalid: frozen: evaluate.py is part of the harness", None) == (
+            experiment.outcome,
+            experiment.reason,
+            experiment.run,
+        )
 
 
 async def test_a_program_that_is_not_there_is_named(tmp_path: Path) -> None:

@@ -102,7 +102,11 @@ def test_killing_the_engine_loses_and_repeats_nothing(lab: LabPaths, engines: Sp
     first.wait()
     going = set(state_of(lab).active)
     engines(lab)
-    state = wait_for(lab, lambda state: len(state.experiments) >= 4, "experiments after the restart")
+    state = wait_for(
+        lab,
+        lambda state: len(state.experiments) >= 4 and all(state.runs[number].ending for number in going),
+        "experiments after the restart, and the end of the runs before it",
+    )
     assert {state.runs[number].ending for number in going} == {"ok"}
     assert max(counted(state).values()) == 1
 

@@ -29,6 +29,7 @@ EVENTS: tuple[Event, ...] = (
     ev.MessagesRead("wt0", 1),
     ev.PromptsChanged("abc", ("program.md",)),
     ev.AgentFailed("wt0", "nothing new"),
+    ev.AgentFailed("wt0", "no credit", "anthropic", True, "ab" * 32),
     ev.ExperimentRebased(1, "c2", "t2", "c3", "t3"),
     ev.ExperimentProposed(
         1, "wt0", "search", "c0", "t0", "c1", "t1", "RATE 0.1 → 0.2", 1, 1, ("train.py",), {"changes": {"RATE": 0.2}}

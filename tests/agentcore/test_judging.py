@@ -10,11 +10,14 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
+from immutables import Map
 
 from agentcore import events as ev
 from agentcore import judging
 from agentcore.events import CandidateState, Outcome
 from agentcore.judging import SCREENING_SEEDS, confirmation_seeds, correlation, decide, is_calibrated, judge, new_seeds
+from agentcore.plan import Rebase, Record
+from agentcore.state import LabState, Run
 from tests.agentcore.tales import CONFIG, Tale, calibrated, gated, opened
 from worktrees.runs import Ending
 
@@ -227,3 +230,54 @@ def test_the_labs_noise_is_that_of_every_pool() -> None:
     spread = judging.noise(confirmed({1: 0.9, 2: 1.0}).state)
     assert spread is not None
     assert (about(0.0912871), 3) == (spread.sigma, spread.dof)
+
+
+# --- What is too good to be true ---
+
+
+def believed(gain: float, *, max_gain: float | None = 0.3, released: bool = False, holdout: float | None = None) -> str:
+    """Return the state that a passing candidate with this gain gets."""
+    tale = calibrated(config=gated(max_gain=max_gain))
+    number = tale.keep("wt0", "t1")
+    tale.rebase(number, "t1").confirm(number, {1: 1.0 - gain, 2: 1.2 - gain})
+    if holdout is not None:
+        tale.state = replace(tale.state, runs=_held_out(tale.state, gain=holdout))
+    candidate = replace(tale.state.candidates[number], released=released)
+    return judge(tale.state, candidate)[0]
+
+
+def _held_out(state: LabState, gain: float) -> Map[int, Run]:
+    """Give every run of the pools a score on the hidden hold-out."""
+    runs = state.runs
+    for number, run in state.runs.items():
+        runs = runs.set(number, replace(run, holdout=2.0 - (gain if run.tree == "t1" else 0.0)))
+    return runs
+
+
+@pytest.mark.parametrize(
+    ("gain", "options", "state"),
+    [
+        (0.28, {}, "READY"),
+        (0.35, {}, "BLOCKED"),
+        (0.35, {"released": True}, "READY"),
+        (0.35, {"max_gain": None}, "READY"),
+        (0.28, {"holdout": 0.2}, "READY"),
+        (0.28, {"holdout": -0.01}, "BLOCKED"),
+        (0.28, {"holdout": -0.01, "released": True}, "READY"),
+    ],
+)
+def test_a_gain_too_good_to_be_true_waits_for_a_person(gain: float, options: dict[str, object], state: str) -> None:
+    """Above max_gain, or without any gain on the text that nobody was ever told of."""
+    assert state == believed(gain, **options)  # type: ignore[arg-type]
+
+
+def test_a_screening_gain_above_the_limit_is_blocked_before_any_confirmation() -> None:
+    """No runs are spent on it; released, it is confirmed like any other."""
+    tale = calibrated(config=gated(max_gain=0.3))
+    number = tale.keep("wt0", "t1", score=0.5)
+    blocked = [each.event for each in tale.plan() if isinstance(each, Record)]
+    assert [("BLOCKED", "gain +0.6000 is above max_gain 0.3")] == [
+        (each.state, each.reason[:34]) for each in blocked if isinstance(each, ev.CandidateMoved)
+    ]
+    tale.tell(*blocked, ev.CandidateMoved(number, "NEW", "released: read it", "you"))
+    assert [Rebase(number)] == [each for each in tale.plan() if isinstance(each, Rebase | Record)]

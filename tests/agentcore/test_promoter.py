@@ -11,6 +11,8 @@ import pytest
 
 from agentcore import events as ev
 from agentcore import promoter
+from agentcore.audit import read_rows, verify
+from agentcore.chain import read_head
 from agentcore.judging import SCREENING_SEEDS, screening_seed
 from agentcore.promoter import Refused
 from tests.agentcore.labs import Desk, desk
@@ -91,6 +93,30 @@ async def test_a_merge_carries_its_evidence(tmp_path: Path) -> None:
         assert ("#1", "1 2", tree) == (trailers["Experiment"], trailers["Seeds"], trailers["Tree"])
 
 
+async def test_a_merge_names_the_journals_newest_row(tmp_path: Path) -> None:
+    """As it was when the landing commit was made: the row before the verdict, with its hash."""
+    async with desk(tmp_path / "lab") as at:
+        await merge(at, await ready(at))
+        (message,) = at.lab.repository.messages(at.trunk(), at.lab.state.merges[0].old).values()
+        head = read_head(next(line for line in message.splitlines() if line.startswith("Journal: "))[9:])
+        rows = read_rows(at.lab.paths.journal)
+        assert head is not None
+        assert (head.hash, "CandidateJudged") == (rows[head.seq - 1].hash, rows[head.seq].name)
+
+
+async def test_merges_and_undos_leave_nothing_to_find(tmp_path: Path) -> None:
+    """Every trunk commit that a merge made names a row, also after it was taken back and made again."""
+    async with desk(tmp_path / "lab") as at:
+        await both_ready(at)
+        await merge(at, 1)
+        await promoter.undo(at.lab, "you", None)
+        await merge(at, 1)
+        await at.work({})
+        await merge(at, 2)
+        report = verify(at.lab.paths)
+        assert ((), 2, 0) == (report.findings, report.commits, report.commits_without)
+
+
 async def test_confirmation_runs_fresh_seeds_that_trunk_ran_too(tmp_path: Path) -> None:
     """Never the screening's seed, and every one of them on both sides."""
     async with desk(tmp_path / "lab") as at:
@@ -130,10 +156,9 @@ async def test_an_edit_that_changes_nothing_is_no_experiment(tmp_path: Path) -> 
     """The agent's turn failed, and that is said."""
     async with desk(tmp_path / "lab") as at:
         await at.work({"wt0": [("RATE = 0.1", "RATE = 0.1")]})
-        assert ({}, ev.AgentFailed("wt0", "the agent changed nothing", "scripted")) == (
-            outcomes(at),
-            at.told(ev.AgentFailed)[0],
-        )
+        failed = at.told(ev.AgentFailed)[0]
+        assert isinstance(failed, ev.AgentFailed)
+        assert ({}, "the agent changed nothing", "scripted") == (outcomes(at), failed.reason, failed.agent)
 
 
 # --- Two candidates ---

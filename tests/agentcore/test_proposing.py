@@ -67,8 +67,6 @@ def silent() -> Iterator[None]:
     ("act", "reason"),
     [
         pytest.param(lambda root: None, "the agent changed nothing", id="nothing"),
-        pytest.param(lambda root: (root / "evaluate.py").write_text(""), "evaluate.py", id="the harness"),
-        pytest.param(lambda root: (root / "train.py").unlink(), "train.py", id="the file is gone"),
         pytest.param(fail(NoProposal("out of ideas")), "out of ideas", id="it gives up"),
         pytest.param(fail(KeyError("x")), "the agent failed: KeyError: 'x'", id="a mistake in the agent"),
         pytest.param(fail(PermissionError("no")), "PermissionError", id="the system refuses"),
@@ -84,6 +82,38 @@ async def test_a_turn_without_a_proposal_is_written_down(
         event = await turn(at, Acting(act))
         assert isinstance(event, ev.AgentFailed)
         assert (True, None) == (reason in event.reason, at.lab.state.worktrees["wt0"].thinking)
+
+
+def deface(root: Path) -> None:
+    """Change the file that scores, beside an honest edit."""
+    edit(root)
+    (root / "evaluate.py").write_text("print(0)")
+
+
+@pytest.mark.parametrize(
+    ("act", "reason"),
+    [
+        (deface, "invalid: frozen: evaluate.py is part of the harness"),
+        (lambda root: (root / "train.py").unlink(), "invalid: link: train.py is missing or not a regular file"),
+        (lambda root: (root / "torch.py").write_text(""), "invalid: edit: torch.py was changed, editable: train.py"),
+        (lambda root: (root / "train.py").write_bytes(b"\0" * 9), "invalid: binary: train.py is no text"),
+    ],
+    ids=["the harness", "the file is gone", "another file", "no text"],
+)
+async def test_an_edit_that_breaks_a_rule_is_invalid_and_never_run(
+    tmp_path: Path, act: Callable[[Path], object], reason: str
+) -> None:
+    """It has a number, a commit and the rule's name; the same honest edit may be proposed again."""
+    async with desk(tmp_path / "lab") as at:
+        await turn(at, Acting(act))
+        await at.work({})
+        experiment = at.lab.state.experiments[1]
+        assert ("invalid", reason, None, None) == (
+            experiment.outcome,
+            experiment.reason,
+            experiment.run,
+            at.lab.state.trees.get(experiment.tree),
+        )
 
 
 async def test_after_a_failed_turn_the_next_one_starts_clean(tmp_path: Path) -> None:

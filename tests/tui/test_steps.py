@@ -47,6 +47,10 @@ def words(kind: str, **fields: object) -> str:
         ("usage 41k in, 1k out, $0.12", "usage", {"input": 1000, "cache_read": 40_000, "output": 1200, "usd": 0.12}),
         ("usage 10 in, 2 out", "usage", {"input": 10, "output": 2, "usd": 0}),
         ("output 2 lines: reading", "output", {"text": "reading\ndone"}),
+        ("ran exit code 1 after 1.5s: bash -c false", "command", {"argv": ["bash", "-c", "false"], "code": 1,
+            "ended_by": "exit", "wall_s": 1.5}),
+        ("ran ended by time after 60.0s: sleep 99", "command", {"argv": ["sleep", "99"], "code": None,
+            "ended_by": "time", "wall_s": 60}),
         ("proposal #12 ROPE 10k to 20k", "proposal", {"experiment": 12, "hypothesis": "ROPE 10k to 20k"}),
         ("failed no proposal in 40 turns", "failed", {"text": "no proposal in 40 turns"}),
     ],
@@ -62,13 +66,16 @@ def test_a_line_begins_with_the_time() -> None:
     assert f"{clock} failed    it gave up" == step_line(Step(AT, "failed", {"text": "it gave up"}))
 
 
-@pytest.mark.parametrize("kind", ["tool", "thought", "result", "brief", "message", "state", "proposal", "brand new"])
+@pytest.mark.parametrize(
+    "kind", ["tool", "thought", "result", "brief", "message", "state", "command", "proposal", "brand new"]
+)
 @pytest.mark.parametrize(
     "value", [None, 7, [], {"command": ["rm"]}, "\x1b]0;PWN\x07\x1b[2Ja\x00\u202e\u2028\n\tb\r" * 200]
 )
 def test_whatever_a_model_sends_is_one_printable_line(kind: str, value: object) -> None:
     """No shape of a field is a fault, no control character is printed, and no line is without end."""
-    fields = dict.fromkeys(("text", "name", "input", "state", "hypothesis", "experiment", "path"), value)
+    names = ("text", "name", "input", "state", "hypothesis", "experiment", "path", "argv", "wall_s", "code", "ended_by")
+    fields = dict.fromkeys(names, value)
     line = step_line(Step(AT, kind, fields))
     assert line.isprintable()
     assert WIDTH + WORD + 20 > len(line)

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from agentcore.spending import Price
 from tests.toy import LAB
 from worktrees import gate, project
 from worktrees.project import Profile, ProjectError, harness_hash, load, parse
@@ -158,3 +159,135 @@ def test_every_table_is_checked() -> None:
     """A table that the Project knows and the key check does not would accept any key."""
     tables = {table for table in project._TABLES if "." not in table}
     assert set(project.Project.__dataclass_fields__) - {"profile"} == tables
+
+
+# --- [agents] ---
+
+
+def agents(text: str) -> project.Agents:
+    """Return the agents of a lab with these tables."""
+    return parse(LAB + text).agents
+
+
+def refused(text: str) -> str:
+    """Return why a lab with these tables cannot be used."""
+    with pytest.raises(ProjectError) as caught:
+        parse(LAB + text)
+    return str(caught.value)
+
+
+def test_a_lab_that_says_nothing_of_agents_searches() -> None:
+    """Without a model, with a seed, as far ahead as it measures, through eight directions."""
+    found = agents("")
+    assert ("search", {}, 1, None, 8, ()) == (
+        found.backend,
+        found.worktree,
+        found.seed,
+        found.proposals_ahead,
+        len(found.directions),
+        found.command.argv,
+    )
+
+
+def test_a_lab_that_says_nothing_of_money_has_a_limit() -> None:
+    """Nobody wakes up to a bill that nobody allowed."""
+    limits = parse(LAB).limits
+    assert (True, True, True) == (limits.usd > 0, limits.turns > 0, limits.seconds > 0)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        pytest.param("[agents]\nbackand = 'x'", "[agents]: unknown key 'backand'; did you mean 'backend'?", id="key"),
+        pytest.param(
+            "[agents.anthropic]\nmodle = 'x'", "[agents.anthropic]: unknown key 'modle'; did you mean 'model'?",
+            id="key of a model",
+        ),
+        pytest.param(
+            "[agents.command]\nargs = ['x']", "[agents.command]: unknown key 'args'; did you mean 'argv'?",
+            id="key of a command",
+        ),
+        pytest.param(
+            "[agents.antropic]\nmodel = 'x'", "[agents]: unknown key 'antropic'; did you mean 'anthropic'?", id="table"
+        ),
+        pytest.param(
+            "[agents.anthropic.price]\ninptu = 3.0\noutput = 15.0",
+            "[agents.anthropic.price]: unknown key 'inptu'; did you mean 'input'?",
+            id="key of a price",
+        ),
+        pytest.param("[limits]\nturn = 5", "[limits]: unknown key 'turn'; did you mean 'turns'?", id="limit"),
+        pytest.param("[agents.worktree]\nworktree0 = 'search'", "'worktree0' is no worktree: wt0", id="worktree"),
+        pytest.param("[agents.worktree]\nwt01 = 'search'", "'wt01' is no worktree: wt0", id="worktree with a zero"),
+    ],
+)  # fmt: skip
+def test_an_unknown_key_of_an_agent_names_the_nearest(text: str, message: str) -> None:
+    """At every depth: a misspelt price would be none, and the limit of money would hold nothing."""
+    assert message in refused(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "names"),
+    [
+        pytest.param("[agents]\nbackend = 'claude'", "claude", id="unknown backend"),
+        pytest.param("[agents.worktree]\nwt0 = 'claude'", "claude", id="unknown backend of a worktree"),
+        pytest.param("[agents]\nbackend = 'command'", "[agents.command] argv", id="a command without words"),
+        pytest.param("[agents.worktree]\nwt1 = 'command'", "[agents.command] argv", id="the same for one worktree"),
+        pytest.param("[agents]\nproposals_ahead = -1", "proposals_ahead", id="fewer than none ahead"),
+        pytest.param("[agents]\nproposals_ahead = 1.5", "proposals_ahead", id="half a proposal"),
+        pytest.param("[agents]\ndirections = 'wild'", "directions", id="a text for a list"),
+        pytest.param("[agents]\nanthropic = 5", "anthropic", id="a number for a table"),
+        pytest.param("[agents]\nworktree = 'search'", "worktree", id="a text for a table"),
+        pytest.param("[agents.anthropic]\nconcurrency = 0", "concurrency", id="no request at all"),
+        pytest.param("[agents.anthropic]\nrequests_per_minute = -1", "requests_per_minute", id="negative requests"),
+        pytest.param("[agents.anthropic]\nbackoff_s = 0", "backoff_s", id="no wait"),
+        pytest.param("[agents.anthropic]\nmax_tokens = 10", "max_tokens", id="a reply of ten tokens"),
+        pytest.param("[agents.anthropic]\nprice = 5", "price", id="a number for prices"),
+        pytest.param("[agents.anthropic.price]\ninput = -1.0\noutput = 1.0", "price", id="a model that pays"),
+        pytest.param("[agents.anthropic.price]\ninput = 'free'\noutput = 1.0", "price", id="a text for a price"),
+        pytest.param("[agents.anthropic.price]\ninput = 1.0", "output", id="half a price"),
+        pytest.param("[agents.anthropic.price]\noutput = 1.0", "input", id="the other half"),
+        pytest.param("[agents.command]\nargv = 'claude -p'", "argv", id="a shell line"),
+        pytest.param("[agents.command]\noutput_mb = 0", "output_mb", id="a program that may say nothing"),
+        pytest.param("[limits]\nusd = -1", "usd", id="less than no money"),
+        pytest.param("[limits]\nusd = nan", "usd", id="money that is no number"),
+        pytest.param("[limits]\nturns = 0", "turns", id="no turn"),
+        pytest.param("[limits]\nseconds = 0", "seconds", id="no time"),
+    ],
+)
+def test_an_agent_that_cannot_be_is_refused(text: str, names: str) -> None:
+    """Before anything runs, with the key's name."""
+    assert names in refused(text)
+
+
+def test_agents_are_read_as_they_are_written() -> None:
+    """Every table of them."""
+    found = agents(
+        """
+        [agents]
+        backend = "anthropic"
+        proposals_ahead = 0
+        directions = ["wild"]
+        [agents.worktree]
+        wt0 = "search"
+        wt10 = "command"
+        [agents.anthropic]
+        model = "claude-x"
+        requests_per_minute = 50
+        price = { input = 1, output = 2.5 }
+        [agents.command]
+        argv = ["agent", "{brief_file}"]
+        """
+    )
+    assert (0, ("wild",), {"wt0": "search", "wt10": "command"}, 50, {"input": 1, "output": 2.5}) == (
+        found.proposals_ahead,
+        found.directions,
+        found.worktree,
+        found.anthropic.requests_per_minute,
+        found.anthropic.price,
+    )
+    assert (("agent", "{brief_file}"), ("HOME", "USER", "LANG", "TERM")) == (found.command.argv, found.command.env)
+
+
+def test_prices_are_those_that_are_counted() -> None:
+    """A kind of token that lab.toml knows and the accounts do not would cost nothing."""
+    assert {each.name for each in fields(Price)} == set(project._PRICES)

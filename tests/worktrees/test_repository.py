@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -402,6 +403,37 @@ def test_a_worktree_goes_back_to_its_base(bench: Bench) -> None:
     assert () == diff.of_worktree(bench.worktree, bench.start).files
 
 
+@pytest.mark.parametrize(
+    "tamper",
+    [
+        pytest.param(lambda path: _link(path, "/etc/passwd"), id="a link"),
+        pytest.param(lambda path: path.unlink() or _write(path / "x.py"), id="a folder"),
+        pytest.param(lambda path: path.unlink() or os.mkfifo(path), id="a pipe"),
+    ],
+)
+def test_a_file_that_is_none_any_more_comes_back(bench: Bench, tamper: Callable[[Path], object]) -> None:
+    """A link that stayed would lead the next edit out of the worktree, and a pipe is waited at for ever."""
+    tamper(bench.worktree / "train.py")
+    bench.repository.move_worktree(bench.worktree, "wt0", bench.start)
+    path = bench.worktree / "train.py"
+    assert (True, False, bench.source(bench.start)) == (path.is_file(), path.is_symlink(), path.read_text())
+
+
+def test_what_lies_behind_a_link_is_left_alone(bench: Bench, tmp_path: Path) -> None:
+    """The link is removed, the folder that it leads to is somebody's."""
+    _write(tmp_path / "elsewhere" / "down.py" / "work.py", "mine\n")
+    _write(bench.worktree / "deep" / "down.py")
+    base = bench.repository.head()
+    _commit_all(bench.worktree)
+    shutil.rmtree(bench.worktree / "deep")
+    _link(bench.worktree / "deep", str(tmp_path / "elsewhere"))
+    bench.repository.move_worktree(bench.worktree, "wt0", base)
+    assert (True, False) == (
+        (tmp_path / "elsewhere" / "down.py" / "work.py").exists(),
+        (bench.worktree / "deep").is_symlink(),
+    )
+
+
 def test_a_worktree_moves_to_another_base(bench: Bench) -> None:
     """Files and branch are those of the commit."""
     new = bench.commit("RATE = 0.1", "RATE = 0.2")
@@ -477,3 +509,179 @@ def test_the_researchers_branch_and_checkout_are_untouched(bench: Bench) -> None
     bench.repository.pin("kept", 1, new)
     bench.repository.swap_trunk(bench.start, new)
     assert (bench.start, ()) == (bench.repository.head(), bench.repository.uncommitted())
+
+
+# --- What an agent must not change is put back ---
+
+
+def _commit_all(worktree: Path) -> None:
+    """Commit everything in a worktree, as an agent may do itself."""
+    own = pygit2.Repository(str(worktree))
+    own.index.add_all()
+    own.index.write()
+    who = pygit2.Signature("agent", "agent@localhost")
+    own.create_commit("HEAD", who, who, "own", own.index.write_tree(), [own.head.target])
+
+
+def _hide(root: Path) -> None:
+    _write(root / ".gitignore", "*\n")
+    _write(root / "hidden.py")
+
+
+@pytest.mark.parametrize(
+    ("tamper", "named"),
+    [
+        pytest.param(lambda root: _write(root / "evaluate.py"), ("evaluate.py",), id="a frozen file"),
+        pytest.param(lambda root: (root / "evaluate.py").unlink(), ("evaluate.py",), id="a frozen file deleted"),
+        pytest.param(lambda root: _write(root / "queue.py"), ("queue.py",), id="a new file"),
+        pytest.param(lambda root: _write(root / "deep" / "down.py"), ("deep/down.py",), id="a file in a new folder"),
+        pytest.param(lambda root: _nest(root / "inner"), ("inner/",), id="a repository inside"),
+        pytest.param(lambda root: _link(root / "more.py", "train.py"), ("more.py",), id="a link"),
+        pytest.param(lambda root: _link(root / "evaluate.py", "/etc/passwd"), ("evaluate.py",), id="a link for a file"),
+        pytest.param(_hide, (".gitignore",), id="a file that git is told to ignore"),
+        pytest.param(lambda root: _write(root / "evaluate.py") or _commit_all(root), ("evaluate.py",), id="committed"),
+    ],
+)
+def test_what_is_not_the_edit_is_put_back(bench: Bench, tamper: Callable[[Path], object], named: tuple[str]) -> None:
+    """It is named, the edit stays, and nothing but the edit differs from the base afterwards."""
+    bench.edit("RATE = 0.1", "RATE = 0.2")
+    tamper(bench.worktree)
+    restored = bench.repository.restore(bench.worktree, bench.start, EDIT)
+    left = [file.path for file in diff.of_worktree(bench.worktree, bench.start).files]
+    assert (named, ["train.py"]) == (restored, left)
+
+
+def test_an_edit_alone_is_left_alone(bench: Bench) -> None:
+    """There is nothing to put back, and the file is not touched."""
+    bench.edit("RATE = 0.1", "RATE = 0.2")
+    before = (bench.worktree / "train.py").stat().st_mtime_ns
+    restored = bench.repository.restore(bench.worktree, bench.start, EDIT)
+    assert ((), before) == (restored, (bench.worktree / "train.py").stat().st_mtime_ns)
+
+
+def test_an_edit_that_was_committed_stays(bench: Bench) -> None:
+    """Together with a foreign file: the commit is undone, its edit counts."""
+    bench.edit("RATE = 0.1", "RATE = 0.2")
+    _write(bench.worktree / "queue.py")
+    _commit_all(bench.worktree)
+    bench.repository.restore(bench.worktree, bench.start, EDIT)
+    commit = bench.repository.collect(bench.worktree, bench.start, EDIT, "own")
+    assert (True, False) == ("RATE = 0.2" in bench.source(commit), (bench.worktree / "queue.py").exists())
+
+
+@pytest.mark.parametrize(
+    "tamper",
+    [
+        pytest.param(lambda path: path.unlink(), id="deleted"),
+        pytest.param(lambda path: _link(path, "/etc/passwd"), id="a link"),
+        pytest.param(lambda path: path.unlink() or path.mkdir() or _write(path / "x.py"), id="a folder"),
+        pytest.param(lambda path: path.unlink() or os.mkfifo(path), id="a pipe"),
+    ],
+)
+def test_an_editable_file_that_is_none_any_more_comes_back_with_the_rest(
+    bench: Bench, tamper: Callable[[Path], object]
+) -> None:
+    """As it is in the base; nobody reads what lies in its place."""
+    tamper(bench.worktree / "train.py")
+    _write(bench.worktree / "evaluate.py")
+    bench.repository.restore(bench.worktree, bench.start, EDIT)
+    assert () == diff.of_worktree(bench.worktree, bench.start).files
+
+
+def _lose_git(root: Path) -> None:
+    (root / ".git").unlink()
+
+
+def _own_git(root: Path) -> None:
+    (root / ".git").unlink()
+    pygit2.init_repository(str(root))
+    own = pygit2.Repository(str(root))
+    own.index.add_all()
+    own.index.write()
+    who = pygit2.Signature("agent", "agent@localhost")
+    own.create_commit("HEAD", who, who, "own", own.index.write_tree(), [])
+
+
+def _others_git(root: Path) -> None:
+    (root / ".git").write_text(f"gitdir: {root.parents[2] / '.git'}\n")
+
+
+BROKEN = pytest.mark.parametrize(
+    "tamper",
+    [
+        pytest.param(_lose_git, id="removed"),
+        pytest.param(_own_git, id="another repository"),
+        pytest.param(_others_git, id="the researcher's"),
+    ],
+)
+"""What an agent can do to the file that makes its folder a worktree."""
+
+
+@BROKEN
+def test_a_worktree_without_its_git_does_not_lead_to_the_researchers(
+    bench: Bench, tamper: Callable[[Path], object]
+) -> None:
+    """Git would look upwards and find the researcher's own checkout: not a byte of it is touched."""
+    (bench.root / "train.py").write_text("work of hours, not saved\n")
+    (bench.root / "mine.txt").write_text("mine\n")
+    tamper(bench.worktree)
+    bench.repository.restore(bench.worktree, bench.start, EDIT)
+    tamper(bench.worktree)
+    bench.repository.move_worktree(bench.worktree, "wt0", bench.start)
+    assert ("work of hours, not saved\n", True, "ref: refs/heads/main\n") == (
+        (bench.root / "train.py").read_text(),
+        (bench.root / "mine.txt").exists(),
+        (bench.root / ".git" / "HEAD").read_text(),
+    )
+
+
+@BROKEN
+def test_a_worktree_that_lost_its_git_is_made_again_around_its_edit(
+    bench: Bench, tamper: Callable[[Path], object]
+) -> None:
+    """The rest of the lab's git is told apart from what the agent did."""
+    bench.edit("RATE = 0.1", "RATE = 0.2")
+    tamper(bench.worktree)
+    restored = bench.repository.restore(bench.worktree, bench.start, EDIT)
+    commit = bench.repository.collect(bench.worktree, bench.start, EDIT, "faster")
+    assert ((".git",), bench.start, True) == (
+        restored,
+        bench.repository.parent_of(commit),
+        "RATE = 0.2" in bench.source(commit),
+    )
+
+
+@BROKEN
+def test_a_worktree_that_lost_its_git_moves_all_the_same(bench: Bench, tamper: Callable[[Path], object]) -> None:
+    """It is made again where it is wanted."""
+    new = bench.commit("RATE = 0.1", "RATE = 0.2")
+    tamper(bench.worktree)
+    bench.repository.move_worktree(bench.worktree, "wt0", new)
+    assert (bench.source(new), new, ()) == (
+        (bench.worktree / "train.py").read_text(),
+        bench.repository.resolve("refs/heads/lab/wt0"),
+        diff.of_worktree(bench.worktree, new).files,
+    )
+
+
+@BROKEN
+def test_nothing_is_collected_from_a_worktree_that_lost_its_git(bench: Bench, tamper: Callable[[Path], object]) -> None:
+    """What was changed in it cannot be told."""
+    bench.edit("RATE = 0.1", "RATE = 0.2")
+    tamper(bench.worktree)
+    with pytest.raises(RepositoryError, match="no worktree of this lab"):
+        bench.repository.collect(bench.worktree, bench.start, EDIT, "faster")
+
+
+def test_a_worktree_that_is_gone_moves_all_the_same(bench: Bench) -> None:
+    """An agent may remove the folder that it works in."""
+    shutil.rmtree(bench.worktree)
+    bench.repository.move_worktree(bench.worktree, "wt0", bench.start)
+    assert "RATE = 0.1" in (bench.worktree / "train.py").read_text()
+
+
+def test_the_diff_of_a_worktree_that_lost_its_git_is_not_the_researchers(bench: Bench) -> None:
+    """It cannot be read, and that is said."""
+    _lose_git(bench.worktree)
+    with pytest.raises(diff.Unreadable):
+        diff.of_worktree(bench.worktree, bench.start)

@@ -45,6 +45,12 @@ def undo(arguments: Namespace) -> int:
     return _ask(observer.paths, Command("undo", arguments={"expect": {"trunk": merges[-1].new}}), arguments)
 
 
+def release(arguments: Namespace) -> int:
+    """Let a BLOCKED candidate go on to its confirmation; why is recorded."""
+    wanted = {"experiment": _number(arguments.candidate), "because": arguments.because}
+    return _ask(observe(arguments).paths, Command("release", arguments=wanted), arguments)
+
+
 def pause(arguments: Namespace) -> int:
     """Let a worktree take no new experiment after the one that it has."""
     return _ask(observe(arguments).paths, Command("pause", arguments={"worktree": arguments.worktree}), arguments)

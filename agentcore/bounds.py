@@ -1,0 +1,84 @@
+"""What keeps an engine within its limits? Looked at before each plan: the limits for it, and the warnings due."""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import replace
+
+from agentcore import events as ev
+from agentcore.ending import exit_reason
+from agentcore.lab import Lab
+from agentcore.plan import Limits, spent_out
+
+FREE_AGAIN = 1.1
+"""A disk that was too full counts as free from so many times the floor on: no flicker at the edge."""
+
+
+class Bounds:
+    """The limits of one engine: what it was told, lab.toml's, and what has become of them."""
+
+    def __init__(self, lab: Lab, told: Limits, until: float | None) -> None:
+        limits = lab.project.limits
+        self.limits = replace(
+            told,
+            crashes_in_a_row=limits.crashes_in_a_row,
+            usd=limits.usd,
+            tokens=limits.tokens,
+            proposals_ahead=lab.project.agents.proposals_ahead,
+        )
+        self.reason = ""
+        """Why the lab ends by itself, once it does."""
+        self._lab = lab
+        self._until = until
+
+    @property
+    def is_bounded(self) -> bool:
+        """True where this engine leaves when nothing is left to do; else it waits for what a person does."""
+        is_told = self.limits.experiments is not None or self._until is not None
+        return is_told or bool(self.reason or self.spent)
+
+    @property
+    def is_late(self) -> bool:
+        """True after the time until which this engine was to work."""
+        return self._until is not None and self._lab.clock() >= self._until
+
+    @property
+    def spent(self) -> str:
+        """Which limit of money or tokens is reached; nothing more is proposed then, and what there is is worked off."""
+        return spent_out(self._lab.state, self.limits)
+
+    def look(self) -> None:
+        """Find out what holds now, and say once what a person has to know."""
+        low = self._look_at_disk()
+        self.reason = exit_reason(self._lab.state, self._lab.project.limits, self._lab.clock())
+        self.limits = replace(self.limits, stopping=bool(low or self.reason or self.is_late))
+        self._say("limits", f"{self.reason}; running trainings end, nothing new starts" if self.reason else "")
+        more = "nothing more is proposed. Raise [limits] in lab.toml, then nightlab start"
+        self._say("money", f"{self.spent}; {more}" if self.spent else "")
+
+    def why(self) -> str:
+        """Return the last word of an engine that leaves because nothing is left to do."""
+        state = self._lab.state
+        if state.trunk and (cause := state.broken(state.trunk.tree)):
+            return f"trunk does not train: {cause}"
+        return (
+            self.reason or self.spent or state.warnings.get("disk", "the limits are reached and nothing is left to do")
+        )
+
+    def _look_at_disk(self) -> bool:
+        """Start nothing on a nearly full disk, and go on when there is room again."""
+        floor_gb = self._lab.project.limits.disk_floor_gb
+        free_gb = shutil.disk_usage(self._lab.paths.dot).free / 1e9
+        if free_gb < floor_gb:
+            self._say("disk", f"under {floor_gb:g} GB are free on the disk of .lab: no new runs until there is room")
+        elif free_gb >= floor_gb * FREE_AGAIN:
+            self._say("disk", "")
+        return free_gb < floor_gb
+
+    def _say(self, topic: str, message: str) -> None:
+        """Raise a warning, or clear it with an empty message, where it is not so already."""
+        known = self._lab.state.warnings.get(topic, "")
+        if message and message != known:
+            self._lab.record(ev.WarningRaised(topic, message))
+        elif known and not message:
+            self._lab.record(ev.WarningCleared(topic))
