@@ -306,6 +306,8 @@ def _proposals(state: LabState, limits: Limits) -> Iterator[Action]:
     assert state.trunk is not None, "plan() has checked"
     if not state.pools.get(state.trunk.tree):  # with one run trunk has a number; its noise is measured meanwhile
         return
+    if "prompts" in state.warnings:  # every brief would fail: the researcher mends the text, and all go on
+        return
     room = None if limits.experiments is None else limits.experiments - len(state.experiments)
     if room is not None:
         room -= sum(worktree.thinking is not None for worktree in state.worktrees.values())

@@ -12,6 +12,7 @@ They are read again for every proposal. Each change of any of them is a version,
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import logging
 from collections.abc import Mapping
@@ -39,6 +40,9 @@ TEMPLATES: dict[str, frozenset[str]] = {
 class PromptError(Exception):
     """One of the researcher's texts cannot be used. The message names the file and what to write instead."""
 
+
+BLIND_S = 5.0
+"""How often the texts are read where the system gives no watcher."""
 
 log = logging.getLogger("nightlab.prompts")
 
@@ -143,8 +147,8 @@ async def watch(lab: Lab, carried: Path) -> None:
                 if any(Path(path).is_dir() for _, path in changes):  # directions/ or prompts/ was made: watch it too
                     break
         except (OSError, RuntimeError) as error:  # no more watches on this machine
-            log.warning("texts are not watched, only read before each proposal: %s", error)
-            return
+            log.warning("texts are not watched but read every %g s: %s", BLIND_S, error)
+            await asyncio.sleep(BLIND_S)
 
 
 def notice(lab: Lab, carried: Path, seen: Mapping[str, str]) -> Mapping[str, str]:

@@ -39,7 +39,8 @@ async def propose(lab: Lab, agent: Agent, carried: Path, name: str) -> None:
         direction = _direction(lab, texts, name)
     except prompts.PromptError as error:
         lab.record(ev.ThinkingStarted(name, agent.name))
-        lab.record(ev.AgentFailed(name, str(error)))
+        lab.record(ev.AgentFailed(name, str(error), agent.name, excused=True))
+        lab.record(ev.WarningRaised("prompts", str(error)))
         return
     lab.record(ev.ThinkingStarted(name, agent.name, direction, crash.root if crash else None))
     transcript = Transcript(lab.paths.transcript(name, worktree.asked + 1), lab.scrubber, lab.clock)
@@ -55,7 +56,8 @@ async def propose(lab: Lab, agent: Agent, carried: Path, name: str) -> None:
             await _announce(lab, agent, name, proposal, commit, broken, crash, transcript)
     except prompts.PromptError as error:
         transcript.write("failed", text=str(error))
-        lab.record(ev.AgentFailed(name, str(error), transcript_sha256=transcript.seal()))
+        lab.record(ev.AgentFailed(name, str(error), agent.name, True, transcript.seal()))
+        lab.record(ev.WarningRaised("prompts", str(error)))
     except asyncio.CancelledError:
         _failed(lab, agent, name, transcript, NoProposal("the engine left while it thought"), excused=True)
         raise

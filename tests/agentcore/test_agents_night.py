@@ -203,7 +203,7 @@ def test_a_deadline_does_not_wait_for_a_provider(tmp_path: Path) -> None:
     """The provider says come back in an hour; the lab ends at its own time, in order."""
     paths = toy.make(tmp_path / "lab", lab=toy.LAB + AGENTS)
     with ModelServer(scenarios=["limit_long"]) as server:
-        run(paths, server, "--until", "6s")
+        run(paths, server, "--until", "4s")
     state = state_of(paths)
     assert state.engine is not None
     assert ("the limits are reached and nothing is left to do", [None, None]) == (
@@ -216,10 +216,13 @@ def test_a_provider_that_is_down_leaves_no_slot_idle(tmp_path: Path) -> None:
     """While agents wait, trunk's pool is filled: its number and every later verdict gain by it."""
     paths = toy.make(tmp_path / "lab", lab=toy.LAB + AGENTS)
     with ModelServer(scenarios=["limit_long"]) as server:
-        run(paths, server, "--until", "8s")
-    state = state_of(paths)
+        engine = _spawn(paths, server)
+        try:
+            state = wait_for(paths, lambda state: any(len(pool) == 8 for pool in state.pools.values()), "a full pool")
+        finally:
+            end_lab(paths, engine)
     assert state.trunk is not None
-    assert 8 == len(state.pools[state.trunk.tree])
+    assert [state.trunk.tree] == list(state.pools)
 
 
 def test_spent_money_ends_the_lab_in_order(tmp_path: Path) -> None:

@@ -260,17 +260,17 @@ async def test_the_shipped_trainer_can_be_searched(tmp_path: Path) -> None:
 async def test_a_long_night_never_proposes_the_same_file_twice(tmp_path: Path) -> None:
     """Constants and edits, from the same base."""
     agent, experiments, files = SearchAgent(1), list[Experiment](), set[str]()
-    for turn in range(80):
+    for turn in range(30):
         proposal = await agent.propose(brief(experiments), workspace(tmp_path, NANOCHAT))
         files.add((tmp_path / "train.py").read_text())
         experiments.append(told(turn + 1, proposal))
-    assert (80, True) == (len(files), any(each.detail["edits"] for each in experiments))
+    assert (30, True) == (len(files), any(each.detail["edits"] for each in experiments))
 
 
 def test_an_edit_is_named_and_told(tmp_path: Path) -> None:
     """The detail has its name, the hypothesis what it is, and the file is the edited one."""
     proposal = next(
-        each for each in (propose(tmp_path, NANOCHAT, seed=seed) for seed in range(50)) if each.detail["edits"]
+        each for each in (propose(tmp_path, NANOCHAT, seed=seed) for seed in range(24)) if each.detail["edits"]
     )
     (name,) = proposal.detail["edits"]
     expected = (EDITS[name].hypothesis, apply(EDITS[name], NANOCHAT))
@@ -285,7 +285,7 @@ def test_a_project_of_its_own_gets_constants_alone(tmp_path: Path) -> None:
 @pytest.mark.parametrize("direction", DIRECTIONS)
 def test_a_direction_keeps_to_its_edits(tmp_path: Path, direction: str) -> None:
     """Every edit that it proposes belongs to it, and it has some."""
-    used = [name for each in tries(tmp_path, 25, direction=direction) for name in each.detail["edits"]]
+    used = [name for each in tries(tmp_path, 12, direction=direction) for name in each.detail["edits"]]
     assert {True} == {direction in EDITS[name].directions for name in used}
 
 
@@ -295,20 +295,20 @@ def test_a_direction_keeps_to_its_edits(tmp_path: Path, direction: str) -> None:
 )
 def test_a_direction_keeps_to_its_section(tmp_path: Path, direction: str, section: str) -> None:
     """The headings of train.py say which constants are whose."""
-    used = {name for each in tries(tmp_path, 25, direction=direction) for name in each.detail["changes"]}
+    used = {name for each in tries(tmp_path, 12, direction=direction) for name in each.detail["changes"]}
     assert {section} == {SECTIONS[name] for name in used}
 
 
 def test_initialisation_is_about_standard_deviations(tmp_path: Path) -> None:
     """They stand among the constants of the model, and are not the architecture's."""
-    used = {name for each in tries(tmp_path, 40, direction="initialisation") for name in each.detail["changes"]}
-    other = {name for each in tries(tmp_path, 40, direction="architecture") for name in each.detail["changes"]}
+    used = {name for each in tries(tmp_path, 16, direction="initialisation") for name in each.detail["changes"]}
+    other = {name for each in tries(tmp_path, 16, direction="architecture") for name in each.detail["changes"]}
     assert ({"EMBEDDING_STD", "HEAD_STD", "MATRIX_STD"}, set()) == (used, used & other)
 
 
 def test_a_simplification_switches_constants_off(tmp_path: Path) -> None:
     """To the value at which their part is gone."""
-    used = [each.detail["changes"] for each in tries(tmp_path, 25, direction="simplification")]
+    used = [each.detail["changes"] for each in tries(tmp_path, 12, direction="simplification")]
     assert [{"QK_NORM": False}, {"SOFT_CAP": 0.0}] == sorted(
         {tuple(each.items()): each for each in used if len(each) == 1}.values(), key=str
     )
@@ -317,14 +317,14 @@ def test_a_simplification_switches_constants_off(tmp_path: Path) -> None:
 def test_efficiency_makes_a_token_cheaper(tmp_path: Path) -> None:
     """Sizes go down, never up."""
     before = {each.name: each.value for each in find(NANOCHAT)}
-    used = [each.detail["changes"] for each in tries(tmp_path, 40, direction="efficiency")]
+    used = [each.detail["changes"] for each in tries(tmp_path, 16, direction="efficiency")]
     sizes = ("DEPTH", "MLP_RATIO", "SHORT_WINDOW", "NEWTON_SCHULZ_STEPS", "SEQUENCE")
     assert {True} == {each[name] < before[name] for each in used for name in sizes if name in each}
 
 
 def test_wild_changes_two_or_three_things(tmp_path: Path) -> None:
     """Of any kind."""
-    counts = {len(each.detail["changes"]) + len(each.detail["edits"]) for each in tries(tmp_path, 25, direction="wild")}
+    counts = {len(each.detail["changes"]) + len(each.detail["edits"]) for each in tries(tmp_path, 12, direction="wild")}
     assert {2, 3} == counts
 
 
@@ -349,7 +349,7 @@ async def test_an_exhausted_direction_gives_way_to_all_others(tmp_path: Path) ->
 
 def test_widths_and_heads_fit(tmp_path: Path) -> None:
     """A width that its heads do not fill would only crash."""
-    details = [each.detail["constants"] for each in tries(tmp_path, 60, direction="architecture")]
+    details = [each.detail["constants"] for each in tries(tmp_path, 24, direction="architecture")]
     assert {0} == {each["WIDTH"] % each["HEAD_DIM"] for each in details}
 
 
@@ -371,7 +371,7 @@ def test_an_edit_that_was_kept_elsewhere_is_tried_more(tmp_path: Path) -> None:
 def test_an_edit_that_failed_elsewhere_is_hardly_tried(tmp_path: Path, outcome: Outcome | None) -> None:
     """Nor one that is running just now."""
     failed = [past(name, outcome, gain=-0.1) for name in EDITS if name != "z-loss"]
-    used = {name for each in tries(tmp_path, 40, experiments=failed) for name in each.detail["edits"]}
+    used = {name for each in tries(tmp_path, 16, experiments=failed) for name in each.detail["edits"]}
     assert "z-loss" in used and len(used) < 8
 
 
