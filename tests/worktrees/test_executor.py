@@ -118,7 +118,10 @@ def test_no_zombie_remains(tmp_path: Path) -> None:
     """Looking at runs reaps shims that have ended."""
     folder, executor = make_run(tmp_path), LocalExecutor()
     executor.submit(folder)
-    pid = shim_pid(folder)
+    wait_for(folder.read_status)  # at whichever stage: this run may be over before anybody looks
+    status = folder.read_status()
+    assert status is not None
+    pid = status.pid
     result_of(folder)
     wait_for(lambda: executor.look(folder) and not Path(f"/proc/{pid}").exists())
     assert "ended" == executor.look(folder)
