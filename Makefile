@@ -5,7 +5,7 @@ READY := $(VENV)/ready
 DEMO ?= nightlab-demo
 ARGS ?=
 
-.PHONY: demo test check fast bench clean
+.PHONY: demo test check fast bench walls clean
 
 # `make demo ARGS="--headless --experiments 6"` passes arguments on; DEMO names the lab's folder.
 demo: $(READY)
@@ -29,10 +29,20 @@ bench: $(READY)
 
 $(READY): pyproject.toml
 	@command -v git >/dev/null || { echo "nightlab needs git: install it first"; exit 1; }
+	@command -v bwrap >/dev/null || $(MAKE) --no-print-directory walls
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	@echo "Setting up $(VENV) (about a minute, once) ..."
 	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[nanochat,dev]'
 	@touch $(READY)
+
+# The walls around agents' commands are made by bubblewrap.
+walls:
+	@if [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then \
+		echo "Installing bubblewrap ..."; \
+		apt-get install -y -qq bubblewrap >/dev/null || { apt-get update -qq && apt-get install -y -qq bubblewrap >/dev/null; }; \
+	else \
+		echo "bubblewrap is not installed (apt-get install bubblewrap): its tests will fail"; \
+	fi
 
 clean:
 	rm -rf $(VENV)

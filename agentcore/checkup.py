@@ -66,10 +66,9 @@ def _programs() -> Iterator[Check]:
 
 
 def _sandbox() -> Check:
-    backend = sandbox.backend()
-    if backend != "none":
-        return Check("ok", "sandbox", backend)
-    text = "none: agents and their code can read and write what you can"
+    text = (
+        f"none in use: agents and their code can read and write what you can (this machine could have {sandbox.why()})"
+    )
     return Check("warn", "sandbox", text, "run a lab only with agents and code that you trust")
 
 

@@ -95,7 +95,7 @@ class Workspace:
             clean = map(self.clean, argv)  # before the cut: half of a secret is not known for one
             short = [part if len(part) <= ARGUMENT_CHARACTERS else f"{part[:ARGUMENT_CHARACTERS]}…" for part in clean]
             took_s = self.now - began if ending["wall_s"] is None else ending["wall_s"]
-            ending |= {"wall_s": round(took_s, 3), "sandbox": sandbox.backend()}
+            ending |= {"wall_s": round(took_s, 3), "sandbox": sandbox.IN_USE}
             self.transcript.write("command", argv=short, **ending)
 
     async def smoke(self) -> str:
