@@ -42,8 +42,8 @@ async def open_lab(
         await _configure(lab, mode)
         if lab.state.trunk is None:
             await _create_trunk(lab)
-        await _add_worktrees(lab)
         roster = Roster(project, secrets, os.environ, clock)
+        await _add_worktrees(lab, roster)
         _assign(lab, roster)
         prompts.follow(lab, carried)
     except BaseException:  # also a signal: the journal and the git thread are let go of
@@ -98,10 +98,11 @@ async def _create_trunk(lab: Lab) -> None:
     lab.record(ev.TrunkMoved("", commit, tree, experiment=None, by="init"), durable=True)
 
 
-async def _add_worktrees(lab: Lab) -> None:
+async def _add_worktrees(lab: Lab, roster: Roster) -> None:
     """One worktree per slot; folders and branches that were lost are made again on their base."""
     trunk = lab.state.trunk
     assert trunk is not None, "made a moment ago"
+    agents = roster.assign(f"wt{index}" for index in range(len(lab.slots))).agents
     for index, slot in enumerate(lab.slots):
         name = f"wt{index}"
         await confined.end_all(lab.paths.worktree(name))  # what agents left running under an engine that was killed
@@ -109,7 +110,7 @@ async def _add_worktrees(lab: Lab) -> None:
         commit = worktree.base if worktree else trunk.commit
         await lab.git(lab.repository.add_worktree, lab.paths.worktree(name), name, commit)
         if worktree is None:
-            lab.record(ev.WorktreeCreated(name, slot.name, lab.project.agents.backend, trunk.commit, trunk.tree))
+            lab.record(ev.WorktreeCreated(name, slot.name, agents[name], trunk.commit, trunk.tree))
 
 
 def _check_prompts(lab: Lab, carried: Path) -> None:

@@ -107,7 +107,7 @@ async def _start(command: Command, file: BinaryIO) -> asyncio.subprocess.Process
     """Raises CannotStart, also for what no argument can hold (a NUL, half a character: models write such things)."""
     try:
         return await asyncio.create_subprocess_exec(
-            *sandbox.wrap(command.argv, command.policy),
+            *sandbox.wrap(command.argv, command.policy, sandbox.IN_USE),
             cwd=command.folder,
             env={**command.environment, processes.TAG: _tag(command.folder)},
             stdin=subprocess.DEVNULL,

@@ -153,7 +153,7 @@ class Shim:
     def _start(self, stage: Stage, policy: sandbox.Policy) -> int:
         environment = {**stage.env, processes.TAG: str(self.folder.path)}
         try:
-            pid = _spawn(sandbox.wrap(stage.argv, policy), environment, self.log)
+            pid = _spawn(sandbox.wrap(stage.argv, policy, sandbox.IN_USE), environment, self.log)
         except OSError as error:
             raise Ended("crash", f"{stage.name} cannot start: {error}") from error
         try:

@@ -2,8 +2,8 @@
 
 It needs no key and no network, is seeded, and is the baseline that every language model has to beat. Which idea is next
 is drawn by what all worktrees have measured (evidence.py), a constant's value by TPE (tpe.py), inside the worktree's
-direction (subspace.py). It keeps nothing in memory: each turn it learns again from the experiments in its brief, so a
-restart forgets nothing.
+direction (subspace.py). It keeps nothing in memory: for each proposal it learns again from the experiments in its
+brief, so a restart forgets nothing.
 """
 
 from __future__ import annotations

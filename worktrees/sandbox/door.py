@@ -27,7 +27,7 @@ def why() -> str:
     return choose().why
 
 
-def wrap(argv: Sequence[str], policy: Policy, using: Backend = "none") -> list[str]:
+def wrap(argv: Sequence[str], policy: Policy, using: Backend) -> list[str]:
     """Return the command that runs `argv` under `policy`, enforced by `using`. With ``none`` that is `argv` itself.
 
     Start it from a thread that lives as long as the command: with backend ``full`` it dies with the thread that

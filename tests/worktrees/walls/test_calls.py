@@ -68,7 +68,7 @@ def test_the_numbers_are_the_kernels(machine: str, name: str) -> None:
     resolve = ctypes.CDLL(library).seccomp_syscall_resolve_name_arch
     number = resolve(ctypes.c_uint32(seccomp.ARCHITECTURES[machine]), name.encode())
     if number == -1 and name == "open_tree_attr":
-        return  # newer than this libseccomp
+        pytest.skip("open_tree_attr is newer than this libseccomp: its number was not checked")
     assert (number if number >= 0 else None) == NUMBERS[name][list(seccomp.ARCHITECTURES).index(machine)]
 
 

@@ -19,5 +19,5 @@ def test_no_other_process_is_touched(tries: Callable[[str], dict[str, str]], att
 def test_no_other_process_is_seen(room: Room, tries: Callable[[str], dict[str, str]]) -> None:
     """Backend `full` shows the command and its reaper."""
     if room.backend == "reduced":
-        return  # it says openly that the others are seen
+        pytest.skip("not covered by `reduced`: the others are seen, though not touched")
     assert 2 == tries("processes")["seen"]
