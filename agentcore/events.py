@@ -271,8 +271,6 @@ class RunEnded:
     peak_mb: float
     holdout: float | None = None
     """Score on the hidden hold-out, of runs that may move trunk; no agent is told."""
-    sandbox: str = ""
-    """What contained it: full, reduced or none; empty in rows of before there were walls."""
 
 
 @dataclass(frozen=True)

@@ -297,7 +297,6 @@ def _(event: ev.RunEnded, state: LabState, at: float) -> LabState:
         train_cpu_s=event.train_cpu_s,
         peak_mb=event.peak_mb,
         holdout=event.holdout,
-        sandbox=event.sandbox,
         ended=at,
     )
     pools, failed = state.pools, state.failed

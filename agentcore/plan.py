@@ -175,10 +175,9 @@ def _queue(state: LabState, limits: Limits) -> Iterator[Action]:
     if not is_calibrated(state) or state.intent:
         return
     candidates = _in_order(state)
-    for candidate in candidates:
-        gain = state.experiments[candidate.experiment].gain
-        if candidate.state == "NEW" and gain is not None and (reason := doubt(state, candidate, gain)):
-            yield Record(ev.CandidateMoved(candidate.experiment, "BLOCKED", reason, by="engine"))
+    doubtful = {each.experiment: reason for each in candidates if (reason := _doubt(state, each))}
+    for number, reason in doubtful.items():
+        yield Record(ev.CandidateMoved(number, "BLOCKED", reason, by="engine"))
     confirming = [each for each in candidates if each.state == "CONFIRM"]
     for candidate in confirming:
         if _is_measured(state, candidate):
@@ -190,15 +189,16 @@ def _queue(state: LabState, limits: Limits) -> Iterator[Action]:
         yield Promote(best.experiment)
         return
     if state.gate.mode != "hold" and not limits.stopping:
-        waiting = [each for each in candidates if each.state in ("NEW", "STALE") and not _is_doubtful(state, each)]
+        waiting = [each for each in candidates if each.state in ("NEW", "STALE") and each.experiment not in doubtful]
         waiting.sort(key=lambda each: -(state.experiments[each.experiment].z or 0.0))
         for candidate in waiting[: max(0, CONFIRM_DEPTH - len(confirming))]:
             yield Rebase(candidate.experiment)
 
 
-def _is_doubtful(state: LabState, candidate: Candidate) -> bool:
+def _doubt(state: LabState, candidate: Candidate) -> str:
+    """Return why a new candidate's screening gain is not believed, before runs are spent on it."""
     gain = state.experiments[candidate.experiment].gain
-    return candidate.state == "NEW" and gain is not None and bool(doubt(state, candidate, gain))
+    return doubt(state, candidate, gain) if candidate.state == "NEW" and gain is not None else ""
 
 
 def _in_order(state: LabState) -> list[Candidate]:

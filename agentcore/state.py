@@ -183,7 +183,6 @@ class Run:
     train_cpu_s: float = 0.0
     peak_mb: float = 0.0
     holdout: float | None = None
-    sandbox: str = ""
     ended: float | None = None
 
 

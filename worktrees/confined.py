@@ -14,7 +14,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
@@ -57,8 +57,8 @@ class CannotStart(Exception):
     """The program is not there, or not executable."""
 
 
-async def run(command: Command, output: Path, on_output: Callable[[], None] | None = None) -> Finished:
-    """Run a command to its end; `output` takes what it prints, `on_output` is called when there is more of it.
+async def run(command: Command, output: Path) -> Finished:
+    """Run a command to its end; `output` takes what it prints.
 
     Nothing of it runs any more afterwards, also where this coroutine is cancelled. Raises CannotStart.
     """
@@ -67,7 +67,7 @@ async def run(command: Command, output: Path, on_output: Callable[[], None] | No
         process = await _start(command, file)
         leader = processes.stat(process.pid)
         try:
-            ended_by = await _watch(process, command, file, began, on_output)
+            ended_by = await _watch(process, command, file, began)
         finally:
             await asyncio.shield(_end(process, command.folder, leader.start_ticks if leader else 0))
         code = process.returncode if ended_by == "exit" else None
@@ -148,17 +148,12 @@ async def _watch(
     command: Command,
     file: BinaryIO,
     began: float,
-    on_output: Callable[[], None] | None,
 ) -> EndedBy:
     ending = asyncio.ensure_future(process.wait())
-    seen = 0
     try:
         while True:
             await asyncio.wait({ending}, timeout=TICK_S)
             size = os.fstat(file.fileno()).st_size
-            if on_output and size > seen:
-                on_output()
-            seen = size
             if size > command.output_bytes:
                 return "output"
             if ending.done():

@@ -131,19 +131,6 @@ async def test_much_output_that_is_allowed_is_kept(place: Place) -> None:
     assert ("exit", 2_000_000) == (finished.ended_by, place.output.stat().st_size)
 
 
-async def test_more_output_is_told_while_it_runs(place: Place) -> None:
-    """For a view that follows."""
-    told: list[int] = []
-    command = place.command("bash", "-c", "echo one; until [ -e go ]; do sleep 0.01; done")
-
-    def look() -> None:
-        told.append(place.output.stat().st_size)
-        (place.folder / "go").touch()
-
-    await confined.run(command, place.output, look)
-    assert [4] == told
-
-
 @pytest.mark.parametrize(
     "argv", [("no-such-program",), ("bash", "-c", "echo \0"), ("bash", "-c", "echo \ud800"), ("bash", "x" * (1 << 20))]
 )
