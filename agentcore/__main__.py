@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from agentcore.launch import run_engine
+from agentcore.launch import BARE, run_engine
 from worktrees.layout import LabPaths
 
 if __name__ == "__main__":
-    sys.exit(run_engine(LabPaths(Path(sys.argv[1]))))
+    sys.exit(run_engine(LabPaths(Path(sys.argv[1])), bare=BARE in sys.argv[2:]))

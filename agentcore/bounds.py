@@ -5,10 +5,11 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 
-from agentcore import events as ev
 from agentcore.ending import exit_reason
 from agentcore.lab import Lab
 from agentcore.plan import Limits, spent_out
+from agentcore.presence import is_watched
+from agentcore.walls import TOPIC
 
 FREE_AGAIN = 1.1
 """A disk that was too full counts as free from so many times the floor on: no flicker at the edge."""
@@ -51,10 +52,11 @@ class Bounds:
         """Find out what holds now, and say once what a person has to know."""
         low = self._look_at_disk()
         self.reason = exit_reason(self._lab.state, self._lab.project.limits, self._lab.clock())
-        self.limits = replace(self.limits, stopping=bool(low or self.reason or self.is_late))
-        self._say("limits", f"{self.reason}; running trainings end, nothing new starts" if self.reason else "")
+        guarded = self._look_at_walls()
+        self.limits = replace(self.limits, stopping=bool(low or self.reason or self.is_late or not guarded))
+        self._lab.say("limits", f"{self.reason}; running trainings end, nothing new starts" if self.reason else "")
         more = "nothing more is proposed. Raise [limits] in lab.toml, then nightlab start"
-        self._say("money", f"{self.spent}; {more}" if self.spent else "")
+        self._lab.say("money", f"{self.spent}; {more}" if self.spent else "")
 
     def why(self) -> str:
         """Return the last word of an engine that leaves because nothing is left to do."""
@@ -65,20 +67,26 @@ class Bounds:
             self.reason or self.spent or state.warnings.get("disk", "the limits are reached and nothing is left to do")
         )
 
+    def _look_at_walls(self) -> bool:
+        """Start nothing behind walls that fell; nor, behind reduced ones, while nobody watches."""
+        lab = self._lab
+        if lab.breach:
+            lab.say(TOPIC, f"{lab.breach}; nothing new starts. nightlab doctor, then nightlab stop and nightlab start")
+            return False
+        if lab.walls.needs_person and not is_watched(lab.paths.watchers):
+            lab.say(TOPIC, f"{lab.walls.banner}; nobody watches, so nothing new starts")
+            return False
+        lab.say(TOPIC, lab.walls.banner)
+        return True
+
     def _look_at_disk(self) -> bool:
         """Start nothing on a nearly full disk, and go on when there is room again."""
         floor_gb = self._lab.project.limits.disk_floor_gb
         free_gb = shutil.disk_usage(self._lab.paths.dot).free / 1e9
         if free_gb < floor_gb:
-            self._say("disk", f"under {floor_gb:g} GB are free on the disk of .lab: no new runs until there is room")
+            self._lab.say(
+                "disk", f"under {floor_gb:g} GB are free on the disk of .lab: no new runs until there is room"
+            )
         elif free_gb >= floor_gb * FREE_AGAIN:
-            self._say("disk", "")
+            self._lab.say("disk", "")
         return free_gb < floor_gb
-
-    def _say(self, topic: str, message: str) -> None:
-        """Raise a warning, or clear it with an empty message, where it is not so already."""
-        known = self._lab.state.warnings.get(topic, "")
-        if message and message != known:
-            self._lab.record(ev.WarningRaised(topic, message))
-        elif known and not message:
-            self._lab.record(ev.WarningCleared(topic))

@@ -66,10 +66,16 @@ def _programs() -> Iterator[Check]:
 
 
 def _sandbox() -> Check:
-    text = (
-        f"none in use: agents and their code can read and write what you can (this machine could have {sandbox.why()})"
-    )
-    return Check("warn", "sandbox", text, "run a lab only with agents and code that you trust")
+    """Say which walls stand here, from trying them."""
+    why = sandbox.why()
+    match sandbox.backend():
+        case "full":
+            return Check("ok", "sandbox", why)
+        case "reduced":
+            remedy = "apt-get install bubblewrap, or accept_reduced = true in lab.toml [sandbox]"
+            return Check("warn", "sandbox", f"{why}; a lab works here only while a view is open", remedy)
+    remedy = "apt-get install bubblewrap; without a sandbox: nightlab --no-sandbox, and nothing moves trunk"
+    return Check("todo", "sandbox", why, remedy)
 
 
 def _devices() -> Iterator[Check]:

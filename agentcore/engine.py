@@ -108,9 +108,9 @@ class Engine:
             for action in actions:
                 await self._carry_out(action, tasks)
         except (RepositoryError, NotReadyError) as error:
-            self._warn("work", str(error))
+            self.lab.say("work", str(error))
         else:
-            self._settle("work")
+            self.lab.say("work", "")
         repeated, self._last = actions == self._last, actions
         return bool(actions) and not repeated  # what was refused is tried again after a tick, not at once
 
@@ -171,14 +171,6 @@ class Engine:
             if thinking and (is_over or (self._bounds.spent and thinking.state == "LIMIT")):
                 task.cancel()
 
-    def _warn(self, topic: str, message: str) -> None:
-        if self.lab.state.warnings.get(topic) != message:
-            self.lab.record(ev.WarningRaised(topic, message))
-
-    def _settle(self, topic: str) -> None:
-        if topic in self.lab.state.warnings:
-            self.lab.record(ev.WarningCleared(topic))
-
     async def _end_runs(self) -> None:
         while self.lab.state.active:
             running.cancel_all(self.lab)
@@ -193,14 +185,15 @@ async def serve_lab(
     until: float | None,
     mode: str | None,
     clock: Callable[[], float],
+    bare: bool = False,
 ) -> str:
-    """Hold the lab at `paths` until it is stopped; return why it ended.
+    """Hold the lab at `paths` until it is stopped; return why it ended. `bare`: without a sandbox.
 
     Raises EngineRunning, and whatever `open_lab` raises where the lab cannot be opened.
     """
     with locked(paths.lock):
         carried, secrets = prompts_folder(), take_secrets()
-        lab, roster = await open_lab(paths, mode=mode, clock=clock, secrets=secrets, carried=carried)
+        lab, roster = await open_lab(paths, mode=mode, clock=clock, secrets=secrets, carried=carried, bare=bare)
         try:
             engine = Engine(lab, roster, carried, Bounds(lab, limits, until))
             loop = asyncio.get_running_loop()

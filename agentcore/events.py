@@ -61,6 +61,8 @@ class EngineStarted:
     boot_id: str
     version: str
     slots: tuple[Slot, ...]
+    walls: str = ""
+    """The sandbox's backend: full, reduced or none; empty where a nightlab without one wrote this."""
 
 
 @dataclass(frozen=True)
@@ -138,6 +140,16 @@ class ThinkingStarted:
     direction: str = ""
     fixes: int | None = None
     """The crashed experiment that it may mend this time."""
+
+
+@dataclass(frozen=True)
+class RoomEntered:
+    """The sandbox of an agent's commands was tried before the first of them started, and every wall stood."""
+
+    worktree: str
+    walls: str
+    checks: int
+    """How many things were tried."""
 
 
 @dataclass(frozen=True)
@@ -271,6 +283,10 @@ class RunEnded:
     peak_mb: float
     holdout: float | None = None
     """Score on the hidden hold-out, of runs that may move trunk; no agent is told."""
+    walls: str = ""
+    """The sandbox's backend; empty where a nightlab without one wrote this."""
+    checks: int = 0
+    """How many things its rooms' self-tests tried before anything started, all of them as they must be."""
 
 
 @dataclass(frozen=True)
@@ -369,6 +385,7 @@ Event = (
     | AgentsAssigned
     | AgentBarred
     | ThinkingStarted
+    | RoomEntered
     | AgentStateChanged
     | TokensUsed
     | NoteTaken

@@ -28,6 +28,7 @@ from agentcore.state import (
     Trunk,
     Worktree,
 )
+from worktrees.runs import GIVEN_BACK
 
 RECENT = 500
 """Entries kept in memory for the events pane; the journal has all."""
@@ -78,7 +79,7 @@ def _(event: ev.LabConfigured, state: LabState, at: float) -> LabState:
 @_apply.register
 def _(event: ev.EngineStarted, state: LabState, at: float) -> LabState:
     """Give broken trees and barred agents another try: whoever starts an engine may have mended what was wrong."""
-    engine = Engine(event.pid, event.start_ticks, event.boot_id, event.version, since=at)
+    engine = Engine(event.pid, event.start_ticks, event.boot_id, event.version, since=at, walls=event.walls)
     state = replace(state, engine=engine, slots=event.slots, failed=Map(), barred=Map())
     for worktree in state.worktrees.values():
         if worktree.thinking is not None:
@@ -158,6 +159,11 @@ def _(event: ev.AgentStateChanged, state: LabState, at: float) -> LabState:
         waited_s=_waited_s(thinking, at),
     )
     return _worktree(state, event.worktree, thinking=thinking)
+
+
+@_apply.register
+def _(event: ev.RoomEntered, state: LabState, at: float) -> LabState:
+    return state  # evidence for the log alone
 
 
 @_apply.register
@@ -297,6 +303,7 @@ def _(event: ev.RunEnded, state: LabState, at: float) -> LabState:
         train_cpu_s=event.train_cpu_s,
         peak_mb=event.peak_mb,
         holdout=event.holdout,
+        walls=event.walls,
         ended=at,
     )
     pools, failed = state.pools, state.failed
@@ -304,7 +311,7 @@ def _(event: ev.RunEnded, state: LabState, at: float) -> LabState:
         if run.score is not None:
             failed = failed.delete(run.tree) if run.tree in failed else failed
             pools = pools.set(run.tree, {**pools.get(run.tree, {}), run.seed: run.score})
-        elif run.ending not in ("lost", "cancelled"):
+        elif run.ending not in (*GIVEN_BACK, "cancelled"):
             failed = failed.set(run.tree, (*failed.get(run.tree, ()), run.reason))
     return replace(
         state,

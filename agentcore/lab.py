@@ -14,6 +14,7 @@ from agentcore.fold import apply, fold
 from agentcore.journal import Journal, JournalError, Reader
 from agentcore.scrub import Scrubber
 from agentcore.state import LabState
+from agentcore.walls import BARE, Walls
 from worktrees.executor import Executor
 from worktrees.layout import LabPaths
 from worktrees.project import Profile, Project
@@ -38,6 +39,7 @@ class Lab:
         executor: Executor,
         clock: Callable[[], float],
         secrets: Mapping[str, str] | None = None,
+        walls: Walls = BARE,
     ) -> None:
         self.paths = paths
         self.project = project
@@ -49,6 +51,9 @@ class Lab:
         self.scrubber = Scrubber(self.secrets.values())
         self.profile_name, self.profile = _profile(project, slots)
         self.repository = Repository(paths.root)
+        self.walls = walls
+        self.breach = ""
+        """Which wall did not stand when it was tried; then nothing new starts until the engine is started again."""
         self.frozen: Mapping[str, bytes] = {}
         """{path: bytes} of the harness by which everything is measured, as trunk had it when the engine started."""
         self.numbering = asyncio.Lock()
@@ -64,6 +69,14 @@ class Lab:
     def record(self, event: Event, *, durable: bool = False) -> None:
         """Append an event to the journal and fold it. Raises JournalError; the state is then unchanged."""
         self.state = apply(self.state, self.journal.append(self.clock(), event, durable=durable))
+
+    def say(self, topic: str, message: str) -> None:
+        """Raise a warning, or clear it with an empty message, where it is not so already."""
+        known = self.state.warnings.get(topic, "")
+        if message and message != known:
+            self.record(ev.WarningRaised(topic, message))
+        elif known and not message:
+            self.record(ev.WarningCleared(topic))
 
     async def git(self, work: Callable[P, R], *arguments: P.args, **options: P.kwargs) -> R:
         """Do git work on the one thread that owns the repository, off the engine's loop."""

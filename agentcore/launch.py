@@ -23,6 +23,8 @@ OK, FAILED, PRECONDITION, UNREACHABLE, LIMIT = 0, 1, 4, 7, 8
 
 START_PATIENCE_S = 20.0
 
+BARE = "--no-sandbox"
+
 
 class StartError(Exception):
     """The engine did not come to life. The message holds its last words; `code` is the exit code."""
@@ -33,23 +35,32 @@ class StartError(Exception):
 
 
 def run_engine(
-    paths: LabPaths, limits: Limits | None = None, until: float | None = None, mode: str | None = None
+    paths: LabPaths,
+    limits: Limits | None = None,
+    until: float | None = None,
+    mode: str | None = None,
+    *,
+    bare: bool = False,
 ) -> int:
-    """Run the lab's engine in this process until it is stopped or done; return an exit code, the cause on stderr."""
+    """Run the lab's engine in this process until it is stopped or done; return an exit code, the cause on stderr.
+
+    `bare`: without a sandbox.
+    """
     from agentcore.engine import EngineRunning, serve_lab  # here: the view starts engines, and its first paint must
     from agentcore.journal import JournalError  # not wait for pygit2 and all that an engine needs
     from agentcore.plan import Limits
     from agentcore.prompts import PromptError
     from worktrees.project import ProjectError
     from worktrees.repository import RepositoryError
+    from worktrees.sandbox import Uncontained
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("httpx2").setLevel(logging.WARNING)  # a line per request, which the journal tells better
     try:
         reason = asyncio.run(
-            serve_lab(paths, limits=limits or Limits(), until=until, mode=mode, clock=time.time),
+            serve_lab(paths, limits=limits or Limits(), until=until, mode=mode, clock=time.time, bare=bare),
         )
-    except (ProjectError, PromptError, RepositoryError, EngineRunning) as error:
+    except (ProjectError, PromptError, RepositoryError, EngineRunning, Uncontained) as error:
         print(f"nightlab: {error}", file=sys.stderr)
         return PRECONDITION
     except JournalError as error:
@@ -64,8 +75,10 @@ def run_engine(
     return OK
 
 
-def start(paths: LabPaths) -> int:
+def start(paths: LabPaths, *, bare: bool = False) -> int:
     """Start the lab's engine detached, so that it outlives this terminal; return its pid once it answers.
+
+    `bare`: without a sandbox.
 
     An engine that runs already is left alone. Raises StartError with its last words where it dies.
     """
@@ -74,7 +87,7 @@ def start(paths: LabPaths) -> int:
     paths.dot.mkdir(parents=True, exist_ok=True)
     mark = paths.log.stat().st_size if paths.log.exists() else 0
     engine = processes.detach(
-        [sys.executable, "-P", "-m", "agentcore", str(paths.root)],
+        [sys.executable, "-P", "-m", "agentcore", str(paths.root), *([BARE] if bare else [])],
         {**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])},
         paths.log,
     )

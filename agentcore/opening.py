@@ -13,32 +13,49 @@ from agentcore import events as ev
 from agentcore import prompts
 from agentcore.agents.roster import Roster
 from agentcore.lab import Lab
+from agentcore.presence import is_watched
 from agentcore.spending import price_of
+from agentcore.walls import TOPIC, choose
 from worktrees import confined, processes, slots
 from worktrees.executor import LocalExecutor
 from worktrees.gate import Mode
 from worktrees.layout import LabPaths
 from worktrees.project import ProjectError, harness_hash, load
 from worktrees.repository import TRUNK, RepositoryError
+from worktrees.sandbox import Uncontained
 
 
 async def open_lab(
-    paths: LabPaths, *, mode: str | None, clock: Callable[[], float], secrets: Mapping[str, str], carried: Path
+    paths: LabPaths,
+    *,
+    mode: str | None,
+    clock: Callable[[], float],
+    secrets: Mapping[str, str],
+    carried: Path,
+    bare: bool,
 ) -> tuple[Lab, Roster]:
-    """Open the lab for writing; on its first time make trunk and the worktrees. `carried`: the prompts of nightlab.
+    """Open the lab for writing; on its first time make trunk and the worktrees.
 
-    Raises ProjectError, RepositoryError, PromptError or JournalError with what to do about it.
+    `carried`: the prompts of nightlab. `bare`: without a sandbox. Raises ProjectError, RepositoryError, PromptError,
+    Uncontained or JournalError with what to do about it.
     """
     project = load(paths.config)
     if project.commands.prepare and not (paths.data / "train").is_dir():
         raise ProjectError(f"{paths.data} holds no data yet: nightlab init {paths.root}")
     found = slots.discover(project.slots.count or None)
-    lab = Lab(paths, project, found, LocalExecutor(), clock, secrets)
+    walls = choose(project, paths, bare=bare)
+    if walls.needs_person and not is_watched(paths.watchers):
+        raise Uncontained(
+            f"the sandbox is {walls.why}. So the lab works only while somebody watches (nightlab); to let it work "
+            "alone, write accept_reduced = true under [sandbox] in lab.toml"
+        )
+    lab = Lab(paths, project, found, LocalExecutor(), clock, secrets, walls)
     try:
         await lab.git(lab.repository.clear_locks)
         await _check_trunk(lab)
         _check_prompts(lab, carried)
         lab.record(_started(lab))
+        lab.say(TOPIC, lab.walls.banner)
         await _configure(lab, mode)
         if lab.state.trunk is None:
             await _create_trunk(lab)
@@ -64,7 +81,9 @@ async def _check_trunk(lab: Lab) -> None:
 def _started(lab: Lab) -> ev.EngineStarted:
     me = processes.stat(os.getpid())
     assert me is not None, "this process lives"
-    return ev.EngineStarted(me.pid, me.start_ticks, processes.boot_id(), version("nightlab"), lab.slots)
+    return ev.EngineStarted(
+        me.pid, me.start_ticks, processes.boot_id(), version("nightlab"), lab.slots, lab.walls.backend
+    )
 
 
 async def _configure(lab: Lab, mode: str | None) -> None:
@@ -74,13 +93,16 @@ async def _configure(lab: Lab, mode: str | None) -> None:
     for path in lab.project.project.edit:  # said now, and not by three agents in a row that find nothing to edit
         await lab.git(lab.repository.read, commit, path)
     gate = lab.project.gate_for(len(lab.slots))
+    harness = harness_hash(lab.frozen, lab.profile)
+    if lab.walls.backend == "none":  # its scores are never compared with others', and nothing is confirmed by them
+        mode, harness = "hold", f"{harness}-bare"
     config = ev.LabConfigured(
         name=lab.project.project.name,
         metric=lab.project.metric.name,
         lower_is_better=lab.project.metric.lower_is_better,
         profile=lab.profile_name,
         budget=lab.profile.budget,
-        harness=harness_hash(lab.frozen, lab.profile),
+        harness=harness,
         gate=replace(gate, mode=cast("Mode", mode)) if mode else gate,
         usd_limit=lab.project.limits.usd,
         token_limit=lab.project.limits.tokens,

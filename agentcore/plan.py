@@ -16,7 +16,7 @@ from agentcore import events as ev
 from agentcore.events import Outcome
 from agentcore.judging import decide, doubt, is_calibrated, new_seeds, screening_seed
 from agentcore.state import Candidate, Experiment, LabState, Worktree
-from worktrees.runs import Purpose
+from worktrees.runs import GIVEN_BACK, Purpose
 
 CONFIRM_DEPTH = 2
 """Candidates confirmed at a time. P(pass) is about 0.4, so a deeper queue would measure on trunks that never come."""
@@ -135,7 +135,7 @@ def _decisions(state: LabState) -> Iterator[Action]:
             run = state.runs[experiment.run] if experiment.run is not None else None
             if run is None and (outcome := _unfit(state, experiment)):
                 yield Record(ev.ExperimentDecided(number, outcome[0], None, None, None, outcome[1]))
-            if run is None or run.ending in (None, "lost"):
+            if run is None or run.ending is None or run.ending in GIVEN_BACK:
                 continue
             if run.harness != state.harness or not state.pools.get(experiment.base_tree):
                 reason = "the harness or the budget changed while it ran"
@@ -225,12 +225,12 @@ def _rebases(state: LabState) -> Iterator[RebaseExperiment]:
 
 
 def _is_waiting(state: LabState, experiment: Experiment) -> bool:
-    """True for an experiment without an outcome that no run has, or whose run was lost, and that is to be run."""
+    """True for an experiment without an outcome that is to be run: no run has it, or its run came to nothing."""
     if experiment.outcome is not None:
         return False
     if experiment.run is None:
         return _unfit(state, experiment) is None
-    return state.runs[experiment.run].ending == "lost"
+    return state.runs[experiment.run].ending in GIVEN_BACK
 
 
 def _runs(state: LabState, moving: set[int]) -> Iterator[Action]:

@@ -142,6 +142,10 @@ async def _recover(lab: Lab) -> None:
 
 async def _check(lab: Lab, candidate: Candidate) -> None:
     """What must hold at the last moment: the landing commit is trunk's child with exactly the measured tree."""
+    if lab.walls.backend == "none":
+        raise Refused(
+            "this lab runs without a sandbox (--no-sandbox): nothing moves trunk; start it again without that"
+        )
     runs = {
         run.seed
         for run in lab.state.runs.values()

@@ -17,7 +17,8 @@ from agentcore import events as ev
 from agentcore.lab import Lab
 from agentcore.plan import StartRun
 from agentcore.state import Run
-from worktrees.runs import SCORING, RunFolder, RunResult, RunSpec, Stage, write_json
+from agentcore.walls import absent, hidden, memory_mb, run_uid
+from worktrees.runs import SCORING, RunFolder, RunResult, RunSpec, Stage, Walls, write_json
 from worktrees.slots import Slot
 
 CPU_CAP, CPU_CAP_RUNS = 1.5, 3
@@ -85,9 +86,19 @@ def _spec(lab: Lab, run: Run, folder: RunFolder, slot: Slot) -> RunSpec:
 
     def scoring(name: str, split: str, score: Path) -> Stage:
         asked = {"NIGHTLAB_VALIDATION": str(lab.paths.data / split), "NIGHTLAB_SCORE": str(score)}
-        return Stage(name, lab.project.argv(commands.evaluate), {**env, **asked}, profile.evaluate_wall_s)
+        asked |= {"HOME": str(folder.scratch), "TMPDIR": str(folder.scratch)}
+        return Stage(
+            name=name,
+            argv=lab.project.argv(commands.evaluate),
+            env={**env, **asked},
+            wall_s=profile.evaluate_wall_s,
+            reads=_existing(lab.paths.data / split, train_data),
+            is_trusted=commands.trusts_evaluate,
+        )
 
-    stages = [Stage("train", lab.project.argv(commands.train), env, profile.train_wall_s)]
+    train_data = lab.paths.data / "train"
+    train = lab.project.argv(commands.train)
+    stages = [Stage("train", train, env, profile.train_wall_s, reads=_existing(train_data))]
     stages.append(scoring("evaluate", "validation", folder.score))
     if run.purpose != "screen" and (lab.paths.data / "holdout").is_dir():  # what may move trunk is measured twice
         stages.append(scoring("holdout", "holdout", folder.holdout))
@@ -101,7 +112,18 @@ def _spec(lab: Lab, run: Run, folder: RunFolder, slot: Slot) -> RunSpec:
         budget=profile.budget,
         slot=slot,
         stages=tuple(stages),
+        walls=Walls(
+            backend=lab.walls.backend,
+            hidden=tuple(map(str, hidden(lab.project))),
+            absent=absent(lab.paths),
+            uid=run_uid([each.name for each in lab.slots], slot.name),
+            memory_mb=memory_mb(lab.project, len(lab.slots)),
+        ),
     )
+
+
+def _existing(*paths: Path) -> tuple[str, ...]:
+    return tuple(str(path) for path in paths if path.is_dir())
 
 
 def _environment(lab: Lab, run: Run, folder: RunFolder, slot: Slot) -> Mapping[str, str]:
@@ -138,7 +160,8 @@ def _cpu_cap(lab: Lab, slot: Slot) -> Mapping[str, str]:
 
 def _finish(lab: Lab, run: Run, result: RunResult) -> None:
     doubt = _unbelievable(lab, result)
-    holdout = result.extra.get("holdout")
+    if result.ending == "breach":
+        lab.breach = result.reason
     lab.record(
         ev.RunEnded(
             run=run.number,
@@ -149,7 +172,9 @@ def _finish(lab: Lab, run: Run, result: RunResult) -> None:
             evaluate_s=sum(result.stage_s.get(name, 0.0) for name in SCORING),
             train_cpu_s=result.stage_cpu_s.get("train", 0.0),
             peak_mb=result.peak_mb,
-            holdout=holdout if isinstance(holdout, float) and not doubt else None,
+            holdout=None if doubt else result.holdout,
+            walls=result.walls,
+            checks=result.checks,
         )
     )
     folder = lab.paths.run(run.number)

@@ -30,6 +30,7 @@ class Engine:
     boot_id: str
     version: str
     since: float
+    walls: str = ""
     stopped: float | None = None
     reason: str = ""
 
@@ -183,6 +184,8 @@ class Run:
     train_cpu_s: float = 0.0
     peak_mb: float = 0.0
     holdout: float | None = None
+    walls: str = ""
+    """The sandbox's backend that it had; empty where that was not recorded."""
     ended: float | None = None
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,8 @@ from agentcore.lab import Lab
 from agentcore.plan import Limits, spent_out
 from agentcore.spending import Usage, price_of
 from agentcore.transcript import Transcript
-from worktrees import confined, metrics, sandbox
+from agentcore.walls import COMMAND_SHARE, absent, desk, memory_mb
+from worktrees import confined, metrics, rooms
 from worktrees.confined import Finished
 from worktrees.repository import ForeignChange
 from worktrees.sandbox import Policy
@@ -58,6 +59,8 @@ class Workspace:
         """Takes secrets and control characters out of a text: everything that goes to a model passes through it."""
         self._lab = lab
         self._commands = 0
+        self._desk = desk(lab.project, lab.paths, name)
+        self._is_entered = False
         _empty(self.scratch)
 
     async def run(
@@ -68,19 +71,30 @@ class Workspace:
         output_bytes: int = COMMAND_BYTES,
         environment: Mapping[str, str] | None = None,
         network: bool = False,
+        read: Sequence[Path] = (),
+        write: Sequence[Path] = (),
     ) -> Ran:
-        """Run a command in the worktree and write down how it ended. Raises confined.CannotStart."""
+        """Run a command in the worktree and write down how it ended. Raises confined.CannotStart.
+
+        `read` and `write` are what it may read, and change, outside of the lab.
+        """
         self._commands += 1
         if self.scratch.is_symlink() or not self.scratch.is_dir():  # the command before has taken it away
             _empty(self.scratch)
         output = self.scratch / f"output-{self._commands:03d}.txt"
+        using = self._lab.walls.backend
+        room = rooms.think(self._desk, using, network=network)
+        room = replace(room, readable=(*room.readable, *read), writable=(*room.writable, *write))
+        await self._enter(room)
         command = confined.Command(
             argv=argv,
             folder=self.folder,
             environment=confined.environment(self.folder, self.scratch, environment),
             wall_s=wall_s,
             output_bytes=output_bytes,
-            policy=Policy(readable=(self.folder,), writable=(self.folder, self.scratch), network=network),
+            policy=room,
+            using=using,
+            memory_mb=COMMAND_SHARE * memory_mb(self._lab.project, len(self._lab.slots)),
         )
         began = self.now
         ending: dict[str, Any] = {"ended_by": "cancelled", "code": None, "wall_s": None, "output_bytes": None}
@@ -95,8 +109,20 @@ class Workspace:
             clean = map(self.clean, argv)  # before the cut: half of a secret is not known for one
             short = [part if len(part) <= ARGUMENT_CHARACTERS else f"{part[:ARGUMENT_CHARACTERS]}…" for part in clean]
             took_s = self.now - began if ending["wall_s"] is None else ending["wall_s"]
-            ending |= {"wall_s": round(took_s, 3), "sandbox": sandbox.IN_USE}
+            ending |= {"wall_s": round(took_s, 3), "sandbox": using}
             self.transcript.write("command", argv=short, **ending)
+
+    async def _enter(self, room: Policy) -> None:
+        """Try the walls before the first command. Raises CannotStart where one does not stand, and the lab stops."""
+        if self._is_entered:
+            return
+        try:
+            checks = await asyncio.to_thread(rooms.enter, room, self._lab.walls.backend, absent(self._lab.paths))
+        except rooms.Breach as breach:
+            self._lab.breach = str(breach)
+            raise confined.CannotStart(str(breach)) from breach
+        self._is_entered = True
+        self._lab.record(ev.RoomEntered(self.name, self._lab.walls.backend, len(checks)))
 
     async def smoke(self) -> str:
         """Try the edit for seconds; return why it fails, with the end of its traceback, or an empty string.
@@ -125,6 +151,8 @@ class Workspace:
             return str(error)
         if ran.finished.ended_by == "time":
             return f"the smoke check did not end within {profile.smoke_wall_s:g} s"
+        if ran.finished.ended_by == "memory":
+            return "the smoke check held too much memory and was ended"
         if ran.finished.ended_by == "output":
             return f"the smoke check printed {ran.finished.output_bytes >> 20} MiB and was ended"
         if ran.finished.code == 0:

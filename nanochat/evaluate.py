@@ -2,6 +2,7 @@
 
     NIGHTLAB_VALIDATION  folder of the split to score         NIGHTLAB_SCORE   where the score is written
     NIGHTLAB_SCORING     optional: pipe | inline; by default pipe, unless the logits are too large for it
+    NIGHTLAB_ROOM        optional: a JSON list, the beginning of a command that runs in a sandbox without any text
     and the variables of the training (data.py)
 
 This process reads the validation text, and never imports train.py: a child (predict.py) with an empty environment runs
@@ -282,7 +283,8 @@ def servants(settings: data.Settings, corpus: data.Corpus, receipt: dict[str, An
         theirs.append((they_read, they_write))
     environment = {name: os.environ[name] for name in PASSED if name in os.environ}
     referee.adopt_orphans()
-    command = [sys.executable, "-P", "-W", "ignore", str(here / "predict.py"), *(f"{r},{w}" for r, w in theirs)]
+    room = json.loads(os.environ.get("NIGHTLAB_ROOM", "[]"))
+    command = [*room, sys.executable, "-P", "-W", "ignore", str(here / "predict.py"), *(f"{r},{w}" for r, w in theirs)]
     # What agent code prints goes to our stdout: the first line of our stderr is ours.
     child = subprocess.Popen(
         command,

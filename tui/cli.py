@@ -45,6 +45,7 @@ def _flag(*names: str, about: str) -> Argument:
 JSON = _flag("--json", about="print one JSON object with a schema field")
 YES = _flag("--yes", about="do not ask")
 UNTIL = Argument(("--until",), {"metavar": "TIME", "help": "end then: 08:00, 90m, 2h or ISO 8601"})
+NO_SANDBOX = _flag("--no-sandbox", about="let agents' code do what you can; nothing moves trunk then")
 MERGE = Argument(("--merge",), {"choices": ("me", "gate", "hold"), "help": "who merges READY candidates"})
 EXPERIMENTS = Argument(("--experiments",), {"type": int, "metavar": "N", "help": "end after N experiments"})
 FOLDER = Argument(("dir",), {"nargs": "?", "help": "folder of the lab"})
@@ -52,6 +53,7 @@ VIEW = (
     Argument(("--theme",), {"help": "colours: see nightlab's help screen"}),
     _flag("--ascii", about="no character outside ASCII"),
     _flag("--readonly", about="look only: every key that changes something says so"),
+    NO_SANDBOX,
 )
 
 COMMANDS = (
@@ -71,7 +73,7 @@ COMMANDS = (
         "nightlab demo --headless --experiments 6 /tmp/lab",
     ),
     Entry("init", "work:init", "make a lab in a new folder", (FOLDER,), "nightlab init my-lab"),
-    Entry("start", "work:start", "start this lab's engine in the background"),
+    Entry("start", "work:start", "start this lab's engine in the background", (NO_SANDBOX,)),
     Entry(
         "stop",
         "work:stop",
@@ -82,7 +84,7 @@ COMMANDS = (
         "run",
         "work:run",
         "run the engine in the foreground",
-        (EXPERIMENTS, UNTIL, MERGE),
+        (EXPERIMENTS, UNTIL, MERGE, NO_SANDBOX),
         "nightlab run --until 08:00 --merge gate",
     ),
     Entry(

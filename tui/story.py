@@ -14,6 +14,7 @@ from agentcore.events import Entry
 from agentcore.state import LabState
 from tui import format as fmt
 from tui.theme import CANDIDATES, OUTCOMES, STATES
+from worktrees.runs import GIVEN_BACK
 from worktrees.statistics import Verdict
 from worktrees.text import printable
 
@@ -174,7 +175,7 @@ def _(event: ev.RunEnded, state: LabState) -> _Parts:
     if event.ending == "ok":
         text = f"{run.purpose} run {event.run}: {fmt.score(event.score)} after {fmt.duration(event.train_s)}"
         return "·", "grey", who, run.experiment, "SCORE", text, True
-    lost = event.ending == "lost"
+    lost = event.ending in GIVEN_BACK
     text = f"{run.purpose} run {event.run}" + (f": {event.reason}" if event.reason else "")
     minor = run.purpose == "screen" and not lost  # the experiment's outcome tells it again
     return "x", "you" if lost else "bad", who, run.experiment, event.ending.upper(), text, minor

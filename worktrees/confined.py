@@ -1,8 +1,8 @@
 """How does a command run for an agent, and how does it end?
 
-Every process that an agent causes is started here: through the sandbox's door, in the agent's folder, in a session of
-its own, with an environment that is given and not inherited. It ends by itself, or by time, or by printing too much;
-whatever it leaves running is ended with it.
+Every process that an agent causes is started here: behind the walls of a room, in the agent's folder, in a session of
+its own, with an environment that is given and not inherited. It ends by itself, by time, by printing too much or by
+holding too much memory; whatever it leaves running is ended with it.
 """
 
 from __future__ import annotations
@@ -19,14 +19,15 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO, Literal
 
-from worktrees import processes, sandbox
+from worktrees import memory, processes, sandbox
+from worktrees.sandbox import Backend, Policy
 
 TICK_S = 0.05
 """How often limits are looked at."""
 GRACE_S = 1.0
 """Between SIGTERM and SIGKILL."""
 
-EndedBy = Literal["exit", "time", "output"]
+EndedBy = Literal["exit", "time", "output", "memory"]
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,10 @@ class Command:
     environment: Mapping[str, str]
     wall_s: float
     output_bytes: int
-    policy: sandbox.Policy
+    policy: Policy
+    using: Backend
+    memory_mb: float = 0.0
+    """What all its processes may hold together (MiB); 0 for no limit."""
 
 
 @dataclass(frozen=True)
@@ -54,7 +58,7 @@ class Finished:
 
 
 class CannotStart(Exception):
-    """The program is not there, or not executable."""
+    """The program is not there, or not executable, or no walls can be put around it."""
 
 
 async def run(command: Command, output: Path) -> Finished:
@@ -95,6 +99,7 @@ def environment(folder: Path, scratch: Path, extra: Mapping[str, str] | None = N
         "HOME": str(scratch),
         "TMPDIR": str(scratch),
         "PYTHONDONTWRITEBYTECODE": "1",
+        "GIT_CONFIG_NOSYSTEM": "1",
         "GIT_OPTIONAL_LOCKS": "0",
         "GIT_TERMINAL_PROMPT": "0",
         "CUDA_VISIBLE_DEVICES": "",  # the GPU belongs to the run that is being measured
@@ -105,9 +110,13 @@ def environment(folder: Path, scratch: Path, extra: Mapping[str, str] | None = N
 
 async def _start(command: Command, file: BinaryIO) -> asyncio.subprocess.Process:
     """Raises CannotStart, also for what no argument can hold (a NUL, half a character: models write such things)."""
+    program = command.argv[0]
     try:
+        found = sandbox.find(program, command.environment.get("PATH", os.defpath), command.folder)
+        if command.using != "none":
+            await asyncio.to_thread(sandbox.prepare, command.policy)  # what we wrote since the last one is ours
         return await asyncio.create_subprocess_exec(
-            *sandbox.wrap(command.argv, command.policy, sandbox.IN_USE),
+            *sandbox.wrap([found, *command.argv[1:]], command.policy, command.using),
             cwd=command.folder,
             env={**command.environment, processes.TAG: _tag(command.folder)},
             stdin=subprocess.DEVNULL,
@@ -115,8 +124,8 @@ async def _start(command: Command, file: BinaryIO) -> asyncio.subprocess.Process
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    except (OSError, ValueError) as error:
-        raise CannotStart(f"{command.argv[0]} cannot be started: {error}") from error
+    except (OSError, ValueError, sandbox.Uncontained) as error:
+        raise CannotStart(f"{program} cannot be started: {error}") from error
     except asyncio.CancelledError:  # between the fork and its answer: asyncio ends the process, but not its children
         await asyncio.shield(end_all(command.folder))
         raise
@@ -158,6 +167,8 @@ async def _watch(
                 return "output"
             if ending.done():
                 return "exit"
+            if command.memory_mb and _held_mb(process.pid, command.memory_mb) > command.memory_mb:
+                return "memory"
             if time.monotonic() - began > command.wall_s:
                 return "time"
     finally:
@@ -175,6 +186,10 @@ async def _end(process: asyncio.subprocess.Process, folder: Path, ticks: int) ->
             await process.wait()
     processes.send(processes.in_session(process.pid, ticks), signal.SIGKILL)
     await end_all(folder)
+
+
+def _held_mb(pid: int, limit_mb: float) -> float:
+    return memory.held_mb((pid, *processes.descendants(pid)), limit_mb)
 
 
 def _tag(folder: Path) -> str:

@@ -60,6 +60,7 @@ class Nvml(Protocol):
     def nvmlDeviceGetHandleByUUID(self, uuid: str, /) -> object: ...
     def nvmlDeviceGetName(self, handle: object, /) -> str: ...
     def nvmlDeviceGetUUID(self, handle: object, /) -> str: ...
+    def nvmlDeviceGetMinorNumber(self, handle: object, /) -> int: ...
     def nvmlDeviceGetUtilizationRates(self, handle: object, /) -> Utilisation: ...
     def nvmlDeviceGetMemoryInfo(self, handle: object, /) -> Memory: ...
     def nvmlDeviceGetPowerUsage(self, handle: object, /) -> int: ...
@@ -72,8 +73,22 @@ def load_nvml() -> Nvml:
     return cast("Nvml", importlib.import_module("pynvml"))
 
 
-def list_gpus(nvml: Nvml | None = None) -> list[tuple[str, str]]:
-    """Return (model, UUID) of the NVIDIA GPUs in NVML's order; none where NVML cannot be used.
+SHARED_NODES = ("/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools")
+"""Device files that every GPU needs."""
+
+
+@dataclass(frozen=True)
+class Gpu:
+    """One NVIDIA GPU."""
+
+    model: str
+    uuid: str
+    nodes: tuple[str, ...]
+    """Its device files: its own, by the driver's minor number, and those that all share."""
+
+
+def list_gpus(nvml: Nvml | None = None) -> list[Gpu]:
+    """Return the NVIDIA GPUs in NVML's order; none where NVML cannot be used.
 
     That covers a missing library, a driver that is not loaded or was just updated, and a lack of permission.
     """
@@ -84,7 +99,14 @@ def list_gpus(nvml: Nvml | None = None) -> list[tuple[str, str]]:
         return []
     try:
         handles = [nvml.nvmlDeviceGetHandleByIndex(index) for index in range(nvml.nvmlDeviceGetCount())]
-        return [(nvml.nvmlDeviceGetName(handle), nvml.nvmlDeviceGetUUID(handle)) for handle in handles]
+        return [
+            Gpu(
+                model=nvml.nvmlDeviceGetName(handle),
+                uuid=nvml.nvmlDeviceGetUUID(handle),
+                nodes=(f"/dev/nvidia{nvml.nvmlDeviceGetMinorNumber(handle)}", *SHARED_NODES),
+            )
+            for handle in handles
+        ]
     except nvml.NVMLError:
         return []
     finally:

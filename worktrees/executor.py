@@ -161,7 +161,8 @@ def _kill_orphans(folder: RunFolder) -> None:
 def _remove_traces(folder: RunFolder) -> None:
     if folder.log.exists():
         folder.log.replace(folder.old_log)
-    shutil.rmtree(folder.out, ignore_errors=True)
-    for path in (folder.score, folder.reserve, *folder.path.glob(".*.json.*")):
+    for path in (folder.out, folder.scores, folder.scratch):
+        shutil.rmtree(path, ignore_errors=True)
+    for path in (folder.reserve, *folder.path.glob(".*.json.*")):
         path.unlink(missing_ok=True)
     folder.status.unlink(missing_ok=True)  # last: while it is there the run counts as lost, and this is done again

@@ -23,6 +23,7 @@ class LabPaths:
         self.socket = self.dot / "engine.sock"
         self.lock = self.dot / "engine.lock"
         self.log = self.dot / "engine.log"
+        self.watchers = self.dot / "watchers.lock"
         self.devices = self.dot / "devices.json"
         self.data = self.dot / "data"
         self.worktrees = self.dot / "worktrees"

@@ -49,6 +49,9 @@ class Commands:
     """Makes `.lab/data`, once."""
     configure: tuple[str, ...] = ()
     """Fits the project's files to the profile, once, before a new lab's first commit."""
+    trusts_evaluate: bool = False
+    """True for an evaluation that runs no agents' code in its own process. It then stays outside of the sandbox, and
+    starts that code behind the words in $NIGHTLAB_ROOM (a JSON list), where no validation text is."""
     smoke: tuple[str, ...] = ()
     """Tries an agent's edit in its worktree for seconds before it is accepted; none: edits are not tried."""
 
@@ -131,6 +134,12 @@ class CommandSettings:
     """Names of the variables that it gets from the engine's environment, beside PATH."""
     output_mb: Annotated[float, Meta(gt=0)] = 16.0
     """It is ended when it has printed so much."""
+    network: bool = True
+    """Most bring their own model, and reach it by the host's network."""
+    read: tuple[str, ...] = ()
+    """Files and folders outside of the lab that it may read, e.g. where it is installed; ~ is the home folder."""
+    write: tuple[str, ...] = ()
+    """The same that it may change too, e.g. where it keeps its login and its sessions."""
 
 
 @dataclass(frozen=True)
@@ -161,6 +170,17 @@ class Agents:
 
 
 @dataclass(frozen=True)
+class SandboxSettings:
+    """`[sandbox]`: the walls around what agents run."""
+
+    accept_reduced: bool = False
+    """Where no namespaces can be made the walls are reduced, and the lab works only while a view is open; true lets it
+    work all night."""
+    hide_packages: tuple[str, ...] = ()
+    """Installed packages that nothing inside sees, because they hold the text that scores are made of."""
+
+
+@dataclass(frozen=True)
 class Limits:
     """`[limits]`: when work stops by itself."""
 
@@ -181,6 +201,9 @@ class Limits:
     """It ends when so many experiments in a row failed, over all worktrees."""
     no_gain: Annotated[int, Meta(ge=0)] = 500
     """It ends after so many experiments without a confirmed gain."""
+    memory_gb: Annotated[float, Meta(ge=0)] = 0.0
+    """What a training may hold with all its processes (GiB), and an agent's command a quarter of it; 0: three quarters
+    of the machine's memory, shared out over the slots."""
     turns: Annotated[int, Meta(ge=1)] = 40
     """Model turns of one proposal."""
     seconds: Annotated[float, Meta(gt=0)] = 1200.0
@@ -208,6 +231,7 @@ class Project:
     gate: Mapping[str, Any] = field(default_factory=dict)
     """Overrides of the gate's defaults, which depend on the number of slots: see `gate_for`."""
     agents: Agents = Agents()
+    sandbox: SandboxSettings = SandboxSettings()
     limits: Limits = Limits()
     slots: SlotSettings = SlotSettings()
 
@@ -295,6 +319,7 @@ _TABLES: dict[str, type] = {
     "agents": Agents,
     "agents.anthropic": ModelSettings,
     "agents.command": CommandSettings,
+    "sandbox": SandboxSettings,
     "limits": Limits,
     "slots": SlotSettings,
 }

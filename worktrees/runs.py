@@ -8,7 +8,8 @@ the engine, the shim that owns the processes, the training and any view:
       checkout/      a clean export of exactly the commit
       status.json    who runs it now, and at which stage (written by the shim, replaced atomically)
       out/           the only folder the training writes: metrics.jsonl, the checkpoint
-      score.json     the evaluation's answer;  holdout.json: on the hidden hold-out, of runs that may move trunk
+      scores/        the only folder the evaluation writes: score.json, and holdout.json on the hidden hold-out
+      scratch/       for temporary files while it is scored
       log.txt        everything that was printed (log.1.txt: by the attempt before, when a shim was lost)
       result.json    how it ended (written once, atomically; afterwards the run is history)
       lock, shim.log, .reserve   the shim's own: who may run it, its complaints, disk space kept for the result
@@ -24,17 +25,21 @@ from typing import Any, Literal, TypeVar
 
 import msgspec
 
+from worktrees.sandbox import FIRST_UID, Backend
 from worktrees.slots import Slot
 
 T = TypeVar("T")
 
 Purpose = Literal["baseline", "screen", "confirm", "retest"]
-Ending = Literal["ok", "crash", "nan", "invalid", "timeout", "cancelled", "no_score", "lost"]
+Ending = Literal["ok", "crash", "nan", "invalid", "timeout", "cancelled", "no_score", "lost", "breach"]
 """ok: there is a score. crash: a stage exited non-zero. nan: the training's loss stopped being finite (the stage
 ``train`` exits with 3). invalid: an integrity rule was broken (the stage ``evaluate`` exits with 4 and prints a line
 that starts with ``invalid:``). timeout: a stage passed its wall limit. no_score: every stage exited zero but the
 evaluation wrote no finite score. lost: the shim vanished without a result (reboot, kill -9): the run is started again
-and counts once."""
+and counts once. breach: a wall of its sandbox did not stand when it was tried, so nothing was started."""
+
+GIVEN_BACK: tuple[Ending, ...] = ("lost", "breach")
+"""Endings that say nothing of the commit: its work is assigned again under a new number."""
 
 SCORING = ("evaluate", "holdout")
 """Stages that run the project's evaluation, on the validation text and on the hidden hold-out."""
@@ -51,6 +56,30 @@ class Stage:
     env: Mapping[str, str]
     """The whole environment of the command, but for the tag by which the shim marks its processes."""
     wall_s: float
+    reads: tuple[str, ...] = ()
+    """Folders beside the checkout that it may read."""
+    is_trusted: bool = False
+    """True for an evaluation that runs no agents' code in its own process: it stays outside the walls and starts that
+    code behind the words that it finds in `ROOM`."""
+
+
+ROOM = "NIGHTLAB_ROOM"
+"""Environment variable of a trusted evaluation: a JSON list, the beginning of a command that runs inside the walls."""
+
+
+@dataclass(frozen=True)
+class Walls:
+    """What stands around the agents' code of a run."""
+
+    backend: Backend
+    hidden: tuple[str, ...] = ()
+    """Paths that no room shows though they lie in what every room reads: installed packages that hold the corpus."""
+    absent: tuple[str, ...] = ()
+    """Folders of which a self-test must see nothing: the home folder, the lab."""
+    uid: int = FIRST_UID
+    """User that its commands become where the lab belongs to root."""
+    memory_mb: float = 0.0
+    """What all its processes may hold together (MiB); 0 for no limit."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +95,7 @@ class RunSpec:
     budget: str
     slot: Slot
     stages: tuple[Stage, ...]
+    walls: Walls
 
 
 @dataclass(frozen=True)
@@ -105,6 +135,12 @@ class RunResult:
     """Largest resident memory of one process (MiB); on a GPU slot the device memory that metrics.jsonl reports."""
     extra: Mapping[str, Any] = field(default_factory=dict)
     """Whatever else score.json held, e.g. bits, bytes, tokens."""
+    holdout: float | None = None
+    """The score on the hidden hold-out, where it was asked for."""
+    walls: str = ""
+    """The sandbox's backend."""
+    checks: int = 0
+    """How many things the self-tests of its rooms tried, each of which a wall refused (or rightly allowed)."""
 
 
 class RunFolder:
@@ -117,8 +153,10 @@ class RunFolder:
         self.status = path / "status.json"
         self.out = path / "out"
         self.metrics = path / "out" / "metrics.jsonl"
-        self.score = path / "score.json"
-        self.holdout = path / "holdout.json"
+        self.scores = path / "scores"
+        self.score = path / "scores" / "score.json"
+        self.holdout = path / "scores" / "holdout.json"
+        self.scratch = path / "scratch"
         self.log = path / "log.txt"
         self.old_log = path / "log.1.txt"
         self.result = path / "result.json"

@@ -1,14 +1,17 @@
 """How is one run done, whoever watches?
 
 ``python -m worktrees.shim RUN_DIR`` owns the processes of one run: it starts each stage, bounds its time and output,
-ends every process that a stage leaves behind, and writes result.json exactly once. It needs nobody: the engine may die
-and another may come, they meet only in the run's folder. SIGTERM cancels the run. A second shim on the same folder, or
-one on a run that has its result, exits at once.
+ends every process that a stage leaves behind, and writes result.json exactly once. Agents' code runs in rooms whose
+walls were tried a moment before. The shim needs nobody: the engine may die and another may come, they meet only in the
+run's folder. SIGTERM cancels the run. A second shim on the same folder, or one on a run that has its result, exits at
+once.
 """
 
 from __future__ import annotations
 
+import json
 import os
+import shutil
 import signal
 import sys
 import time
@@ -18,7 +21,7 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from worktrees import metrics, processes, runs, sandbox
+from worktrees import memory, metrics, processes, rooms, runs, sandbox
 from worktrees.endings import Ended, judge, read_score
 from worktrees.runs import RunFolder, RunResult, RunSpec, RunStatus, Stage
 
@@ -54,7 +57,9 @@ class Shim:
         self.stage_s: dict[str, float] = {}
         self.stage_cpu_s: dict[str, float] = {}
         self.score: float | None = None
+        self.holdout: float | None = None
         self.extra: dict[str, Any] = {}
+        self.walls, self.checks = "", 0
 
     def run(self) -> RunResult:
         """Do all stages and return how they ended. Nothing of them runs any more."""
@@ -62,18 +67,17 @@ class Shim:
         try:
             self._prepare()
             spec = self._read_spec()
-            is_cuda = spec.slot.kind == "cuda"
+            is_cuda, self.walls = spec.slot.kind == "cuda", spec.walls.backend
             _settle(spec, self.folder.checkout)
             for stage in spec.stages:
-                self._do(stage, _policy(self.folder, spec, stage))
-            self.score, self.extra = read_score(self.folder.score)
-            if any(stage.name == "holdout" for stage in spec.stages):
-                self.extra = {**self.extra, "holdout": read_score(self.folder.holdout)[0]}
+                self._do(stage, spec)
             end = Ended("ok", exit_code=0)
         except Ended as ended:
             end = ended
+            self.score = self.holdout = None
         finally:
             self.family.end(grace_s=0)
+            shutil.rmtree(self.folder.scratch, ignore_errors=True)
         return self._result(end, is_cuda)
 
     def write(self, result: RunResult) -> None:
@@ -86,7 +90,8 @@ class Shim:
 
         def prepare() -> None:
             self._say("start")
-            self.folder.out.mkdir(exist_ok=True)
+            for folder in (self.folder.out, self.folder.scores, self.folder.scratch):
+                folder.mkdir(exist_ok=True)
             self.log = os.open(self.folder.log, _LOG_FLAGS, 0o644)
 
         _insist(prepare, self.folder)
@@ -119,28 +124,31 @@ class Shim:
             ),
         )
 
-    def _do(self, stage: Stage, policy: sandbox.Policy) -> None:
+    def _do(self, stage: Stage, spec: RunSpec) -> None:
         """Run one stage to its end; raise Ended unless it went well. Afterwards none of its processes is left."""
         if signal.sigtimedwait(_CANCEL, 0) is not None:
             raise Ended("cancelled", f"cancelled before {stage.name}")
-        _forget(self.folder.holdout)  # only what a scoring stage writes is a score: an earlier one could forge it
-        if stage.name != "holdout":
-            _forget(self.folder.score)
+        for score in (self.folder.score, self.folder.holdout):
+            _forget(score)  # only what its own stage writes is a score: an earlier one could forge it
         began, cpu_s = time.monotonic(), self.family.cpu_s
         start = self._log_size()
         try:
-            code = self._watch(stage, policy, start + LOG_LIMIT_BYTES)
+            code = self._watch(stage, spec, start + LOG_LIMIT_BYTES)
             judge(stage, code, self.folder.log, start)
+            if stage.name == "evaluate":
+                self.score, self.extra = read_score(self.folder.score)
+            elif stage.name == "holdout":
+                self.holdout = read_score(self.folder.holdout)[0]
         finally:
             self.stage_s[stage.name] = time.monotonic() - began
             self.stage_cpu_s[stage.name] = self.family.cpu_s - cpu_s
 
-    def _watch(self, stage: Stage, policy: sandbox.Policy, log_limit: int) -> int:
+    def _watch(self, stage: Stage, spec: RunSpec, log_limit: int) -> int:
         """Start the stage, wait for it within its limits, end its leftovers and return its exit code."""
         grace_s = GRACE_S
         try:
-            pid = self._start(stage, policy)
-            code = self._wait(stage, pid, log_limit)
+            pid = self._start(stage, spec)
+            code = self._wait(stage, pid, log_limit, spec.walls.memory_mb)
             grace_s = LEFTOVER_GRACE_S
         finally:
             is_empty = self.family.end(grace_s)
@@ -150,10 +158,23 @@ class Shim:
             raise Ended("crash", f"{stage.name} left a process that SIGKILL does not end", code)
         return code
 
-    def _start(self, stage: Stage, policy: sandbox.Policy) -> int:
+    def _start(self, stage: Stage, spec: RunSpec) -> int:
         environment = {**stage.env, processes.TAG: str(self.folder.path)}
         try:
-            pid = _spawn(sandbox.wrap(stage.argv, policy, sandbox.IN_USE), environment, self.log)
+            argv = [sandbox.find(stage.argv[0], environment.get("PATH", os.defpath)), *stage.argv[1:]]
+        except OSError as error:
+            raise Ended("crash", f"{stage.name} cannot start: {error}") from error
+        try:
+            policy, using = rooms.of_stage(self.folder, spec, stage), spec.walls.backend
+            self.checks += len(rooms.enter(policy, using, spec.walls.absent))
+            if stage.is_trusted:
+                environment[runs.ROOM] = json.dumps(sandbox.wrap((), policy, using))
+            else:
+                argv = sandbox.wrap(argv, policy, using)
+        except (rooms.Breach, sandbox.Uncontained, OSError, ValueError) as error:
+            raise Ended("breach", f"before {stage.name}: {error}") from error
+        try:
+            pid = _spawn(argv, environment, self.log)
         except OSError as error:
             raise Ended("crash", f"{stage.name} cannot start: {error}") from error
         try:
@@ -162,7 +183,7 @@ class Shim:
             _note(f"status.json not written: {error}")
         return pid
 
-    def _wait(self, stage: Stage, pid: int, log_limit: int) -> int:
+    def _wait(self, stage: Stage, pid: int, log_limit: int, memory_mb: float) -> int:
         deadline = time.monotonic() + stage.wall_s
         is_polite = False
         while True:
@@ -171,6 +192,9 @@ class Shim:
                 raise Ended("crash", f"{stage.name} printed more than {LOG_LIMIT_BYTES >> 20} MiB")
             if pid in codes:
                 return codes[pid]
+            held_mb = memory.held_mb(processes.descendants(os.getpid()), memory_mb) if memory_mb else 0.0
+            if held_mb > memory_mb:
+                raise Ended("crash", f"{stage.name} held {held_mb:.0f} MiB of memory, its limit is {memory_mb:.0f} MiB")
             left_s = deadline - time.monotonic()
             if left_s <= 0:
                 raise Ended("timeout", f"{stage.name} passed its limit of {stage.wall_s:g} s")
@@ -196,6 +220,9 @@ class Shim:
             stage_cpu_s=self.stage_cpu_s,
             peak_mb=self.family.peak_mb if device_mb is None else device_mb,
             extra=self.extra,
+            holdout=self.holdout,
+            walls=self.walls,
+            checks=self.checks,
         )
 
 
@@ -210,20 +237,10 @@ def _settle(spec: RunSpec, checkout: Path) -> None:
     os.nice(NICENESS)
 
 
-def _policy(folder: RunFolder, spec: RunSpec, stage: Stage) -> sandbox.Policy:
-    """Every stage may write to out/; one that scores also to its own file beside it."""
-    scores = {"evaluate": (folder.score,), "holdout": (folder.holdout,)}.get(stage.name, ())
-    return sandbox.Policy(
-        readable=(folder.checkout,),
-        writable=(folder.out, *scores),
-        gpu=spec.slot.uuid,
-    )
-
-
 def _spawn(argv: list[str], environment: dict[str, str], log: int) -> int:
     """Start a command in its own session with the log as its output; raises OSError where it cannot be started."""
     return os.posix_spawn(
-        _find(argv[0], environment.get("PATH", os.defpath)),
+        argv[0],
         argv,
         environment,
         file_actions=[
@@ -235,16 +252,6 @@ def _spawn(argv: list[str], environment: dict[str, str], log: int) -> int:
         setsigmask=(),
         setsigdef=(signal.SIGPIPE, signal.SIGXFSZ),  # Python ignores both; its children should not
     )
-
-
-def _find(program: str, search_path: str) -> str:
-    """Return the file that `program` means in an environment with this PATH."""
-    if "/" in program:
-        return program
-    for folder in search_path.split(os.pathsep):
-        if os.access(found := os.path.join(folder, program), os.X_OK):
-            return found
-    raise FileNotFoundError(f"no command {program} in {search_path}")
 
 
 def _forget(path: Path) -> None:

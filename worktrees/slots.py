@@ -28,6 +28,8 @@ class Slot:
     """CPU cores that a run on this slot is bound to; empty means any."""
     uuid: str = ""
     """NVML's UUID of the GPU; empty for a CPU slot."""
+    nodes: tuple[str, ...] = ()
+    """Device files that a run on this GPU needs, and no other GPU's."""
 
 
 def discover(limit: int | None = None) -> tuple[Slot, ...]:
@@ -41,8 +43,8 @@ def discover(limit: int | None = None) -> tuple[Slot, ...]:
 
 def _gpus() -> tuple[Slot, ...]:
     return tuple(
-        Slot(name=f"gpu{index}", kind="cuda", model=model, uuid=uuid)
-        for index, (model, uuid) in enumerate(devices.list_gpus())
+        Slot(name=f"gpu{index}", kind="cuda", model=gpu.model, uuid=gpu.uuid, nodes=gpu.nodes)
+        for index, gpu in enumerate(devices.list_gpus())
     )
 
 

@@ -10,6 +10,9 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
 
 from agentcore.agents import NoProposal, Proposal
 from agentcore.agents.tools import trimmed
@@ -49,7 +52,9 @@ class CommandAgent:
                 workspace.limits.seconds,
                 output_bytes=int(self._settings.output_mb * (1 << 20)),
                 environment={**self._environment(workspace), "NIGHTLAB_HYPOTHESIS": str(hypothesis)},
-                network=True,  # it brings its own model
+                network=self._settings.network,
+                read=[*self._program(), *_outside(self._settings.read)],
+                write=_outside(self._settings.write),
             )
         except confined.CannotStart as error:
             raise NoProposal(f"{error}: see [agents.command] argv") from error
@@ -62,10 +67,21 @@ class CommandAgent:
         said = hypothesis.read_text(encoding="utf-8", errors="replace") if hypothesis.is_file() else ""
         return Proposal(one_line(said or _spoken(lines)) or "no hypothesis was given", detail={"ended": ended})
 
+    def _program(self) -> Iterator[Path]:
+        """Yield the file of the program and, where that is a link, what it leads to: it may lie in the home folder."""
+        if found := shutil.which(self._settings.argv[0]):
+            yield from dict.fromkeys((Path(found).absolute(), Path(found).resolve()))
+
     def _environment(self, workspace: Workspace) -> dict[str, str]:
         """Return the variables that lab.toml hands on, secrets among them."""
         found = {name: workspace.secret(name) or os.environ.get(name) for name in self._settings.env}
         return {name: value for name, value in found.items() if value is not None}
+
+
+def _outside(paths: tuple[str, ...]) -> list[Path]:
+    """Return the paths of lab.toml that exist."""
+    found = (Path(path).expanduser().absolute() for path in paths)
+    return [path for path in found if path.exists()]
 
 
 def _filled(part: str, values: dict[str, str]) -> str:
@@ -80,6 +96,8 @@ def _ended(finished: confined.Finished, seconds: float) -> str:
             return f"ended after {seconds:g} s"
         case "output":
             return "ended: it printed too much"
+        case "memory":
+            return "ended: it held too much memory"
     return f"exit code {finished.code}"
 
 

@@ -109,6 +109,8 @@ class Tools:
                 raise ToolError(f"{shown}\n(ended after its limit of {self._command_s:g} s)")
             case "output":
                 raise ToolError(f"{shown}\n(ended: it printed {ran.finished.output_bytes >> 20} MiB)")
+            case "memory":
+                raise ToolError(f"{shown}\n(ended: its processes held too much memory)")
         if ran.finished.code:
             raise ToolError(f"{shown}\n(exit code {ran.finished.code})")
         return shown or "(no output)"

@@ -28,8 +28,10 @@ from agentcore.plan import (
     plan,
 )
 from agentcore.seed import prompts_folder
+from agentcore.walls import Walls
 from agentcore.workspace import Workspace
 from tests import toy
+from worktrees import sandbox
 from worktrees.executor import Life
 from worktrees.layout import LabPaths
 from worktrees.project import load
@@ -163,7 +165,8 @@ class Desk:
 async def open_desk(paths: LabPaths, runs: Instant, mode: str = "me") -> Lab:
     """Open the lab as an engine does, but with our executor and two slots wherever the test runs."""
     ticks = itertools.count(1)
-    lab = Lab(paths, load(paths.config), SLOTS, runs, lambda: 100.0 + next(ticks))
+    walls = Walls(sandbox.backend(), sandbox.why())
+    lab = Lab(paths, load(paths.config), SLOTS, runs, lambda: 100.0 + next(ticks), walls=walls)
     lab.record(ev.EngineStarted(1, 1, "boot", "0.1.0", SLOTS))
     if lab.state.trunk is None:
         head = lab.repository.head()

@@ -360,7 +360,7 @@ async def test_a_command_is_written_down_with_its_end(tmp_path: Path) -> None:
             "code": 7,
             "ended_by": "exit",
             "output_bytes": 4,
-            "sandbox": sandbox.IN_USE,
+            "sandbox": sandbox.backend(),
         } == fields
 
 

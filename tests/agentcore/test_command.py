@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import stat
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from agentcore import proposing
 from agentcore.agents.command import CommandAgent
 from agentcore.seed import prompts_folder
 from agentcore.transcript import Tail
+from agentcore.walls import BARE
 from tests.agentcore.labs import Desk, desk
 from worktrees.project import CommandSettings, Limits
 
@@ -36,7 +36,7 @@ def program(folder: Path, text: str, name: str = "agent") -> Path:
     """Write an executable."""
     path = folder / name
     path.write_text(text)
-    path.chmod(path.stat().st_mode | stat.S_IXUSR)
+    path.chmod(0o755)
     return path
 
 
@@ -114,10 +114,21 @@ async def test_one_that_changes_nothing_says_why(tmp_path: Path) -> None:
         assert "the agent changed nothing (exit code 7: no credit left)" == event.reason
 
 
-async def test_one_that_changes_the_harness_makes_an_invalid_experiment(tmp_path: Path) -> None:
-    """The rule is named, nothing is run, and the agent finds it in its next brief."""
+async def test_one_that_changes_the_harness_gets_nowhere(tmp_path: Path) -> None:
+    """The file is read-only there, and what it may edit is measured by the harness as it was."""
     script = program(tmp_path, "#!/bin/sh\nsed -i 's/^RATE = .*/RATE = 0.2/' train.py\necho x > evaluate.py\n")
     async with desk(tmp_path / "lab") as at:
+        await think(at, str(script))
+        await at.work({})
+        experiment = at.lab.state.experiments[1]
+        assert ("keep", ("train.py",)) == (experiment.outcome, experiment.files)
+
+
+async def test_a_harness_that_was_changed_all_the_same_makes_an_invalid_experiment(tmp_path: Path) -> None:
+    """Without walls, or by a hand: the rule is named and nothing is run."""
+    script = program(tmp_path, "#!/bin/sh\nsed -i 's/^RATE = .*/RATE = 0.2/' train.py\necho x > evaluate.py\n")
+    async with desk(tmp_path / "lab") as at:
+        at.lab.walls = BARE
         await think(at, str(script))
         await at.work({})
         experiment = at.lab.state.experiments[1]

@@ -22,6 +22,7 @@ EVENTS: tuple[Event, ...] = (
     ev.AgentBarred("anthropic", "key", "401 authentication_error"),
     ev.ThinkingStarted("wt0"),
     ev.ThinkingStarted("wt0", "anthropic", "schedule", 3),
+    ev.RoomEntered("wt0", "full", 25),
     ev.AgentStateChanged("wt0", "LIMIT", "429", 1760000000.0),
     ev.TokensUsed("wt0", "claude", Usage(10, 20, 0, 30, 40), 0.012),
     ev.NoteTaken("wt0", "after this: 400k"),

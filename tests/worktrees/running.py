@@ -10,13 +10,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 from worktrees import processes
-from worktrees.runs import RunFolder, RunResult, RunSpec, Stage, write_json
+from worktrees.runs import RunFolder, RunResult, RunSpec, Stage, Walls, write_json
 from worktrees.slots import Slot
 
 SLOT = Slot(name="cpu0", kind="cpu", model="test")
 SCORES = """
     import json, os
-    json.dump({"score": 1.25, "bits": 10}, open(os.path.join(os.environ["RUN"], "score.json"), "w"))
+    json.dump({"score": 1.25, "bits": 10}, open(os.path.join(os.environ["RUN"], "scores/score.json"), "w"))
 """
 HANGS = "import time; open('../out/hangs', 'w').close(); time.sleep(600)"
 DAEMON = """
@@ -34,7 +34,12 @@ DAEMON = """
 
 
 def make_run(
-    path: Path, train: str = "print('step 1')", evaluate: str = SCORES, wall_s: float = 20, slot: Slot = SLOT
+    path: Path,
+    train: str = "print('step 1')",
+    evaluate: str = SCORES,
+    wall_s: float = 20,
+    slot: Slot = SLOT,
+    walls: Walls = Walls("none"),  # noqa: B008  # frozen
 ) -> RunFolder:
     """Write the folder of a run whose two stages are the given scripts."""
     folder = RunFolder(path / "000001")
@@ -44,7 +49,8 @@ def make_run(
     for name, script in (("train", train), ("evaluate", evaluate)):
         (folder.checkout / f"{name}.py").write_text(textwrap.dedent(script))
         stages.append(Stage(name, (sys.executable, "-S", f"{name}.py"), env, wall_s))
-    write_json(folder.spec, RunSpec(1, "screen", "c" * 40, "t" * 40, 0, 1, "10s", slot, tuple(stages)))
+    spec = RunSpec(1, "screen", "c" * 40, "t" * 40, 0, 1, "10s", slot, tuple(stages), walls)
+    write_json(folder.spec, spec)
     return folder
 
 

@@ -35,7 +35,7 @@ class Place:
     ) -> Command:
         """Return a command that runs here."""
         environment = confined.environment(self.folder, self.scratch, extra)
-        return Command(argv, self.folder, environment, wall_s, output_bytes, Policy())
+        return Command(argv, self.folder, environment, wall_s, output_bytes, Policy(), "none")
 
     async def run(self, *argv: str, wall_s: float = 20.0, output_bytes: int = 1 << 20) -> Finished:
         """Run a command to its end."""

@@ -14,7 +14,7 @@ import pytest
 
 from tests.worktrees.running import wait_for
 from worktrees import devices, processes
-from worktrees.devices import DeviceSample, Sampler, list_gpus
+from worktrees.devices import DeviceSample, Gpu, Sampler, list_gpus
 from worktrees.slots import Slot
 
 GPU = Slot(name="gpu0", kind="cuda", model="Test", uuid="GPU-0")
@@ -59,6 +59,9 @@ class FakeNvml:
     def nvmlDeviceGetName(self, handle: object) -> str:
         return str(self._answer("nvmlDeviceGetName", "NVIDIA Test"))
 
+    def nvmlDeviceGetMinorNumber(self, handle: object) -> int:
+        return int(str(self._answer("nvmlDeviceGetMinorNumber", 3)))
+
     def nvmlDeviceGetUUID(self, handle: object) -> str:
         return str(self._answer("nvmlDeviceGetUUID", "GPU-0"))
 
@@ -100,7 +103,8 @@ def tree() -> Iterator[subprocess.Popen[bytes]]:
 
 def test_gpus_are_listed_with_model_and_uuid() -> None:
     """Each GPU has its model and the UUID that addresses it."""
-    assert [("NVIDIA Test", "GPU-0")] == list_gpus(FakeNvml())
+    nodes = ("/dev/nvidia3", "/dev/nvidiactl", "/dev/nvidia-uvm", "/dev/nvidia-uvm-tools")
+    assert [Gpu("NVIDIA Test", "GPU-0", nodes)] == list_gpus(FakeNvml())
 
 
 @pytest.mark.parametrize("call", ["nvmlInit", "nvmlDeviceGetCount", "nvmlDeviceGetHandleByIndex", "nvmlDeviceGetUUID"])
@@ -227,7 +231,7 @@ def test_a_core_that_is_not_there_has_no_load() -> None:
 @pytest.mark.gpu
 def test_a_real_gpu_is_sampled() -> None:
     """The first GPU of this machine tells its memory."""
-    model, uuid = list_gpus()[0]
+    model, uuid = list_gpus()[0].model, list_gpus()[0].uuid
     sampler = Sampler()
     (sample,) = sampler.sample([Slot("gpu0", "cuda", model, uuid=uuid)], {})
     sampler.close()

@@ -125,7 +125,7 @@ def test_no_score_file_is_no_score(tmp_path: Path) -> None:
 
 def test_a_score_that_is_not_finite_is_no_score(tmp_path: Path) -> None:
     """A score of NaN, as Python's json writes it, ends in no score with the value as the reason."""
-    result = do(tmp_path, evaluate="""open("../score.json", "w").write('{"score": NaN}')""")
+    result = do(tmp_path, evaluate="""open("../scores/score.json", "w").write('{"score": NaN}')""")
     assert ("no_score", "score.json holds no finite score but nan") == (result.ending, result.reason)
 
 
@@ -158,7 +158,7 @@ def test_a_daemon_of_the_training_cannot_write_the_score(tmp_path: Path) -> None
     def forge():
         open("../out/forging", "w").close()
         while True:
-            open("../score.json", "w").write('{"score": 0.1}')
+            open("../scores/score.json", "w").write('{"score": 0.1}')
     daemonise(forge)
     while not os.path.exists("../out/forging"): time.sleep(0.01)
     """
@@ -168,7 +168,7 @@ def test_a_daemon_of_the_training_cannot_write_the_score(tmp_path: Path) -> None
 
 def test_a_folder_in_place_of_the_score_is_a_crash(tmp_path: Path) -> None:
     """What cannot be removed before the evaluation ends the run instead of the shim."""
-    assert "crash" == do(tmp_path, train="import os; os.mkdir('../score.json')").ending
+    assert "crash" == do(tmp_path, train="import os; os.mkdir('../scores/score.json')").ending
 
 
 def test_endless_output_ends_the_run(tmp_path: Path) -> None:

@@ -41,6 +41,6 @@ def test_a_limit_keeps_the_first() -> None:
 @pytest.mark.gpu
 def test_gpu_slots_are_addressed_by_uuid() -> None:
     """Each GPU is a slot with its model and UUID."""
-    assert [(model, uuid) for model, uuid in devices.list_gpus()] == [
+    assert [(gpu.model, gpu.uuid) for gpu in devices.list_gpus()] == [
         (slot.model, slot.uuid) for slot in slots.discover()
     ]

@@ -6,6 +6,7 @@ import sys
 from argparse import Namespace
 
 from agentcore import launch
+from agentcore.presence import watching
 from tui.exits import OK, Ending
 from tui.place import find_lab
 from worktrees.layout import LabPaths
@@ -23,21 +24,27 @@ def view(arguments: Namespace) -> int:
 
 def open_lab(paths: LabPaths, arguments: Namespace) -> int:
     """Start the lab's engine, unless it is only looked at, and show the view where there is a terminal."""
-    if not arguments.readonly:
-        start_engine(paths)
     if not is_terminal():
+        if not arguments.readonly:
+            start_engine(paths, bare=arguments.no_sandbox)
         print(f"No terminal here, so no view: the lab at {paths.root} is running.  nightlab status, nightlab stop")
         return OK
-    from tui.app import ViewOptions, open_view  # here: the toolkit is for the view alone
+    with watching(paths.watchers):
+        if not arguments.readonly:
+            start_engine(paths, bare=arguments.no_sandbox)
+        from tui.app import ViewOptions, open_view  # here: the toolkit is for the view alone
 
-    options = ViewOptions(theme=arguments.theme or "", ascii=arguments.ascii, readonly=arguments.readonly)
-    return open_view(paths, options=options)
+        options = ViewOptions(theme=arguments.theme or "", ascii=arguments.ascii, readonly=arguments.readonly)
+        return open_view(paths, options=options)
 
 
-def start_engine(paths: LabPaths) -> int:
-    """Start the lab's engine in the background and return its pid. Raises Ending with its last words."""
+def start_engine(paths: LabPaths, *, bare: bool) -> int:
+    """Start the lab's engine in the background and return its pid. Raises Ending with its last words.
+
+    `bare`: without a sandbox.
+    """
     try:
-        return launch.start(paths)
+        return launch.start(paths, bare=bare)
     except launch.StartError as error:
         raise Ending(error.code, str(error)) from error
 

@@ -50,7 +50,7 @@ def init(arguments: Namespace) -> int:
 def start(arguments: Namespace) -> int:
     """Start the engine of this lab, detached."""
     paths = find_lab(arguments.lab)
-    pid = start_engine(paths)
+    pid = start_engine(paths, bare=arguments.no_sandbox)
     print(f"The engine is process {pid}; it goes on when you log out.\nOpen the lab: nightlab   Stop it: nightlab stop")
     return OK
 
@@ -74,7 +74,8 @@ def run(arguments: Namespace) -> int:
     paths = find_lab(arguments.lab)
     until = moment(arguments.until, time.time()) if arguments.until else None
     with narrated(paths):
-        return launch.run_engine(paths, Limits(experiments=arguments.experiments), until, arguments.merge)
+        limits = Limits(experiments=arguments.experiments)
+        return launch.run_engine(paths, limits, until, arguments.merge, bare=arguments.no_sandbox)
 
 
 def moment(text: str, now: float) -> float:
@@ -119,7 +120,8 @@ def _headless(paths: LabPaths, arguments: Namespace) -> int:
     until = moment(arguments.until, time.time()) if arguments.until else None
     began = time.time()
     with narrated(paths):
-        code = launch.run_engine(paths, Limits(experiments=arguments.experiments), until, arguments.merge or "gate")
+        limits, mode = Limits(experiments=arguments.experiments), arguments.merge or "gate"
+        code = launch.run_engine(paths, limits, until, mode, bare=arguments.no_sandbox)
     observer = Observer(paths)
     observer.refresh()
     scene = observer.overview(time.time())

@@ -6,20 +6,20 @@ can be made) or ``none``. `prepare` first gives the command's folders to its use
 """
 
 from worktrees.sandbox.choice import Backend, Uncontained
-from worktrees.sandbox.door import IN_USE, backend, why, wrap
+from worktrees.sandbox.door import backend, find, why, wrap
 from worktrees.sandbox.owner import give, prepare
 from worktrees.sandbox.policy import FIRST_UID, Limits, Policy
 from worktrees.sandbox.proof import Finding, self_test
 
 __all__ = [
     "FIRST_UID",
-    "IN_USE",
     "Backend",
     "Finding",
     "Limits",
     "Policy",
     "Uncontained",
     "backend",
+    "find",
     "give",
     "prepare",
     "self_test",

@@ -7,14 +7,13 @@ PWD. The walls hold from before its first instruction.
 from __future__ import annotations
 
 import os
+import shutil
 from collections.abc import Sequence
+from pathlib import Path
 
 from worktrees.sandbox import bubblewrap, landlock
 from worktrees.sandbox.choice import Backend, Uncontained, choose
 from worktrees.sandbox.policy import Policy
-
-IN_USE: Backend = "none"
-"""What the lab's own commands are started with. The walls are built and tested; shim and agents do not use them yet."""
 
 
 def backend() -> Backend:
@@ -25,6 +24,23 @@ def backend() -> Backend:
 def why() -> str:
     """Say in one line which backend that is, and why it is not a better one."""
     return choose().why
+
+
+def find(program: str, search_path: str, folder: Path = Path()) -> str:
+    """Return the file that a program's name means to a command in `folder`; ask before `wrap`, which cannot say.
+
+    Raises FileNotFoundError and PermissionError.
+    """
+    if "/" in program:
+        path = folder / program
+        if not path.exists():
+            raise FileNotFoundError(f"no file {program}")
+        if not os.access(path, os.X_OK):
+            raise PermissionError(f"Permission denied: {program} is not executable")
+        return str(path)
+    if (found := shutil.which(program, path=search_path)) is None:
+        raise FileNotFoundError(f"no command {program} in {search_path}")
+    return found
 
 
 def wrap(argv: Sequence[str], policy: Policy, using: Backend) -> list[str]:

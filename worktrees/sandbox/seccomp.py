@@ -84,6 +84,7 @@ REFUSED: dict[str, tuple[int | None, int | None]] = {
     "ioperm": (173, None),
     "vhangup": (153, 58),
     "syslog": (103, 116),
+    "sched_setaffinity": (203, 122),  # a slot's cores are its own
 }
 
 # Flags in structures, where a filter cannot read them: without these calls libraries use the older ones.

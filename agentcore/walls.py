@@ -1,0 +1,121 @@
+"""Which walls stand around what this lab's agents run, and may it work behind them while nobody watches?
+
+With ``full`` always. With ``reduced`` while a view is open, unless lab.toml accepts it. With ``none`` only where that
+was asked for as the engine was started, and then nothing moves trunk.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, distribution
+from pathlib import Path, PurePosixPath
+
+from worktrees import memory, rooms, sandbox
+from worktrees.layout import LabPaths
+from worktrees.project import Project
+from worktrees.rooms import Desk
+from worktrees.sandbox import FIRST_UID, Backend, Policy, Uncontained
+
+TOPIC = "walls"
+"""Of the warnings about them."""
+SHARE = 0.75
+"""Part of the machine's memory that trainings may hold together."""
+COMMAND_SHARE = 0.25
+"""What an agent's command may hold, as a share of what a training may."""
+
+
+@dataclass(frozen=True)
+class Walls:
+    """The walls of one lab."""
+
+    backend: Backend
+    why: str
+    needs_person: bool = False
+    """True where nothing new may start while no view is open."""
+
+    @property
+    def banner(self) -> str:
+        """What a person must know of them; empty where they are whole."""
+        if self.backend == "none":
+            return "NO SANDBOX (--no-sandbox): agents' code can do what you can, and nothing moves trunk"
+        if self.backend == "reduced":
+            return f"the sandbox is {self.why}; nightlab doctor says what is missing"
+        return ""
+
+
+BARE = Walls("none", "--no-sandbox")
+
+
+def choose(project: Project, paths: LabPaths, *, bare: bool) -> Walls:
+    """Return the best walls that can stand on this machine, once they were tried on this lab's files.
+
+    `bare`: do without. Raises Uncontained where none can stand.
+    """
+    if bare:
+        return BARE
+    backend, why = sandbox.backend(), sandbox.why()
+    if backend == "none":
+        raise Uncontained(
+            f"no sandbox can be made here ({why}). Install bubblewrap (apt-get install bubblewrap), or start with "
+            "--no-sandbox: agents' code can then do what you can, and nothing moves trunk"
+        )
+    _try(backend, project, paths)
+    return Walls(backend, why, needs_person=backend == "reduced" and not project.sandbox.accept_reduced)
+
+
+def _try(backend: Backend, project: Project, paths: LabPaths) -> None:
+    """Prove them once before anything is written. Raises Uncontained."""
+    policy = Policy(readable=(paths.config,), hidden=hidden(project))
+    try:
+        rooms.enter(policy, backend, absent(paths))
+    except rooms.Breach as breach:
+        raise Uncontained(f"{breach}. Nothing runs behind such walls: nightlab doctor") from breach
+
+
+def hidden(project: Project) -> tuple[Path, ...]:
+    """Return the files of the packages that no room shows: those that hold the corpus, held-out text and all."""
+    return tuple(path for name in project.sandbox.hide_packages for path in _installed(name))
+
+
+def absent(paths: LabPaths) -> tuple[str, ...]:
+    """Return the folders that show nothing in a room but what the room is given there."""
+    home = Path(os.path.expanduser("~"))
+    known = (paths.root, paths.dot, paths.data, paths.worktrees, paths.runs)
+    return tuple(str(path) for path in (*([home] if len(home.parts) > 1 else []), *known))
+
+
+def desk(project: Project, paths: LabPaths, worktree: str) -> Desk:
+    """Return where the agent of a worktree works; each has a user of its own."""
+    return Desk(
+        worktree=paths.worktree(worktree),
+        scratch=paths.scratch_of(worktree),
+        edit=project.project.edit,
+        data=paths.data / "train",
+        hidden=hidden(project),
+        uid=rooms.FIRST_AGENT_UID + int(worktree.removeprefix("wt")),
+    )
+
+
+def run_uid(slots: Sequence[str], slot: str) -> int:
+    """Return the user of the runs on a slot."""
+    return FIRST_UID + (slots.index(slot) if slot in slots else 0)
+
+
+def memory_mb(project: Project, slots: int) -> float:
+    """Return what a training may hold with all its processes (MiB)."""
+    return project.limits.memory_gb * 1024 or SHARE * memory.total_mb() / max(1, slots)
+
+
+def _installed(name: str) -> Iterator[Path]:
+    """Yield the folders and files of an installed package, its metadata among them; none where it is not installed."""
+    try:
+        found = distribution(name)
+    except PackageNotFoundError:
+        return
+    tops = {PurePosixPath(file).parts[0] for file in found.files or ()} - {"..", "__pycache__"}
+    for top in sorted(tops):
+        path = Path(str(found.locate_file(top)))
+        if path.exists():
+            yield path
