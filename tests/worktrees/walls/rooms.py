@@ -166,6 +166,16 @@ def as_nobody(root: Path) -> list[str]:
     return [*argv, "--", "setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups", "--"]
 
 
+def without(folder: Path, *missing: str) -> str:
+    """Return a PATH with the programs of the chain but some."""
+    folder.mkdir(exist_ok=True)
+    for name in {"bwrap", "bash", "env", "prlimit", "setpriv"} - set(missing):
+        program = shutil.which(name)
+        assert program is not None
+        (folder / name).symlink_to(program)
+    return str(folder)
+
+
 def _closed(path: Path) -> Path | None:
     """Return the outermost folder on the way to `path` that only its owner may enter."""
     real = [*reversed(path.parents)]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -11,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.worktrees.walls.rooms import ENVIRONMENT, REPOSITORY, as_nobody
+from tests.worktrees.walls.rooms import ENVIRONMENT, REPOSITORY, as_nobody, without
 from worktrees import sandbox
 
 ASKS = "from worktrees import sandbox; print(sandbox.backend()); print(sandbox.why())"
@@ -40,15 +39,6 @@ def ask(prefix: Sequence[str] = (), path: str = ENVIRONMENT["PATH"], script: str
     )
     backend, why = done.stdout.splitlines()
     return backend, why
-
-
-def without(tmp_path: Path, *missing: str) -> str:
-    """Return a PATH with the programs of the chain but some."""
-    for name in {"bwrap", "bash", "env", "prlimit", "setpriv"} - set(missing):
-        program = shutil.which(name)
-        assert program is not None
-        (tmp_path / name).symlink_to(program)
-    return str(tmp_path)
 
 
 def fake(tmp_path: Path, text: str) -> str:
