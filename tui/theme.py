@@ -231,7 +231,7 @@ CANDIDATES: Mapping[str, tuple[str, str]] = {
     "MERGED": ("good", "in trunk"),
     "UNDONE": ("grey", "was in trunk, taken back by a person"),
     "CANCELLED": ("grey", "taken out by a person"),
-    "BLOCKED": ("bad", "breaks a rule; the rule is named"),
+    "BLOCKED": ("bad", "too good to be true, until somebody has read its diff"),
     "PROVEN": ("good", "the gain holds at the larger size"),
     "FADED": ("grey", "at the larger size the gain is noise"),
     "REVERTED": ("bad", "worse at the larger size, taken out"),

@@ -98,14 +98,16 @@ class LabMaker:
 
     # The lab itself
 
-    def begin(self, *, alive: bool = True, gate: GateSettings | None = None, usd_limit: float = 0.0) -> None:
+    def begin(
+        self, *, alive: bool = True, gate: GateSettings | None = None, usd_limit: float = 0.0, walls: str = "full"
+    ) -> None:
         """Configure the lab and start its engine: this process, or (not alive) one that is gone."""
         gate = gate or GateSettings(confirm_seeds=3, calibration_runs=6)
         self.tell(ev.LabConfigured("nanochat", "val_bpb", True, "mini", "4e12 FLOPs", "harness", gate, usd_limit))
         own = processes.stat(os.getpid())
         assert own is not None
         pid, ticks = (own.pid, own.start_ticks) if alive else (own.pid, own.start_ticks + 1)
-        self.tell(ev.EngineStarted(pid, ticks, processes.boot_id(), "0.1.0", self.slots))
+        self.tell(ev.EngineStarted(pid, ticks, processes.boot_id(), "0.1.0", self.slots, walls))
 
     def create_trunk(self, source: str = SOURCE) -> str:
         """Make the first commit, and trunk at it."""

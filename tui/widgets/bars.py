@@ -110,10 +110,16 @@ def key_rows(size: Size) -> int:
     return 2 if size.width >= WIDE and size.height >= 30 else 1
 
 
+BANNERS = {"none": ("NO SANDBOX", "you"), "reduced": ("sandbox reduced", "wait")}
+"""What stands in the title for as long as the walls are not whole, and in which role."""
+
+
 def title_parts(scene: Scene, *, wide: bool) -> list[Line]:
     """Return the parts of the title after the screen's name, most important first."""
     overview = scene.overview
     parts: list[Line] = [((overview.name, "bold"),)] if overview.name else []
+    if banner := BANNERS.get(scene.state.engine.walls if scene.state.engine else ""):
+        parts.append((banner,))
     parts.append(_trunk(scene, wide))
     if noise := overview.noise:
         text = f"σ {fmt.score(noise.sigma)} (dof {noise.dof})" if wide else f"σ{fmt.score(noise.sigma)}"
