@@ -1,4 +1,4 @@
-"""What cannot be believed is readable on every size: walls that are not whole, gains too good, edits that break a rule."""
+"""What cannot be believed is readable on every size: walls that are not whole, gains too good, broken rules."""
 
 from __future__ import annotations
 
