@@ -116,7 +116,7 @@ def _spec(lab: Lab, run: Run, folder: RunFolder, slot: Slot) -> RunSpec:
             backend=lab.walls.backend,
             hidden=tuple(map(str, hidden(lab.project))),
             absent=absent(lab.paths),
-            uid=run_uid([each.name for each in lab.slots], slot.name),
+            uid=run_uid(lab.paths, [each.name for each in lab.slots], slot.name),
             memory_mb=memory_mb(lab.project, len(lab.slots)),
         ),
     )

@@ -16,7 +16,7 @@ from worktrees import memory, rooms, sandbox
 from worktrees.layout import LabPaths
 from worktrees.project import Project
 from worktrees.rooms import Desk
-from worktrees.sandbox import FIRST_UID, Backend, Policy, Uncontained
+from worktrees.sandbox import BLOCK, Backend, Policy, Uncontained
 
 TOPIC = "walls"
 """Of the warnings about them."""
@@ -94,13 +94,19 @@ def desk(project: Project, paths: LabPaths, worktree: str) -> Desk:
         edit=project.project.edit,
         data=paths.data / "train",
         hidden=hidden(project),
-        uid=rooms.FIRST_AGENT_UID + int(worktree.removeprefix("wt")),
+        uid=agent_uid(paths, worktree),
     )
 
 
-def run_uid(slots: Sequence[str], slot: str) -> int:
+def agent_uid(paths: LabPaths, worktree: str) -> int:
+    """Return the user of the agent in a worktree."""
+    half = BLOCK // 2
+    return sandbox.users(paths.root) + half + int(worktree.removeprefix("wt")) % half
+
+
+def run_uid(paths: LabPaths, slots: Sequence[str], slot: str) -> int:
     """Return the user of the runs on a slot."""
-    return FIRST_UID + (slots.index(slot) if slot in slots else 0)
+    return sandbox.users(paths.root) + (slots.index(slot) if slot in slots else 0) % (BLOCK // 2)
 
 
 def memory_mb(project: Project, slots: int) -> float:

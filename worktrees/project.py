@@ -181,6 +181,19 @@ class SandboxSettings:
 
 
 @dataclass(frozen=True)
+class Privacy:
+    """`[privacy]`: what a remote model never gets to read."""
+
+    local_only: tuple[str, ...] = ()
+    """Patterns of paths in the project: * and ? stand for characters of one name, ** for any folders. What covers a
+    folder covers all in it."""
+
+    def covers(self, path: str) -> bool:
+        """Return True for a path in the project, as git writes it, that is local only."""
+        return any(re.match(_expression(pattern), f"{path}/") for pattern in self.local_only)
+
+
+@dataclass(frozen=True)
 class Limits:
     """`[limits]`: when work stops by itself."""
 
@@ -232,6 +245,7 @@ class Project:
     """Overrides of the gate's defaults, which depend on the number of slots: see `gate_for`."""
     agents: Agents = Agents()
     sandbox: SandboxSettings = SandboxSettings()
+    privacy: Privacy = Privacy()
     limits: Limits = Limits()
     slots: SlotSettings = SlotSettings()
 
@@ -280,6 +294,7 @@ def parse(text: str, name: str = "lab.toml") -> Project:
         if path != (short := str(PurePosixPath(path))):
             raise ProjectError(f"{name}: write {short!r} for {path!r}, as git does")
     _check_agents(project.agents, name)
+    _check_privacy(project, f"{name} [privacy] local_only")
     if both := set(project.project.edit) & set(project.project.frozen):
         raise ProjectError(f"{name}: {', '.join(sorted(both))} cannot be both in `edit` and in `frozen`")
     return project
@@ -298,6 +313,27 @@ def _check_agents(agents: Agents, name: str) -> None:
             raise ProjectError(f"{where}: {key!r} is missing: what it costs would count as nothing")
 
 
+def _check_privacy(project: Project, where: str) -> None:
+    """A pattern that other tools read otherwise would hide nothing and say nothing: it is refused."""
+    for pattern in project.privacy.local_only:
+        path = PurePosixPath(pattern)
+        if path.is_absolute() or ".." in path.parts or not path.parts:
+            raise ProjectError(f"{where}: {pattern!r} must lie inside the project")
+        if pattern != str(path):
+            raise ProjectError(f"{where}: write {str(path)!r} for {pattern!r}, as git does")
+        if re.search(r"^[!~]|[][{}\\]|[^/]\*\*|\*\*[^/]", pattern):
+            raise ProjectError(f"{where}: {pattern!r}: only *, ? and, between slashes, ** stand for something else")
+        for read in (*project.project.edit, *_TOLD):
+            if Privacy((pattern,)).covers(read):
+                raise ProjectError(f"{where}: {pattern!r} covers {read}, which agents work with: name less")
+
+
+def _expression(pattern: str) -> str:
+    """Return the regular expression for a path that ends in a slash, or for the beginning of one."""
+    parts = (re.escape(part).replace(r"\*", "[^/]*").replace(r"\?", "[^/]") + "/" for part in pattern.split("/"))
+    return "".join("(?:[^/]+/)*" if part == "[^/]*[^/]*/" else part for part in parts)
+
+
 def harness_hash(frozen: Mapping[str, bytes], profile: Profile) -> str:
     """Return 12 hex digits that change whenever a score would no longer be comparable: frozen files, budget, corpus."""
     digest = hashlib.sha256()
@@ -308,6 +344,9 @@ def harness_hash(frozen: Mapping[str, bytes], profile: Profile) -> str:
 
 
 _PRICES = ("input", "output", "cache_read", "cache_write", "cache_write_1h")
+
+_TOLD = ("program.md", "directions/wt0.md", "prompts/brief.md")
+"""Examples of the researcher's words to agents."""
 
 _TABLES: dict[str, type] = {
     "project": Sources,
@@ -320,6 +359,7 @@ _TABLES: dict[str, type] = {
     "agents.anthropic": ModelSettings,
     "agents.command": CommandSettings,
     "sandbox": SandboxSettings,
+    "privacy": Privacy,
     "limits": Limits,
     "slots": SlotSettings,
 }

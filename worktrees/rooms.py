@@ -12,6 +12,7 @@ no git, no journal, no other worktree, no home folder, no network (but for agent
 from __future__ import annotations
 
 import os
+import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,8 +21,8 @@ from worktrees import sandbox
 from worktrees.runs import SCORING, RunFolder, RunSpec, Stage
 from worktrees.sandbox import FIRST_UID, Backend, Finding, Limits, Policy
 
-FIRST_AGENT_UID = FIRST_UID + 500
-"""Users of agents' commands, beside those of runs."""
+TRIES, PAUSE_S = 3, 1.0
+"""A sandbox that does not start at all is tried again: the machine may lack processes or memory just now."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +36,7 @@ class Desk:
     data: Path
     """The training text; left out where there is none."""
     hidden: tuple[Path, ...] = ()
-    uid: int = FIRST_AGENT_UID
+    uid: int = FIRST_UID
 
 
 def think(desk: Desk, using: Backend, *, network: bool = False, limits: Limits | None = None) -> Policy:
@@ -91,7 +92,11 @@ def enter(policy: Policy, using: Backend, absent: Iterable[str | Path] = ()) -> 
     if using == "none":
         return []
     sandbox.prepare(policy)
-    findings = sandbox.self_test(policy, using, [Path(each) for each in absent])
+    for _ in range(TRIES):
+        findings = sandbox.self_test(policy, using, [Path(each) for each in absent])
+        if [finding.name for finding in findings if not finding.ok] != ["start"]:
+            break
+        time.sleep(PAUSE_S)
     if fallen := [finding for finding in findings if not finding.ok]:
         what = "; ".join(f"{finding.name}: {finding.text}" for finding in fallen[:3])
         raise Breach(f"a wall of the sandbox ({using}) does not stand: {what}")

@@ -62,8 +62,7 @@ def start_overhead_ms(policy: Policy, using: Backend, starts: int) -> float:
 
 def train_s(policy: Policy, using: Backend, rounds: int, core: int) -> float:
     """Return the CPU seconds of the loop."""
-    argv = ["taskset", "-c", str(core), sys.executable, "-c", LOOP, str(rounds)]
-    command = sandbox.wrap(argv, policy, using)
+    command = ["taskset", "-c", str(core), *sandbox.wrap([sys.executable, "-c", LOOP, str(rounds)], policy, using)]
     return float(subprocess.run(command, env=ENVIRONMENT, cwd=policy.folder, capture_output=True, check=True).stdout)
 
 

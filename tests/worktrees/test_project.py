@@ -291,3 +291,51 @@ def test_agents_are_read_as_they_are_written() -> None:
 def test_prices_are_those_that_are_counted() -> None:
     """A kind of token that lab.toml knows and the accounts do not would cost nothing."""
     assert {each.name for each in fields(Price)} == set(project._PRICES)
+
+
+def test_nothing_is_local_only_unless_it_is_said() -> None:
+    """Neither by default nor in the project that is shipped."""
+    assert [(), ()] == [parse(LAB).privacy.local_only, load(NANOCHAT).privacy.local_only]
+
+
+def test_what_is_local_only_is_read_as_it_is_written() -> None:
+    """Pattern by pattern."""
+    text = f'{LAB}[privacy]\nlocal_only = ["data/**", "notes/*.md", "**/secret.?"]\n'
+    assert ("data/**", "notes/*.md", "**/secret.?") == parse(text).privacy.local_only
+
+
+@pytest.mark.parametrize(
+    ("local_only", "message"),
+    [
+        pytest.param("'data/**'", "array", id="a text for a list"),
+        pytest.param("['/data/**']", "must lie inside the project", id="absolute"),
+        pytest.param("['data/../x']", "must lie inside the project", id="upwards"),
+        pytest.param("['']", "must lie inside the project", id="nothing"),
+        pytest.param("['.']", "must lie inside the project", id="the project itself"),
+        pytest.param("['./data/**']", "write 'data/**' for './data/**'", id="a dot"),
+        pytest.param("['data/']", "write 'data' for 'data/'", id="a slash at the end"),
+        pytest.param("['train.py']", "covers train.py", id="what is edited"),
+        pytest.param("['*.py']", "covers train.py", id="what is edited, by a pattern"),
+        pytest.param("['**']", "covers train.py", id="everything"),
+        pytest.param("['**/*.md']", "covers program.md", id="what agents are told"),
+        pytest.param("['directions/**']", "covers directions/wt0.md", id="where they are sent"),
+        pytest.param("['*.{csv,txt}']", "only *, ? and, between slashes, **", id="braces"),
+        pytest.param("['data/[ab].csv']", "only *, ? and, between slashes, **", id="brackets"),
+        pytest.param("['!data/a.csv']", "only *, ? and, between slashes, **", id="an exception"),
+        pytest.param("['~/data/**']", "only *, ? and, between slashes, **", id="a home folder"),
+        pytest.param("['data/**.csv']", "only *, ? and, between slashes, **", id="two stars in a name"),
+        pytest.param("['data\\\\**']", "only *, ? and, between slashes, **", id="a backslash"),
+    ],
+)
+def test_a_pattern_that_would_hide_something_else_is_refused(local_only: str, message: str) -> None:
+    """Before anything runs: one that hides nothing says nothing."""
+    with pytest.raises(ProjectError) as caught:
+        parse(f"{LAB}[privacy]\nlocal_only = {local_only}\n")
+    assert message in str(caught.value)
+
+
+def test_a_misspelt_key_of_privacy_names_the_nearest() -> None:
+    """It would hide nothing."""
+    with pytest.raises(ProjectError) as caught:
+        parse(f"{LAB}[privacy]\nlocal_onyl = []\n")
+    assert "[privacy]: unknown key 'local_onyl'; did you mean 'local_only'?" in str(caught.value)

@@ -7,11 +7,12 @@ can be made) or ``none``. `prepare` first gives the command's folders to its use
 
 from worktrees.sandbox.choice import Backend, Uncontained
 from worktrees.sandbox.door import backend, find, why, wrap
-from worktrees.sandbox.owner import give, prepare
+from worktrees.sandbox.owner import BLOCK, give, prepare, users
 from worktrees.sandbox.policy import FIRST_UID, Limits, Policy
 from worktrees.sandbox.proof import Finding, self_test
 
 __all__ = [
+    "BLOCK",
     "FIRST_UID",
     "Backend",
     "Finding",
@@ -23,6 +24,7 @@ __all__ = [
     "give",
     "prepare",
     "self_test",
+    "users",
     "why",
     "wrap",
 ]

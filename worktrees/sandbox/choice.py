@@ -38,24 +38,23 @@ class Uncontained(Exception):
 
 @dataclass(frozen=True)
 class Choice:
-    """A backend, why it is not a better one, and the programs that it uses."""
+    """A backend, and why it is not a better one."""
 
     backend: Backend
     why: str
-    tools: bubblewrap.Tools | None = None
 
 
 @lru_cache(maxsize=1)
 def choose() -> Choice:
     """Find out once per process; about 10 ms, 50 where there is only `reduced`."""
     is_root = os.geteuid() == 0
-    found = _tools()
+    found = tools()
     if isinstance(found, str):
         without = found
     else:
         trouble = _trouble(lambda: bubblewrap.command(TRIAL, Policy(), found, is_root))
         if not trouble:
-            return Choice("full", f"full: bubblewrap ({found.bwrap}) and a filter of system calls", found)
+            return Choice("full", f"full: bubblewrap ({found.bwrap}) and a filter of system calls")
         without = f"bubblewrap does not work here: {trouble}{_setting()}"
     trouble = _trouble(lambda: landlock.command(TRIAL, Policy(), is_root))
     if not trouble:
@@ -63,7 +62,8 @@ def choose() -> Choice:
     return Choice("none", f"none: {without}; nor does Landlock: {trouble}")
 
 
-def _tools() -> bubblewrap.Tools | str:
+@lru_cache(maxsize=1)
+def tools() -> bubblewrap.Tools | str:
     """Return where the programs are, or which one is missing."""
     paths: dict[str, str] = {}
     for name, package in (

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from worktrees.sandbox import bubblewrap, landlock
-from worktrees.sandbox.choice import Backend, Uncontained, choose
+from worktrees.sandbox.choice import Backend, Uncontained, choose, tools
 from worktrees.sandbox.policy import Policy
 
 
@@ -51,15 +51,15 @@ def wrap(argv: Sequence[str], policy: Policy, using: Backend) -> list[str]:
     are the command's too. A command that is killed by signal N ends with exit code 128 + N, or with the signal itself
     where nothing stood in between (``reduced``); one that is not found with 127.
 
-    Raises Uncontained where `using` cannot work here, FileNotFoundError for a granted path that does not exist,
-    ValueError for one that is not absolute or that `using` cannot enforce.
+    Raises Uncontained where a program is missing that `using` needs, FileNotFoundError for a granted path that does not
+    exist, ValueError for one that is not absolute or that `using` cannot enforce.
     """
     if using == "none":
         return list(argv)
     is_root = os.geteuid() == 0
     if using == "reduced":
         return landlock.command(argv, policy, is_root)
-    choice = choose()
-    if choice.tools is None:
-        raise Uncontained(choice.why)
-    return bubblewrap.command(argv, policy, choice.tools, is_root)
+    found = tools()
+    if isinstance(found, str):
+        raise Uncontained(found)
+    return bubblewrap.command(argv, policy, found, is_root)

@@ -6,11 +6,29 @@ the folders of a command calls `prepare` once they are filled and before the sel
 
 from __future__ import annotations
 
+import hashlib
 import os
 import stat
 from pathlib import Path
 
-from worktrees.sandbox.policy import Policy
+from worktrees.sandbox.policy import FIRST_UID, Policy
+
+LOW_UID, LAST_UID = 65_536, 524_287
+"""Users that nobody has: systemd and Debian leave them to containers and the like (systemd.io/UIDS-GIDS)."""
+BLOCK = 512
+
+
+def users(owner: Path) -> int:
+    """Return the first of `BLOCK` users for the commands of one lab, the folder `owner`.
+
+    The kernel counts a user's processes over the whole machine, so two labs share none: what runs wild in one must not
+    keep the other from starting anything. Where a container maps few users all labs share the block at the top.
+    """
+    mapped = [line.split() for line in Path("/proc/self/uid_map").read_text().splitlines()]
+    if not any(int(first) == 0 and int(count) > LAST_UID for first, _, count in mapped):
+        return FIRST_UID
+    place = int.from_bytes(hashlib.sha256(os.fsencode(owner)).digest()[:8], "big")
+    return LOW_UID + BLOCK * (place % ((LAST_UID - LOW_UID) // BLOCK))
 
 
 def prepare(policy: Policy) -> None:

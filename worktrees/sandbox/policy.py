@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import Literal
 
 FIRST_UID = 64_000
-"""User and group that a command has where the lab belongs to root; Debian keeps 60000-64999 free of people."""
+"""User and group that a command has where the lab belongs to root, unless its policy says another; Debian keeps
+60000-64999 free of people."""
 
 NO_DUMP = 1
 """Bytes of a core dump; with 0 the kernel would still hand it to a program of the host (core(5))."""

@@ -25,7 +25,7 @@ def test_a_fork_bomb_meets_its_limit(room: Room) -> None:
     for pid in children:
         os.kill(pid, 9)
     """
-    done = room.run(sys.executable, "-I", "-S", "-c", script, limits=Limits(processes=100))
+    done = room.run(sys.executable, "-I", "-S", "-c", script, limits=Limits(processes=100), uid=64_003)
     assert "Resource temporarily unavailable True\n" == done.stdout, done.stderr
 
 

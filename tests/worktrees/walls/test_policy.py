@@ -130,3 +130,13 @@ class TestGiving:
         """`prepare` leaves what is read as it is."""
         sandbox.prepare(Policy(readable=(folder,), writable=(folder / "file",), uid=64_009))
         assert (0, 64_009) == (folder.stat().st_uid, (folder / "file").stat().st_uid)
+
+
+def test_labs_share_no_users(folder: Path) -> None:
+    """The same lab always has the same ones, another lab others; none is a person's."""
+    first, second = sandbox.users(folder / "a"), sandbox.users(folder / "b")
+    assert (first, True) == (
+        sandbox.users(folder / "a"),
+        abs(first - second) >= sandbox.BLOCK or first == sandbox.FIRST_UID,
+    )
+    assert first >= sandbox.FIRST_UID
