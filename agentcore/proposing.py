@@ -14,7 +14,7 @@ from pathlib import Path
 
 from agentcore import brief as briefs
 from agentcore import events as ev
-from agentcore import prompts
+from agentcore import privacy, prompts
 from agentcore.agents import Agent, Barred, NoProposal, Proposal
 from agentcore.lab import Lab
 from agentcore.transcript import Transcript
@@ -45,8 +45,8 @@ async def propose(lab: Lab, agent: Agent, carried: Path, name: str) -> None:
     lab.record(ev.ThinkingStarted(name, agent.name, direction, crash.root if crash else None))
     transcript = Transcript(lab.paths.transcript(name, worktree.asked + 1), lab.scrubber, lab.clock)
     try:
-        workspace = Workspace(lab, name, transcript)
-        brief = await _brief(lab, texts, name, direction, crash)
+        workspace = Workspace(lab, name, transcript, is_local=privacy.stays_here(agent))
+        brief = await _brief(lab, texts, name, direction, crash, may_quote=not workspace.privacy.local_only)
         if agent.name != "search":  # which reads no words: they wait for an agent that does
             transcript.write("brief", text=f"{brief.rules}\n\n{brief.text}")
             workspace.messages()
@@ -104,7 +104,10 @@ def _direction(lab: Lab, texts: prompts.Texts, name: str) -> str:
     return prompts.direction(texts, lab.project.agents.directions, names, name, asked)
 
 
-async def _brief(lab: Lab, texts: prompts.Texts, name: str, direction: str, crash: briefs.Crash | None) -> briefs.Brief:
+async def _brief(
+    lab: Lab, texts: prompts.Texts, name: str, direction: str, crash: briefs.Crash | None, *, may_quote: bool
+) -> briefs.Brief:
+    """Write the brief; `may_quote`: also with what runs have printed."""
     folder = lab.paths.worktree(name)
     traceback: tuple[str, ...] = ()
     source = {path: (folder / path).read_text(encoding="utf-8") for path in lab.project.project.edit}
@@ -118,10 +121,11 @@ async def _brief(lab: Lab, texts: prompts.Texts, name: str, direction: str, cras
         else:
             for path in lab.project.project.edit:
                 (folder / path).write_bytes(await lab.git(lab.repository.read, commit, path))
-            if experiment.run is not None:
+            if experiment.run is not None and may_quote:
                 printed = lab.paths.run(experiment.run).log
                 traceback = await asyncio.to_thread(metrics.tail_text, printed, briefs.TRACEBACK_LINES, LOG_WIDTH)
-    return briefs.write(lab.state, name, source, texts, direction, crash, map(lab.scrubber.clean, traceback))
+    state = lab.state if may_quote else privacy.without_words(lab.state)
+    return briefs.write(state, name, source, texts, direction, crash, map(lab.scrubber.clean, traceback))
 
 
 async def _ask(agent: Agent, brief: briefs.Brief, workspace: Workspace) -> Proposal:

@@ -86,7 +86,8 @@ def _spec(lab: Lab, run: Run, folder: RunFolder, slot: Slot) -> RunSpec:
 
     def scoring(name: str, split: str, score: Path) -> Stage:
         asked = {"NIGHTLAB_VALIDATION": str(lab.paths.data / split), "NIGHTLAB_SCORE": str(score)}
-        asked |= {"HOME": str(folder.scratch), "TMPDIR": str(folder.scratch)}
+        own = folder.scores if commands.trusts_evaluate else folder.scratch  # no agents' code writes to scores
+        asked |= {"HOME": str(own), "TMPDIR": str(own)}
         return Stage(
             name=name,
             argv=lab.project.argv(commands.evaluate),
@@ -137,6 +138,7 @@ def _environment(lab: Lab, run: Run, folder: RunFolder, slot: Slot) -> Mapping[s
         "CUDA_DEVICE_ORDER": "PCI_BUS_ID",
         "CUDA_VISIBLE_DEVICES": slot.uuid,
         "PYTHONDONTWRITEBYTECODE": "1",
+        "PYTHONNOUSERSITE": "1",
         "PYTHONUNBUFFERED": "1",
         **lab.profile.env,
         "NIGHTLAB_DATA": str(lab.paths.data / "train"),

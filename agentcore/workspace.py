@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from agentcore import events as ev
+from agentcore import privacy
 from agentcore.lab import Lab
 from agentcore.plan import Limits, spent_out
 from agentcore.spending import Usage, price_of
@@ -21,6 +22,7 @@ from agentcore.transcript import Transcript
 from agentcore.walls import COMMAND_SHARE, absent, desk, memory_mb
 from worktrees import confined, metrics, rooms
 from worktrees.confined import Finished
+from worktrees.project import Privacy
 from worktrees.repository import ForeignChange
 from worktrees.sandbox import Policy
 from worktrees.text import printable
@@ -49,7 +51,8 @@ class Ran:
 class Workspace:
     """One agent's place for one proposal in the worktree `name`."""
 
-    def __init__(self, lab: Lab, name: str, transcript: Transcript) -> None:
+    def __init__(self, lab: Lab, name: str, transcript: Transcript, *, is_local: bool = False) -> None:
+        """`is_local`: nothing that the agent reads leaves this machine."""
         self.name = name
         self.folder = lab.paths.worktree(name)
         self.scratch = lab.paths.scratch_of(name)
@@ -57,10 +60,15 @@ class Workspace:
         self.limits = lab.project.limits
         self.clean = lab.scrubber.clean
         """Takes secrets and control characters out of a text: everything that goes to a model passes through it."""
+        self.privacy = Privacy() if is_local else lab.project.privacy
         self._lab = lab
         self._commands = 0
         self._desk = desk(lab.project, lab.paths, name)
-        self._is_entered = False
+        self._apart = lab.paths.scratch_of(f"{name}-smoke") if self.privacy.local_only else self.scratch
+        """The smoke check's scratch folder: where it reads what the agent must not, the agent sees none of it."""
+        self._local: set[int] = set()
+        """Inodes of what was local only when it was looked for."""
+        self._entered: set[Path] = set()
         _empty(self.scratch)
 
     async def run(
@@ -73,23 +81,31 @@ class Workspace:
         network: bool = False,
         read: Sequence[Path] = (),
         write: Sequence[Path] = (),
+        sees_all: bool = False,
     ) -> Ran:
         """Run a command in the worktree and write down how it ended. Raises confined.CannotStart.
 
-        `read` and `write` are what it may read, and change, outside of the lab.
+        `read` and `write` are what it may read, and change, outside of the lab. One that `sees_all` reads what is local
+        only, too: then it changes nothing that the agent could read.
         """
         self._commands += 1
-        if self.scratch.is_symlink() or not self.scratch.is_dir():  # the command before has taken it away
-            _empty(self.scratch)
-        output = self.scratch / f"output-{self._commands:03d}.txt"
+        scratch = self._apart if sees_all else self.scratch
+        if scratch.is_symlink() or not scratch.is_dir():  # the command before has taken it away
+            _empty(scratch)
+        output = scratch / f"output-{self._commands:03d}.txt"
         using = self._lab.walls.backend
+        hidden = await asyncio.to_thread(self._hide, (*read, *write))
         room = rooms.think(self._desk, using, network=network)
         room = replace(room, readable=(*room.readable, *read), writable=(*room.writable, *write))
-        await self._enter(room)
+        if scratch == self.scratch:
+            room = replace(room, hidden=(*room.hidden, *hidden))
+        else:
+            room = replace(room, readable=(*room.readable, self.folder), writable=(scratch,))
+        await self._enter(room, scratch)
         command = confined.Command(
             argv=argv,
             folder=self.folder,
-            environment=confined.environment(self.folder, self.scratch, environment),
+            environment=confined.environment(self.folder, scratch, environment),
             wall_s=wall_s,
             output_bytes=output_bytes,
             policy=room,
@@ -112,16 +128,44 @@ class Workspace:
             ending |= {"wall_s": round(took_s, 3), "sandbox": using}
             self.transcript.write("command", argv=short, **ending)
 
-    async def _enter(self, room: Policy) -> None:
-        """Try the walls before the first command. Raises CannotStart where one does not stand, and the lab stops."""
-        if self._is_entered:
+    def local_files(self) -> tuple[Path, ...]:
+        """Return what of worktree and training text is local only, as few paths as say it; walks through both."""
+        if not self.privacy.local_only:
+            return ()
+        data = self._desk.data
+        found = [*privacy.found(self.privacy, self.folder, "", self._desk.edit, self._local)]
+        if data.is_dir():
+            found += privacy.found(self.privacy, data, f"{data.relative_to(self._lab.paths.root).as_posix()}/")
+        self._local |= {path.stat().st_ino for path in found}
+        return tuple(found)
+
+    def _hide(self, given: Sequence[Path]) -> tuple[Path, ...]:
+        """Return what a room hides from a remote model. Raises CannotStart where it could not, or `given` shows it."""
+        if not self.privacy.local_only:
+            return ()
+        if self._lab.walls.backend == "none":
+            raise confined.CannotStart("without a sandbox nothing hides what is local only ([privacy] in lab.toml)")
+        for path in given:
+            if privacy.shows(self.privacy, path, self._lab.paths.root):
+                raise confined.CannotStart(f"{path} shows the lab, where files are local only ([privacy] in lab.toml)")
+        try:
+            return self.local_files()
+        except OSError as error:
+            raise confined.CannotStart(f"what is local only cannot be found: {error}") from error
+
+    async def _enter(self, room: Policy, scratch: Path) -> None:
+        """Try the walls before the first command of a room. Raises CannotStart where one does not stand: the lab stops.
+
+        Rooms with the same scratch folder are one.
+        """
+        if scratch in self._entered:
             return
         try:
             checks = await asyncio.to_thread(rooms.enter, room, self._lab.walls.backend, absent(self._lab.paths))
         except rooms.Breach as breach:
             self._lab.breach = str(breach)
             raise confined.CannotStart(str(breach)) from breach
-        self._is_entered = True
+        self._entered.add(scratch)
         self._lab.record(ev.RoomEntered(self.name, self._lab.walls.backend, len(checks)))
 
     async def smoke(self) -> str:
@@ -133,7 +177,9 @@ class Workspace:
         if not argv:
             return ""
         profile = self._lab.profile
-        out = self.scratch / "smoke"
+        if self._apart != self.scratch:
+            _empty(self._apart)
+        out = self._apart / "smoke"
         _empty(out)
         environment = {
             "OMP_NUM_THREADS": "1",
@@ -146,7 +192,7 @@ class Workspace:
             "NIGHTLAB_DEVICE": "cpu",
         }
         try:
-            ran = await self.run(argv, profile.smoke_wall_s, environment=environment)
+            ran = await self.run(argv, profile.smoke_wall_s, environment=environment, sees_all=True)
         except confined.CannotStart as error:
             return str(error)
         if ran.finished.ended_by == "time":
@@ -157,8 +203,12 @@ class Workspace:
             return f"the smoke check printed {ran.finished.output_bytes >> 20} MiB and was ended"
         if ran.finished.code == 0:
             return ""
-        lines = await asyncio.to_thread(metrics.tail_text, ran.output, SMOKE_LINES, SMOKE_WIDTH)
-        return f"the smoke check failed (exit code {ran.finished.code}):\n" + "\n".join(lines)
+        failed = f"the smoke check failed (exit code {ran.finished.code})"
+        words = "\n".join(await asyncio.to_thread(metrics.tail_text, ran.output, SMOKE_LINES, SMOKE_WIDTH))
+        if self.privacy.local_only:
+            self.transcript.write("output", text=words)
+            return f"{failed}; {privacy.UNSAID} ([privacy] in lab.toml)"
+        return f"{failed}:\n{words}"
 
     async def refusal(self) -> str:
         """Return why the edit cannot become an experiment as it is, or an empty string.

@@ -324,12 +324,16 @@ def claimed_nats(servant: Servant, rows: np.ndarray) -> np.ndarray:
 
 
 def cross_entropy(logits: np.ndarray, targets: np.ndarray) -> np.ndarray:
-    """Return -log softmax(logits)[target]; overwrites the logits. [.., vocabulary], [..] -> [..]"""
+    """Return -log softmax(logits)[target]; overwrites the logits. [.., vocabulary], [..] -> [..]
+
+    The largest logit and the chosen one are subtracted before anything else is added: beside a constant of 1e30 float32
+    would lose the sum, and a model that says so of every token would score 0.
+    """
     chosen = np.take_along_axis(logits, targets[..., None].astype(np.int64), axis=-1)[..., 0]
     top = logits.max(axis=-1)
     logits -= top[..., None]
     np.exp(logits, out=logits)
-    return np.log(logits.sum(axis=-1)) + top - chosen
+    return np.log(logits.sum(axis=-1)) + (top - chosen)
 
 
 # --- Probes ---

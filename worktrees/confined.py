@@ -67,7 +67,8 @@ async def run(command: Command, output: Path) -> Finished:
     Nothing of it runs any more afterwards, also where this coroutine is cancelled. Raises CannotStart.
     """
     began = time.monotonic()
-    with output.open("w+b") as file:
+    output.unlink(missing_ok=True)  # the folder is the command's: a link that an earlier one left would lead outside
+    with output.open("x+b") as file:
         process = await _start(command, file)
         leader = processes.stat(process.pid)
         try:

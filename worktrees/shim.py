@@ -36,6 +36,7 @@ LOG_LIMIT_BYTES = 64 << 20
 RESERVE_BYTES = 64 << 10
 """Disk space kept for the result, should the training have filled the disk."""
 RETRY_S = 1.0
+ENV = "/usr/bin/env"
 NICENESS = 10
 """So that the terminal and the agents stay quick while every core trains."""
 
@@ -168,7 +169,8 @@ class Shim:
             policy, using = rooms.of_stage(self.folder, spec, stage), spec.walls.backend
             self.checks += len(rooms.enter(policy, using, spec.walls.absent))
             if stage.is_trusted:
-                environment[runs.ROOM] = json.dumps(sandbox.wrap((), policy, using))
+                own = [f"{name}={self.folder.scratch}" for name in ("HOME", "TMPDIR")]
+                environment[runs.ROOM] = json.dumps(sandbox.wrap([ENV, *own], policy, using))
             else:
                 argv = sandbox.wrap(argv, policy, using)
         except (rooms.Breach, sandbox.Uncontained, OSError, ValueError) as error:

@@ -18,6 +18,7 @@ from agentcore.agents.pacing import Pacing
 from agentcore.agents.tools import SCHEMAS, Tools
 from agentcore.agents.turn import Block, Busy, ContextFull, Reply, take
 from agentcore.brief import Brief
+from agentcore.privacy import is_loopback
 from agentcore.workspace import Workspace
 from worktrees.project import ModelSettings
 
@@ -35,6 +36,8 @@ class CodingAgent:
 
     def __init__(self, settings: ModelSettings, connection: Connection, pacing: Pacing) -> None:
         self.name = "anthropic"
+        self.is_local = is_loopback(connection.base_url)
+        """True where its model's server is on this machine: what it reads stays here."""
         self._settings = settings
         self._connection = connection
         self._pacing = pacing

@@ -64,7 +64,7 @@ class CommandAgent:
         ended = _ended(ran.finished, workspace.limits.seconds)
         if failure := await workspace.smoke():
             raise NoProposal(failure)
-        said = hypothesis.read_text(encoding="utf-8", errors="replace") if hypothesis.is_file() else ""
+        said = "\n".join(await asyncio.to_thread(metrics.tail_text, hypothesis, LAST_LINES, WIDTH))  # follows no link
         return Proposal(one_line(said or _spoken(lines)) or "no hypothesis was given", detail={"ended": ended})
 
     def _program(self) -> Iterator[Path]:

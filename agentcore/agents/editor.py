@@ -6,7 +6,7 @@ Nothing outside of the folder is read, nothing but the editable files is written
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,11 +40,16 @@ class ToolError(Exception):
     """The tool cannot do that. The message tells the model what to do instead."""
 
 
-def edit(folder: Path, editable: tuple[str, ...], arguments: Mapping[str, Any]) -> str:
-    """Carry one call of the tool out and return what the model sees. Raises ToolError."""
+def edit(folder: Path, editable: tuple[str, ...], arguments: Mapping[str, Any], local_only: Sequence[Path] = ()) -> str:
+    """Carry one call of the tool out and return what the model sees. Raises ToolError.
+
+    `local_only`: files and folders, links resolved, of which the model is told name and size and nothing else.
+    """
     command, name = text(arguments, "command"), text(arguments, "path")
     try:
         path = _inside(folder, name)
+        if any(path.is_relative_to(each) for each in local_only):
+            raise ToolError(_stub(path, name))
         match command:
             case "view":
                 return _view(path, arguments.get("view_range"))
@@ -80,6 +85,11 @@ def _inside(folder: Path, name: str) -> Path:
     if found != path and path.is_symlink():
         raise ToolError(f"{name} is a link: links are not followed")
     return found
+
+
+def _stub(path: Path, name: str) -> str:
+    size = f" ({path.stat().st_size:,} bytes)" if path.is_file() else ""
+    return f"{name}{size} is local only ([privacy] in lab.toml): trainings read it, its content is not shown here"
 
 
 def _view(path: Path, view_range: Any) -> str:

@@ -87,7 +87,7 @@ class Tools:
             case "bash":
                 return await self._bash(arguments)
             case "str_replace_based_edit_tool":
-                return await asyncio.to_thread(edit, self._workspace.folder, self._brief.edit, arguments)
+                return await asyncio.to_thread(self._edit, arguments)
             case "note":
                 self._workspace.note(text(arguments, "text"))
                 return "noted"
@@ -95,6 +95,9 @@ class Tools:
                 return await self._submit(arguments)
         known = ", ".join(schema["name"] for schema in SCHEMAS)
         raise ToolError(f"there is no tool {name!r}; there are: {known}")
+
+    def _edit(self, arguments: Mapping[str, Any]) -> str:
+        return edit(self._workspace.folder, self._brief.edit, arguments, self._workspace.local_files())
 
     async def _bash(self, arguments: Mapping[str, Any]) -> str:
         if arguments.get("restart") and not arguments.get("command"):

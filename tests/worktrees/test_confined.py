@@ -316,3 +316,20 @@ async def test_the_tag_cannot_be_given_away(place: Place) -> None:
     command = place.command("bash", "-c", f'echo "${processes.TAG}"', extra={processes.TAG: "elsewhere"})
     await confined.run(command, place.output)
     assert f"{place.folder}\n" == place.output.read_text()
+
+
+async def test_a_link_in_the_place_of_the_output_leads_nowhere(place: Place, tmp_path: Path) -> None:
+    """An earlier command left it; what it leads to stays as it is."""
+    precious = tmp_path / "precious"
+    precious.write_text("kept")
+    place.output.symlink_to(precious)
+    await place.shell("echo x")
+    assert ("kept", "x\n") == (precious.read_text(), place.output.read_text())
+
+
+async def test_a_link_that_is_made_meanwhile_leads_nowhere(place: Place, tmp_path: Path) -> None:
+    """Nor does one that the command itself puts there."""
+    precious = tmp_path / "precious"
+    precious.write_text("kept")
+    await place.shell(f"echo x; rm {place.output}; ln -s {precious} {place.output}")
+    assert ("kept", "x\n") == (precious.read_text(), place.output.read_text())
