@@ -16,8 +16,9 @@ from worktrees.layout import LabPaths
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> LabPaths:
-    """A toy lab after eight experiments under the gate."""
-    paths = toy.make(tmp_path_factory.mktemp("cli") / "lab")
+    """A toy lab after eight experiments under the gate, which asks for few runs."""
+    few = "\n[gate]\ncalibration_runs = 2\npool_min = 2\nconfirm_seeds = 2\n"
+    paths = toy.make(tmp_path_factory.mktemp("cli") / "lab", lab=toy.LAB + few)
     assert launch.run_engine(paths, Limits(experiments=8), mode="gate") == 0
     return paths
 

@@ -29,9 +29,16 @@ backend = "anthropic"
 backoff_s = 0.2
 stall_s = 0.5
 
+[gate]
+calibration_runs = 2
+pool_min = 2
+confirm_seeds = 2
+
 [limits]
 seconds = 60
+turns = 12
 """
+"""Of trunk and of candidates no more is run than a lab must: these nights are about agents, not about noise."""
 FAULTS = (
     "good", "limit", "overload", "error500", "unavailable", "stream_error", "reset", "reset_early", "half", "clean_cut",
     "stall", "ping_stall", "bad_json", "unknown_tool", "missing_argument", "wrong_edit", "outside", "crash_edit",
@@ -41,16 +48,21 @@ FAULTS = (
 """Every scenario that does not bar the agent for good."""
 
 
-def environment(server: ModelServer | None, key: str = "sk-ant-scripted-0123456789") -> dict[str, str]:
+KEY = "sk-ant-" + "k" * 24
+TELLING = toy.TRAIN.replace("    out = Path(", "    print(dict(os.environ))\n    out = Path(", 1)
+"""A training that prints all that it was told."""
+
+
+def environment(server: ModelServer | None) -> dict[str, str]:
     """Return this environment with a model's server in it, or without one."""
     bare = {name: value for name, value in os.environ.items() if not name.startswith("ANTHROPIC_")}
-    return {**bare, "ANTHROPIC_BASE_URL": server.url, "ANTHROPIC_API_KEY": key} if server else bare
+    return {**bare, "ANTHROPIC_BASE_URL": server.url, "ANTHROPIC_API_KEY": KEY} if server else bare
 
 
-def run(paths: LabPaths, server: ModelServer | None, *words: str, key: str = "sk-ant-scripted-0123456789") -> str:
+def run(paths: LabPaths, server: ModelServer | None, *words: str) -> str:
     """Run a headless lab to its end; return what it said."""
     argv = [sys.executable, "-m", "tui.cli", "run", "--lab", str(paths.root), *words]
-    done = subprocess.run(argv, env=environment(server, key), capture_output=True, text=True, timeout=110, check=False)
+    done = subprocess.run(argv, env=environment(server), capture_output=True, text=True, timeout=110, check=False)
     assert 0 == done.returncode, done.stderr
     return done.stderr
 
@@ -72,7 +84,7 @@ def undecided(state: LabState) -> list[int]:
 @pytest.fixture(scope="module")
 def night(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[LabPaths, ModelServer]]:
     """A lab of two slots after at least twelve experiments, on a server that plays every fault once, then behaves."""
-    paths = toy.make(tmp_path_factory.mktemp("night") / "lab", lab=toy.LAB + AGENTS)
+    paths = toy.make(tmp_path_factory.mktemp("night") / "lab", lab=toy.LAB + AGENTS, train=TELLING)
     with ModelServer(scenarios=[*FAULTS, "good*200"], stall_s=2.0) as server:
         run(paths, server, "--experiments", "24", "--merge", "gate")
         yield paths, server
@@ -110,6 +122,14 @@ def test_a_bad_night_is_accounted_for(night: tuple[LabPaths, ModelServer]) -> No
     assert state.spent.usage.tokens == worktrees == backends > 0
 
 
+@pytest.mark.slow
+def test_after_a_bad_night_the_key_is_nowhere_in_the_lab(night: tuple[LabPaths, ModelServer]) -> None:
+    """Neither in a journal, a transcript, a log, nor in the environment of a training."""
+    dot = night[0].dot
+    files = [path for path in dot.rglob("*") if path.is_file() and not path.is_symlink()]
+    assert [] == [str(path.relative_to(dot)) for path in files if KEY.encode() in path.read_bytes()]
+
+
 def test_without_a_key_the_lab_says_so_once_and_searches(tmp_path: Path) -> None:
     """A second engine on the same lab says nothing new."""
     paths = toy.make(tmp_path / "lab", lab=toy.LAB + AGENTS)
@@ -140,7 +160,7 @@ def test_with_a_bad_key_the_lab_keeps_training(tmp_path: Path) -> None:
 def test_a_killed_engine_loses_nothing_but_what_the_agent_thought(tmp_path: Path) -> None:
     """Kill -9 while a model thinks: it is asked again, no proposal is there twice, and what it cost still counts."""
     paths = toy.make(tmp_path / "lab", lab=toy.LAB + AGENTS)
-    with ModelServer(scenarios=["good"], think_s=2.0) as server:
+    with ModelServer(scenarios=["good"], think_s=1.0) as server:
         engine = _spawn(paths, server)
         try:
             state = wait_for(paths, lambda state: any(_paid(each) for each in state.worktrees.values()), "a paid turn")
@@ -148,7 +168,7 @@ def test_a_killed_engine_loses_nothing_but_what_the_agent_thought(tmp_path: Path
             engine.wait()
             before = state_of(paths)
             engine = _spawn(paths, server)
-            state = wait_for(paths, lambda state: len(state.experiments) >= 4, "experiments after the kill")
+            state = wait_for(paths, lambda state: len(state.experiments) >= 3, "experiments after the kill")
         finally:
             end_lab(paths, engine)
     trees = [each.tree for each in state.experiments.values() if each.outcome != "duplicate"]
@@ -171,29 +191,11 @@ def _spawn(paths: LabPaths, server: ModelServer) -> subprocess.Popen[bytes]:
         )  # fmt: skip
 
 
-def test_the_key_is_nowhere_in_the_lab(tmp_path: Path) -> None:
-    """Neither in a journal, a transcript, a log, nor in the environment of a training."""
-    key = "sk-ant-" + "k" * 24
-    source = toy.TRAIN.replace(
-        '    out = Path(os.environ["NIGHTLAB_OUT"])',
-        "    print(dict(os.environ))\n" + '    out = Path(os.environ["NIGHTLAB_OUT"])',
-    )
-    paths = toy.make(tmp_path / "lab", lab=toy.LAB + AGENTS, train=source)
-    with ModelServer(scenarios=["good"]) as server:
-        run(paths, server, "--experiments", "2", key=key)
-    leaking = [
-        str(path.relative_to(paths.root))
-        for path in paths.dot.rglob("*")
-        if path.is_file() and not path.is_symlink() and key.encode() in path.read_bytes()
-    ]
-    assert [] == leaking
-
-
 def test_launch_takes_the_key_out_of_the_environment(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever the engine starts later cannot inherit it."""
     paths = toy.make(tmp_path / "lab", lab=toy.LAB + AGENTS)
     with ModelServer(scenarios=["good"]) as server:
-        monkeypatch.setenv("ANTHROPIC_API_KEY", "sk-ant-" + "k" * 24)
+        monkeypatch.setenv("ANTHROPIC_API_KEY", KEY)
         monkeypatch.setenv("ANTHROPIC_BASE_URL", server.url)
         assert 0 == launch.run_engine(paths, Limits(experiments=1))
     assert "ANTHROPIC_API_KEY" not in os.environ
@@ -203,7 +205,7 @@ def test_a_deadline_does_not_wait_for_a_provider(tmp_path: Path) -> None:
     """The provider says come back in an hour; the lab ends at its own time, in order."""
     paths = toy.make(tmp_path / "lab", lab=toy.LAB + AGENTS)
     with ModelServer(scenarios=["limit_long"]) as server:
-        run(paths, server, "--until", "4s")
+        run(paths, server, "--until", "3s")
     state = state_of(paths)
     assert state.engine is not None
     assert ("the limits are reached and nothing is left to do", [None, None]) == (

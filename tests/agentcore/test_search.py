@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import cast
 
@@ -26,6 +27,8 @@ from tests.agentcore.tales import calibrated
 NANOCHAT = (Path(__file__).parents[2] / "nanochat" / "train.py").read_text(encoding="utf-8")
 SECTIONS = {each.name: each.section for each in find(NANOCHAT)}
 DIRECTIONS = ("architecture", "optimizer", "schedule", "initialisation", "data", "simplification", "efficiency")
+
+Drawn = Callable[[str, int], list[Proposal]]
 
 
 @dataclass(frozen=True)
@@ -89,9 +92,16 @@ def propose(
     return asyncio.run(SearchAgent(seed).propose(asked, workspace(path, source)))
 
 
-def tries(path: Path, count: int, *, experiments: Sequence[Experiment] = (), direction: str = "") -> list[Proposal]:
-    """Return what agents of so many seeds propose for the shipped trainer."""
-    return [propose(path, NANOCHAT, seed=seed, experiments=experiments, direction=direction) for seed in range(count)]
+@pytest.fixture(scope="module")
+def drawn(tmp_path_factory: pytest.TempPathFactory) -> Drawn:
+    """What agents of so many seeds propose for the shipped trainer in a direction; each is asked once."""
+    path = tmp_path_factory.mktemp("drawn")
+
+    @cache
+    def one(direction: str, seed: int) -> Proposal:
+        return propose(path, NANOCHAT, seed=seed, direction=direction)
+
+    return lambda direction, count: [one(direction, seed) for seed in range(count)]
 
 
 def share_of(edit: str, proposals: Sequence[Proposal]) -> float:
@@ -283,9 +293,9 @@ def test_a_project_of_its_own_gets_constants_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("direction", DIRECTIONS)
-def test_a_direction_keeps_to_its_edits(tmp_path: Path, direction: str) -> None:
+def test_a_direction_keeps_to_its_edits(drawn: Drawn, direction: str) -> None:
     """Every edit that it proposes belongs to it, and it has some."""
-    used = [name for each in tries(tmp_path, 12, direction=direction) for name in each.detail["edits"]]
+    used = [name for each in drawn(direction, 12) for name in each.detail["edits"]]
     assert {True} == {direction in EDITS[name].directions for name in used}
 
 
@@ -293,38 +303,38 @@ def test_a_direction_keeps_to_its_edits(tmp_path: Path, direction: str) -> None:
     ("direction", "section"),
     [("architecture", "model"), ("optimizer", "optimizer"), ("schedule", "schedule"), ("data", "batches")],
 )
-def test_a_direction_keeps_to_its_section(tmp_path: Path, direction: str, section: str) -> None:
+def test_a_direction_keeps_to_its_section(drawn: Drawn, direction: str, section: str) -> None:
     """The headings of train.py say which constants are whose."""
-    used = {name for each in tries(tmp_path, 12, direction=direction) for name in each.detail["changes"]}
+    used = {name for each in drawn(direction, 12) for name in each.detail["changes"]}
     assert {section} == {SECTIONS[name] for name in used}
 
 
-def test_initialisation_is_about_standard_deviations(tmp_path: Path) -> None:
+def test_initialisation_is_about_standard_deviations(drawn: Drawn) -> None:
     """They stand among the constants of the model, and are not the architecture's."""
-    used = {name for each in tries(tmp_path, 16, direction="initialisation") for name in each.detail["changes"]}
-    other = {name for each in tries(tmp_path, 16, direction="architecture") for name in each.detail["changes"]}
+    used = {name for each in drawn("initialisation", 16) for name in each.detail["changes"]}
+    other = {name for each in drawn("architecture", 16) for name in each.detail["changes"]}
     assert ({"EMBEDDING_STD", "HEAD_STD", "MATRIX_STD"}, set()) == (used, used & other)
 
 
-def test_a_simplification_switches_constants_off(tmp_path: Path) -> None:
+def test_a_simplification_switches_constants_off(drawn: Drawn) -> None:
     """To the value at which their part is gone."""
-    used = [each.detail["changes"] for each in tries(tmp_path, 12, direction="simplification")]
+    used = [each.detail["changes"] for each in drawn("simplification", 12)]
     assert [{"QK_NORM": False}, {"SOFT_CAP": 0.0}] == sorted(
         {tuple(each.items()): each for each in used if len(each) == 1}.values(), key=str
     )
 
 
-def test_efficiency_makes_a_token_cheaper(tmp_path: Path) -> None:
+def test_efficiency_makes_a_token_cheaper(drawn: Drawn) -> None:
     """Sizes go down, never up."""
     before = {each.name: each.value for each in find(NANOCHAT)}
-    used = [each.detail["changes"] for each in tries(tmp_path, 16, direction="efficiency")]
+    used = [each.detail["changes"] for each in drawn("efficiency", 16)]
     sizes = ("DEPTH", "MLP_RATIO", "SHORT_WINDOW", "NEWTON_SCHULZ_STEPS", "SEQUENCE")
     assert {True} == {each[name] < before[name] for each in used for name in sizes if name in each}
 
 
-def test_wild_changes_two_or_three_things(tmp_path: Path) -> None:
+def test_wild_changes_two_or_three_things(drawn: Drawn) -> None:
     """Of any kind."""
-    counts = {len(each.detail["changes"]) + len(each.detail["edits"]) for each in tries(tmp_path, 12, direction="wild")}
+    counts = {len(each.detail["changes"]) + len(each.detail["edits"]) for each in drawn("wild", 12)}
     assert {2, 3} == counts
 
 
@@ -347,9 +357,9 @@ async def test_an_exhausted_direction_gives_way_to_all_others(tmp_path: Path) ->
     assert (True, True) == (used[0] <= simple, any(not each <= simple or not each for each in used[-3:]))
 
 
-def test_widths_and_heads_fit(tmp_path: Path) -> None:
+def test_widths_and_heads_fit(drawn: Drawn) -> None:
     """A width that its heads do not fill would only crash."""
-    details = [each.detail["constants"] for each in tries(tmp_path, 24, direction="architecture")]
+    details = [each.detail["constants"] for each in drawn("architecture", 24)]
     assert {0} == {each["WIDTH"] % each["HEAD_DIM"] for each in details}
 
 
@@ -371,7 +381,11 @@ def test_an_edit_that_was_kept_elsewhere_is_tried_more(tmp_path: Path) -> None:
 def test_an_edit_that_failed_elsewhere_is_hardly_tried(tmp_path: Path, outcome: Outcome | None) -> None:
     """Nor one that is running just now."""
     failed = [past(name, outcome, gain=-0.1) for name in EDITS if name != "z-loss"]
-    used = {name for each in tries(tmp_path, 16, experiments=failed) for name in each.detail["edits"]}
+    used = {
+        name
+        for each in (propose(tmp_path, NANOCHAT, seed=seed, experiments=failed) for seed in range(16))
+        for name in each.detail["edits"]
+    }
     assert "z-loss" in used and len(used) < 8
 
 

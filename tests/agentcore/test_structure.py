@@ -37,7 +37,7 @@ SMALL_TOO = {"X0_RESIDUAL": True, "WINDOWS": "SL", "WARM_DOWN": 0.9}
 
 TRAINER = '''
 """Train files that are named on stdin, through their own main() and the real referee, in a process with one torch."""
-import gc, importlib.util, json, os, sys, threading, traceback
+import importlib.util, json, os, sys, threading, traceback
 sys.path.append(sys.argv[1])
 answers, _ = os.fdopen(os.dup(1), "w"), os.dup2(2, 1)
 import torch, data, referee
@@ -60,8 +60,7 @@ def train(module):
     clock = referee.Referee(settings, corpus)
     thread = threading.Thread(target=referee.serve, args=(clock, questions, replies))
     thread.start()
-    module.main()
-    gc.unfreeze(), gc.enable(), gc.collect()  # the run's end of the pipes is closed with it
+    module.main()  # nothing refers to its run any more: that closes the run's end of the pipes
     thread.join()
     return clock.batches
 

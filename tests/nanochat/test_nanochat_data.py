@@ -11,26 +11,25 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
 
-NANOCHAT = Path(__file__).resolve().parents[2] / "nanochat"
+from tests.nanochat.runs import NANOCHAT, Result, call
 
 
 @pytest.fixture
-def prepare(tmp_path: Path, stage: Callable[..., Any]) -> Callable[..., Any]:
+def prepare(tmp_path: Path) -> Callable[..., Result]:
     """Run prepare.py as a process into tmp_path/data."""
 
-    def start(**changes: str) -> Any:
+    def start(**changes: str) -> Result:
         names = {
             "NIGHTLAB_DATA_ROOT": str(tmp_path / "data"),
             "NANOCHAT_VOCABULARY": "300",
             "NANOCHAT_LENGTH": "32",
             "NANOCHAT_RETRY_S": "0",
         }
-        return stage("prepare.py", NANOCHAT, tmp_path, **{**names, **changes})
+        return call("prepare.py", NANOCHAT, tmp_path, **{**names, **changes})
 
     return start
 

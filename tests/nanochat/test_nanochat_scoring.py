@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import base64
+import contextlib
+import importlib.util
 import io
 import json
 import math
-import sys
+import os
+import shutil
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
-FORWARD = "    def forward(self, tokens: Tensor) -> Tensor:\n        length = tokens.size(1)\n"
+from tests.nanochat.runs import Result, Story, call, make_checkout, run_environment
+
 LOGITS = "        return SOFT_CAP * torch.tanh(logits / SOFT_CAP) if SOFT_CAP else logits\n"
 
 
 def test_the_score_agrees_with_one_computed_by_hand(honest, corpus):
     """Bits per byte equal a plain double-precision computation from the checkpoint and the decoded text, to 1e-6."""
-    checkout, _, scored = honest
-    import torch
-
-    sys.path.append(str(checkout))
+    checkout, scored = honest.checkout, honest.scored
     import predict
+    import torch
 
     meta = json.loads((corpus / "validation/meta.json").read_text())
     words = [base64.b64decode(t) for t in json.loads((corpus / "validation/tokenizer.json").read_text())["tokens"]]
@@ -43,14 +48,6 @@ def test_the_score_agrees_with_one_computed_by_hand(honest, corpus):
     assert scored.json("score.json")["bytes"] == len(text)
 
 
-def test_unnormalised_scores_gain_nothing(checkout, trained, evaluate):
-    """A model that returns sevens for everything is scored as what it is: uniform over the vocabulary."""
-    scored = evaluate(checkout((LOGITS, "        return torch.full_like(logits, 7.0)\n")))
-    # Equal scores for all are no worse than chance: the rule on targets does not fire on equality.
-    result = scored.json("score.json")
-    assert result["score"] == pytest.approx(math.log2(300) * result["tokens"] / result["bytes"], abs=1e-6)
-
-
 def test_a_model_that_peeks_at_the_next_token_is_caught(checkout, trained, evaluate):
     """Logits that depend on later tokens break the causality rule, and no score is written."""
     peek = "        return logits + 5 * F.one_hot(tokens.roll(-1, 1), logits.size(-1))\n"
@@ -59,60 +56,161 @@ def test_a_model_that_peeks_at_the_next_token_is_caught(checkout, trained, evalu
     assert not (trained / "score.json").exists()
 
 
-@pytest.mark.slow
-def test_a_model_that_peeks_a_little_is_caught(checkout, trained, evaluate):
-    """A next token that raises its own logit by less than rounding may, but every time, breaks the causality rule."""
-    peek = "        return logits + 0.001 * F.one_hot(tokens.roll(-1, 1), logits.size(-1))\n"
-    scored = evaluate(checkout((LOGITS, peek)))
-    assert (scored.code, scored.first_error.partition(": ")[2][:10]) == (4, "causality:")
-
-
-def test_a_model_that_looks_at_other_rows_is_caught(checkout, trained, evaluate):
-    """Logits that depend on the rest of the batch break the batch rule."""
-    scored = evaluate(checkout((LOGITS, "        return logits + logits.mean(0, keepdim=True)\n")))
-    assert (scored.code, scored.first_error[:15]) == (4, "invalid: batch:")
-
-
-@pytest.mark.slow
-def test_logits_of_another_shape_are_refused(checkout, trained, evaluate):
-    """A loss in the place of logits breaks the shape rule."""
-    scored = evaluate(checkout((LOGITS, "        return logits.mean(-1)\n")))
-    assert (scored.code, scored.first_error[:15]) == (4, "invalid: shape:")
+@pytest.fixture(scope="module")
+def inline(honest: Story, corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Result:
+    """The honest run scored inline, in a checkout in which somebody has left bytecode of other sources."""
+    root = tmp_path_factory.mktemp("inline")
+    shutil.copytree(honest.trained.folder, root / "run", ignore=shutil.ignore_patterns("score.json"))
+    checkout = make_checkout(root / "checkout")
+    for name in ("data", "referee", "train"):
+        source = (checkout / f"{name}.py").read_text() + "\nraise SystemExit('not what the source says')\n"
+        code = importlib._bootstrap_external._code_to_hash_pyc(compile(source, name, "exec"), b"8 bytes.", False)
+        path = Path(importlib.util.cache_from_source(str(checkout / f"{name}.py")))
+        path.parent.mkdir(exist_ok=True)
+        path.write_bytes(code)
+    names = run_environment(corpus, root / "run", NIGHTLAB_SCORING="inline", PYTHONPYCACHEPREFIX=str(root / "bytecode"))
+    return call("evaluate.py", checkout, root / "run", **names)
 
 
 @pytest.mark.slow
-def test_logits_that_are_not_finite_are_refused(checkout, trained, evaluate):
-    """A single infinity in the logits breaks the finite rule."""
-    edit = "        logits[..., 7] = -torch.inf\n        return logits\n"
-    scored = evaluate(checkout((LOGITS, edit)))
-    assert (scored.code, scored.first_error[:16]) == (4, "invalid: finite:")
-
-
-def test_a_score_written_by_agent_code_does_not_count(checkout, trained, evaluate):
-    """Code that overwrites the score file while the model is asked is overwritten in turn, with the true score."""
-    path = str(trained / "score.json")
-    write = f"        open({path!r}, 'w').write('{{\"score\": 0.1}}')\n        print('val_bpb 0.1')\n"
-    scored = evaluate(checkout((FORWARD, FORWARD + write)))
-    assert scored.code == 0, scored.stderr
-    assert scored.json("score.json")["score"] > 0.5
+def test_an_inline_claim_is_the_same_score_and_is_audited(honest, inline):
+    """Summing inside the process with the model gives the score of the pipe, after an audit of random rows."""
+    result = inline.json("score.json")
+    assert (result["scoring"], result["probes"]["audit"] < 1e-3) == ("inline", True)
+    assert result["score"] == pytest.approx(honest.scored.json("score.json")["score"], abs=1e-6)
 
 
 @pytest.mark.slow
-def test_agent_code_is_not_told_where_the_validation_data_or_the_score_are(checkout, trained, evaluate):
-    """The process with the model has no variable of the lab in its environment and only its own pipes."""
-    spy = (
-        "        import os; names = [n for n in os.environ if n.startswith('NIGHTLAB')]\n"
-        "        files = [os.readlink(f'/proc/self/fd/{f}') for f in os.listdir('/proc/self/fd') if int(f) > 2]\n"
-        "        assert not names, names\n"
-        "        assert all('pipe' in f or f.endswith('/fd') or '/proc/' in f for f in files), files\n"
+def test_bytecode_beside_the_source_is_not_run_where_it_is_kept_elsewhere(inline):
+    """With a PYTHONPYCACHEPREFIX of the lab's, neither the harness nor train.py is anything but its source."""
+    assert (0, "") == (inline.code, inline.stderr)
+
+
+@pytest.mark.slow
+def test_a_model_that_reads_the_targets_of_its_caller_is_caught(checkout, trained, evaluate):
+    """Where rows come with their targets, a model that finds those gains nothing: it is asked again without them."""
+    read = (
+        "        frame = sys._getframe()\n"
+        "        while frame is not None and 'claim' not in frame.f_locals:\n            frame = frame.f_back\n"
+        "        if frame is not None and frame.f_locals['claim']:\n"
+        "            logits = logits + 9 * F.one_hot(frame.f_locals['tokens'][:, 1:], logits.size(-1))\n"
     )
-    spy = spy.replace("os.readlink(f'/proc/self/fd/{f}')", "read(f)")
-    helper = (
-        "import os\n\n\ndef read(fd: str) -> str:\n    try:\n        return os.readlink(f'/proc/self/fd/{fd}')\n"
-        "    except OSError:\n        return '/proc/'\n\n\ndef norm(x"
+    scored = evaluate(checkout((LOGITS, read + LOGITS)), NIGHTLAB_SCORING="inline")
+    assert (scored.code, scored.first_error[:15]) == (4, "invalid: audit:")
+
+
+# --- The rules one by one: the scorer's own questions to the real servant, in a thread instead of a process ---
+
+
+@pytest.fixture
+def ask(honest: Story, corpus: Path, tmp_path: Path) -> Iterator[Callable[..., Any]]:
+    """Put the evaluator's questions to the honest checkpoint behind a changed train.py; return what it found."""
+    import data
+    import evaluate
+    import predict
+
+    def answer(read: int, write: int) -> None:
+        with contextlib.suppress(BrokenPipeError):  # a broken rule ends the talk in the middle of an answer
+            predict.serve(read, write)
+
+    def servant(train: Path) -> evaluate.Servant:
+        (read, they_write), (they_read, write) = os.pipe(), os.pipe()
+        threads.append(threading.Thread(target=answer, args=(they_read, they_write)))
+        threads[-1].start()
+        load = {
+            "op": "load", "train": str(train), "checkpoint": str(honest.trained.folder / "out/checkpoint.pt"),
+            "vocabulary": 300, "length": 32, "scale": 1, "seed": 1, "device": "cpu", "trained_length": 32,
+            "least_rows": 1,
+        }  # fmt: skip
+        servants.append(evaluate.Servant(read, write, load))
+        return servants[-1]
+
+    def start(*edits: tuple[str, str], claims: Callable[[np.ndarray], np.ndarray] | None = None) -> dict[str, Any]:
+        checkout = make_checkout(tmp_path / "checkout", *edits)
+        rows = evaluate.evaluation_rows(data.Corpus.open(corpus / "validation"))
+        probes = evaluate.Probes(rows)
+        answers = probes.ask(servant(checkout / "train.py"))
+        scored = servant(checkout / "train.py")
+        scored.load(describe=False)
+        nats = evaluate.piped_nats(scored, rows)
+        return probes.check(answers, scored, claims(nats) if claims else nats, "cpu", claims is not None)
+
+    threads: list[threading.Thread] = []
+    servants: list[evaluate.Servant] = []
+    yield start
+    for each in servants:
+        each.close()
+    for thread in threads:
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("rule", "logits"),
+    [
+        pytest.param(
+            "causality", "logits + 0.001 * F.one_hot(tokens.roll(-1, 1), logits.size(-1))", id="peeks a little"
+        ),
+        pytest.param("batch", "logits + logits.mean(0, keepdim=True)", id="other rows"),
+        pytest.param("shape", "logits.mean(-1)", id="a loss"),
+        pytest.param("finite", "logits.index_fill(-1, torch.tensor(7), -torch.inf)", id="an infinity"),
+        pytest.param("targets", "-9 * logits", id="the unlikely"),
+    ],
+)
+def test_a_model_that_breaks_a_rule_is_caught(ask, rule, logits):
+    """By the name of its rule; also a next token that raises its own logit by less than rounding, but every time."""
+    import data
+
+    with pytest.raises(data.Failure, match=f"^{rule}: ") as caught:
+        ask((LOGITS, f"        return {logits}\n"))
+    assert data.EXIT_INTEGRITY == caught.value.code
+
+
+@pytest.mark.parametrize("claims", [lambda nats: 0.5 * nats, lambda nats: nats - 0.001], ids=["half", "a little less"])
+def test_a_false_inline_claim_is_caught(ask, claims):
+    """Claimed nats that are smaller than the audited rows' are caught, even each by less than rounding may be."""
+    import data
+
+    with pytest.raises(data.Failure, match=r"^audit: rows asked for again differ"):
+        ask(claims=claims)
+
+
+def test_an_honest_model_breaks_no_rule(ask):
+    """Asked in the same way, the unchanged train.py is far from every limit."""
+    facts = ask()
+    assert [True] * 5 == [facts[name] < 1e-4 for name in ("causality", "batch", "audit", "leak", "bias")]
+
+
+def test_a_constant_added_to_all_scores_of_a_place_changes_nothing():
+    """The soft-max is the scorer's: of a place's logits only the differences count."""
+    import evaluate
+
+    dice = np.random.default_rng(1)
+    logits = dice.normal(size=(4, 8, 300)).astype(np.float32)
+    targets, shifts = dice.integers(300, size=(4, 8)), dice.integers(-50, 50, size=(4, 8, 1)).astype(np.float32)
+    assert np.allclose(
+        evaluate.cross_entropy(logits.copy(), targets), evaluate.cross_entropy(logits + shifts, targets), atol=1e-4
     )
-    scored = evaluate(checkout((FORWARD, FORWARD + spy), ("def norm(x", helper)))
-    assert scored.code == 0, scored.stderr
+
+
+def test_the_charge_is_compared_with_the_scored_models_count():
+    """FLOPs that the built model takes and the run was not charged for break the clock rule, whatever its matrices."""
+    import data
+    import evaluate
+
+    with pytest.raises(data.Failure, match=r"^clock: charged for 1,000 FLOPs per token, the scored model takes 2,000"):
+        evaluate.check_model({"flops_per_token": 2000, "initial": "a"}, {"flops_per_token": 1000, "initial": "a"})
+
+
+def test_a_buffer_is_among_the_numbers_at_the_start():
+    """All that a checkpoint holds is hashed: a buffer that was trained before the start breaks the seed rule."""
+    import data
+    import torch
+
+    model = torch.nn.Linear(2, 2)
+    model.register_buffer("memory", torch.zeros(3, dtype=torch.float16))
+    before = data.parameters_hash(model)
+    model.memory += 1
+    assert before != data.parameters_hash(model)
 
 
 def test_a_train_py_that_patches_the_harness_is_caught(checkout, trained, evaluate):
@@ -127,8 +225,8 @@ def test_a_train_py_that_patches_the_harness_is_caught(checkout, trained, evalua
 
 def test_a_run_of_another_seed_or_budget_is_not_scored(honest, trained, evaluate):
     """The receipt must be of the run that the lab asked for."""
-    seed = evaluate(honest[0], NIGHTLAB_SEED="2")
-    budget = evaluate(honest[0], NIGHTLAB_BUDGET="2 GFLOP")
+    seed = evaluate(honest.checkout, NIGHTLAB_SEED="2")
+    budget = evaluate(honest.checkout, NIGHTLAB_BUDGET="2 GFLOP")
     assert (seed.code, seed.first_error) == (4, "invalid: receipt: seed is 1, the lab asked for 2")
     assert (budget.code, budget.first_error[:51]) == (4, "invalid: receipt: budget is [4000000000.0, 'flop'],"[:51])
 
@@ -137,43 +235,15 @@ def test_a_checkpoint_changed_after_the_end_is_not_scored(honest, trained, evalu
     """The checkpoint's hash is in the receipt."""
     with (trained / "out/checkpoint.pt").open("ab") as file:
         file.write(b"x")
-    scored = evaluate(honest[0])
+    scored = evaluate(honest.checkout)
     assert (scored.code, scored.first_error[:17]) == (4, "invalid: receipt:")
 
 
 def test_a_training_without_referee_is_not_scored(honest, trained, evaluate):
     """A checkpoint that no referee vouches for has no score."""
     (trained / "out/receipt.json").unlink()
-    scored = evaluate(honest[0])
+    scored = evaluate(honest.checkout)
     assert (scored.code, scored.first_error) == (4, "invalid: receipt: the referee left none; train.py ran without it")
-
-
-def test_the_charge_is_compared_with_the_checkpoint_itself(honest, trained, evaluate):
-    """FLOPs below what the checkpoint's matrices cost are noticed without asking any agent code."""
-    receipt = json.loads((trained / "out/receipt.json").read_text())
-    (trained / "out/receipt.json").write_text(json.dumps({**receipt, "flops_per_token": 1000}))
-    scored = evaluate(honest[0])
-    assert (scored.code, scored.first_error[:50]) == (4, "invalid: clock: charged for 1,000 FLOPs per token,"[:50])
-    assert "checkpoint's matrices" in scored.first_error
-
-
-@pytest.mark.slow
-def test_an_inline_claim_is_the_same_score_and_is_audited(honest, trained, evaluate):
-    """Summing inside the process with the model gives the score of the pipe, after an audit of random rows."""
-    scored = evaluate(honest[0], NIGHTLAB_SCORING="inline")
-    assert scored.code == 0, scored.stderr
-    result = scored.json("score.json")
-    assert (result["scoring"], result["probes"]["audit"] < 1e-3) == ("inline", True)
-    assert result["score"] == pytest.approx(honest[2].json("score.json")["score"], abs=1e-6)
-
-
-@pytest.mark.slow
-@pytest.mark.parametrize("smaller", ["* (0.5 if k else 1)", "- (0.001 if k else 0)"])
-def test_a_false_inline_claim_is_caught(checkout, trained, evaluate, smaller):
-    """Claimed nats that are smaller than the audited rows' are caught, even each by less than rounding may be."""
-    forge = f"import data\n\nhonest = F.cross_entropy\nF.cross_entropy = lambda *a, **k: honest(*a, **k) {smaller}\n"
-    scored = evaluate(checkout(("import data\n", forge)), NIGHTLAB_SCORING="inline")
-    assert (scored.code, scored.first_error[:15]) == (4, "invalid: audit:")
 
 
 @pytest.mark.parametrize("op", ["logits", "nats"])
@@ -194,22 +264,18 @@ def test_few_rows_are_asked_in_a_batch_of_full_size(op):
 @pytest.mark.slow
 def test_a_tokenizer_of_another_vocabulary_is_named(honest, trained, evaluate, corpus, tmp_path):
     """Validation data of another tokenizer than the training's are refused in one line."""
-    import shutil
-
     shutil.copytree(corpus / "validation", tmp_path / "other")
     meta = json.loads((tmp_path / "other/meta.json").read_text())
     (tmp_path / "other/meta.json").write_text(json.dumps({**meta, "vocabulary": 512}))
-    scored = evaluate(honest[0], NIGHTLAB_VALIDATION=str(tmp_path / "other"))
+    scored = evaluate(honest.checkout, NIGHTLAB_VALIDATION=str(tmp_path / "other"))
     assert (scored.code, "another vocabulary: 300 and 512" in scored.first_error) == (1, True)
 
 
 @pytest.mark.slow
 def test_validation_tokens_that_were_changed_are_refused(honest, trained, evaluate, corpus, tmp_path):
     """A wrong checksum of the validation tokens ends the evaluation in one line."""
-    import shutil
-
     shutil.copytree(corpus / "validation", tmp_path / "other")
     path: Path = tmp_path / "other/tokens.bin"
     path.write_bytes(b"\0\0" + path.read_bytes()[2:])
-    scored = evaluate(honest[0], NIGHTLAB_VALIDATION=str(tmp_path / "other"))
+    scored = evaluate(honest.checkout, NIGHTLAB_VALIDATION=str(tmp_path / "other"))
     assert (scored.code, "has a wrong checksum" in scored.first_error) == (1, True)

@@ -76,17 +76,22 @@ class Person:
         """Return the first line that contains `word`."""
         return next((row for row in self.rows if word in row), "")
 
-    async def until(self, holds: Callable[[], bool]) -> None:
-        """Wait until a condition holds; what is on the screen is the failure's message."""
+    async def until(self, holds: Callable[[], bool], *, hurried: bool = True) -> None:
+        """Wait until a condition holds; what is on the screen is the failure's message.
+
+        The view's own beat of 0.4 s is not waited for, unless the test is about it (not `hurried`).
+        """
         assert self.pilot
         deadline = time.monotonic() + PATIENCE_S
         while not holds():
             assert time.monotonic() < deadline, self.text
-            await self.pilot.pause(0.01)
+            if hurried:
+                self.view.tick()
+            await self.pilot.pause(0.02)
 
-    async def sees(self, words: str) -> None:
+    async def sees(self, words: str, *, hurried: bool = True) -> None:
         """Wait until `words` stand on the screen."""
-        await self.until(lambda: words in self.text)
+        await self.until(lambda: words in self.text, hurried=hurried)
 
     async def moment(self, seconds: float = 1.0) -> None:
         """Let time pass."""

@@ -125,7 +125,7 @@ async def test_news_appear_without_a_key(lab: LabMaker) -> None:
     async with sitting_at(lab) as person:
         lab.end_run(lab.state.experiments[4].run or 0, 1.6985)
         lab.decide(4, "keep", 1.6985)
-        await person.sees("KEEP 1.6985, gain +.0027")
+        await person.sees("KEEP 1.6985, gain +.0027", hurried=False)
         assert "5 experiments" not in person.text and "progress: 4 experiments, 2 kept" in person.text
 
 
@@ -237,7 +237,7 @@ async def test_a_saved_file_is_in_the_diff_pane_at_once(lab: LabMaker) -> None:
     async with sitting_at(lab, (160, 45)) as person:
         await person.sees("no change yet")
         lab.edit("wt0", "DEPTH = 4", "DEPTH = 5")
-        await person.sees("+  DEPTH = 5")
+        await person.sees("+  DEPTH = 5", hurried=False)
         assert "+1 -1 train.py" in person.row("wt0 live diff")
 
 
