@@ -8,8 +8,9 @@ are bounded, and an idea that was tried five times stands there once.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 from agentcore.judging import noise
 from agentcore.prompts import Texts, fill
@@ -134,20 +135,37 @@ def _lists(state: LabState, worktree: str, experiments: tuple[Experiment, ...]) 
         ("dead_ends", _is_dead_end, DEAD),
         ("others", lambda each: True, OTHERS),
     ):
-        chosen = [each for each in left if belongs(each)]
-        left = [each for each in left if each not in chosen]
+        chosen, left = _parted(left, belongs)
         lists[name] = "\n".join(_line(state, each) for each in chosen[:count]) or "None yet."
     return lists
+
+
+def _parted(
+    experiments: Iterable[Experiment], belongs: Callable[[Experiment], bool]
+) -> tuple[list[Experiment], list[Experiment]]:
+    """Return those that belong and those that do not.
+
+    In one pass: an obvious `not in` compared every field of every pair, and a brief took 40 ms after 600 experiments.
+    """
+    sides: tuple[list[Experiment], list[Experiment]] = ([], [])
+    for each in experiments:
+        sides[not belongs(each)].append(each)
+    return sides
 
 
 def _distinct(experiments: Iterable[Experiment]) -> Iterator[Experiment]:
     """Leave out what repeats an idea with the same outcome; a number in it makes another idea."""
     seen = set()
     for each in experiments:
-        key = (re.sub(r"\W+", " ", each.hypothesis.lower()).strip(), each.outcome)
+        key = (_words(each.hypothesis), each.outcome)
         if key not in seen:
             seen.add(key)
             yield each
+
+
+@lru_cache(maxsize=16384)
+def _words(hypothesis: str) -> str:
+    return re.sub(r"\W+", " ", hypothesis.lower()).strip()
 
 
 def _is_near_miss(state: LabState, each: Experiment) -> bool:
