@@ -5,6 +5,7 @@ The researcher's repository is the lab; everything that the lab makes lies in `.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from pathlib import Path
 
 from worktrees.runs import RunFolder
@@ -46,7 +47,13 @@ class LabPaths:
 
     def run(self, number: int) -> RunFolder:
         """Return the folder of run `number`."""
-        return RunFolder(self.runs / f"{number:06d}")
+        return _run(self.runs, number)
+
+
+@lru_cache(maxsize=1024)
+def _run(runs: Path, number: int) -> RunFolder:
+    """Every run in progress is looked at several times a second, and joining its paths costs more than the look."""
+    return RunFolder(runs / f"{number:06d}")
 
 
 def find(start: Path) -> LabPaths | None:
