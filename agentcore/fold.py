@@ -33,8 +33,8 @@ from worktrees.runs import GIVEN_BACK
 RECENT = 500
 """Entries kept in memory for the events pane; the journal has all."""
 
-NOTES, MESSAGES = 20, 50
-"""Notes and messages kept per worktree."""
+NOTES, MESSAGES, THOUGHTS = 20, 50, 9
+"""Notes, messages and think times kept per worktree."""
 
 
 def fold(entries: Iterable[Entry], state: LabState | None = None) -> LabState:
@@ -220,6 +220,7 @@ def _(event: ev.AgentFailed, state: LabState, at: float) -> LabState:
 def _(event: ev.ExperimentProposed, state: LabState, at: float) -> LabState:
     worktree = state.worktrees[event.worktree]
     thinking = worktree.thinking or Thinking(event.agent, since=at, prompts=state.prompts)
+    thought_s = at - thinking.since - _waited_s(thinking, at)
     experiment = Experiment(
         number=event.experiment,
         worktree=event.worktree,
@@ -236,7 +237,7 @@ def _(event: ev.ExperimentProposed, state: LabState, at: float) -> LabState:
         detail=event.detail,
         direction=thinking.direction,
         prompts=thinking.prompts,
-        thought_s=at - thinking.since - _waited_s(thinking, at),
+        thought_s=thought_s,
         transcript=worktree.asked,
         spent=thinking.spent,
         fixes=event.fixes,
@@ -249,6 +250,7 @@ def _(event: ev.ExperimentProposed, state: LabState, at: float) -> LabState:
         pending=(*worktree.pending, event.experiment),
         at=event.commit,
         proposed=worktree.proposed + 1,
+        thought_s=(*worktree.thought_s, thought_s)[-THOUGHTS:],
         silent=0,
     )
     return replace(

@@ -34,7 +34,7 @@ AHEAD_AT_FIRST = 2
 QUICK = 0.02
 """Think time, as a share of a run, that keeps no slot waiting: one proposal ahead is enough then."""
 REMEMBERED = 9
-"""Newest experiments from which think and run times are taken."""
+"""Newest runs from which the time of a run is taken."""
 POOL_MAX = 8
 """Runs up to which trunk's pool is filled while agents wait for their provider."""
 
@@ -185,7 +185,7 @@ def _queue(state: LabState, limits: Limits) -> Iterator[Action]:
     ready = [each for each in candidates if each.state == "READY"]
     undone = {merge.experiment for merge in state.merges if merge.undone}  # by a person: only a person merges it again
     if state.gate.mode == "gate" and (ready := [each for each in ready if each.experiment not in undone]):
-        best = max(ready, key=lambda each: each.verdict.gain if each.verdict else 0.0)
+        best = max(ready, key=_confirmed_gain)
         yield Promote(best.experiment)
         return
     if state.gate.mode != "hold" and not limits.stopping:
@@ -216,8 +216,9 @@ def _rebases(state: LabState) -> Iterator[RebaseExperiment]:
     """A worktree's base moves while its proposals wait: they are brought there at once, or return to their agent."""
     if not is_calibrated(state) or state.intent:
         return
+    homes = _home_bases(state)
     for worktree in state.worktrees.values():
-        base = home_base(state, worktree)
+        base = homes[worktree.name]
         for number in worktree.pending:
             experiment = state.experiments[number]
             if experiment.base != base and _is_waiting(state, experiment):
@@ -238,7 +239,8 @@ def _runs(state: LabState, moving: set[int]) -> Iterator[Action]:
 
     `moving` are the experiments that are rebased first.
     """
-    free = [slot.name for slot in state.slots if slot.name not in {run.slot for run in state.active.values()}]
+    taken = {run.slot for run in state.active.values()}
+    free = [slot.name for slot in state.slots if slot.name not in taken]
     going = {(run.tree, run.seed, run.purpose == "screen") for run in state.active.values()}
     for purpose, experiment, commit, tree, seed, home in _wanted(state):
         if not free:
@@ -311,14 +313,14 @@ def _proposals(state: LabState, limits: Limits) -> Iterator[Action]:
     room = None if limits.experiments is None else limits.experiments - len(state.experiments)
     if room is not None:
         room -= sum(worktree.thinking is not None for worktree in state.worktrees.values())
-    is_spent = bool(spent_out(state, limits))
+    is_spent, run_s, homes = bool(spent_out(state, limits)), recent_run_s(state), _home_bases(state)
     for worktree in _fewest_runs_first(state):
         if worktree.thinking is not None:
             continue
         if worktree.paused:  # a person may be editing in it: it is put on its base when it is resumed
             continue
-        base = home_base(state, worktree)
-        wanted = not is_spent and _wants_proposal(state, worktree, limits) and (room is None or room > 0)
+        base = homes[worktree.name]
+        wanted = not is_spent and _wants_proposal(state, worktree, limits, run_s) and (room is None or room > 0)
         if worktree.at != base and (wanted or not worktree.pending or not worktree.at):
             yield MoveWorktree(worktree.name, base)
         if wanted:
@@ -326,25 +328,31 @@ def _proposals(state: LabState, limits: Limits) -> Iterator[Action]:
             yield Propose(worktree.name)
 
 
-def _wants_proposal(state: LabState, worktree: Worktree, limits: Limits) -> bool:
-    ahead = limits.proposals_ahead if limits.proposals_ahead is not None else proposals_ahead(state, worktree)
+def _wants_proposal(state: LabState, worktree: Worktree, limits: Limits, run_s: float | None) -> bool:
+    ahead = limits.proposals_ahead
+    if ahead is None:
+        ahead = proposals_ahead(worktree, run_s)
     if ahead == 0:
         return not worktree.pending
     return sum(_is_waiting(state, state.experiments[number]) for number in worktree.pending) < ahead
 
 
-def proposals_ahead(state: LabState, worktree: Worktree) -> int:
-    """Return how many proposals a worktree should hold ready: 1 + ceil(think time / run time), by its newest ones."""
-    newest = (state.experiments[number] for number in range(len(state.experiments), 0, -1))
-    thought = [
-        each.thought_s for each in islice((each for each in newest if each.worktree == worktree.name), REMEMBERED)
-    ]
+def proposals_ahead(worktree: Worktree, run_s: float | None) -> int:
+    """Return how many proposals a worktree should hold ready: 1 + ceil(think time / run time), by its newest ones.
+
+    `run_s`: what runs take, see `recent_run_s`.
+    """
+    if run_s is None or not worktree.thought_s:
+        return 1 if worktree.agent == "search" else AHEAD_AT_FIRST
+    ratio = median(worktree.thought_s) / max(run_s, 1e-3)
+    return 1 if ratio <= QUICK else 1 + ceil(ratio)
+
+
+def recent_run_s(state: LabState) -> float | None:
+    """Return the median seconds of the newest runs that went well; None before there is one."""
     ended = (state.runs[number] for number in range(len(state.runs), 0, -1))
     runs = [run.train_s + run.evaluate_s for run in islice((run for run in ended if run.ending == "ok"), REMEMBERED)]
-    if not runs or not thought:
-        return 1 if worktree.agent == "search" else AHEAD_AT_FIRST
-    ratio = median(thought) / max(median(runs), 1e-3)
-    return 1 if ratio <= QUICK else 1 + ceil(ratio)
+    return median(runs) if runs else None
 
 
 def home_base(state: LabState, worktree: Worktree) -> str:
@@ -352,12 +360,19 @@ def home_base(state: LabState, worktree: Worktree) -> str:
 
     So wins still stack while the researcher sleeps, but only those that passed fresh seeds.
     """
+    return _home_bases(state)[worktree.name]
+
+
+def _home_bases(state: LabState) -> dict[str, str]:
+    """Return {worktree: its home}: one look at all candidates serves every worktree, of which there may be hundreds."""
     assert state.trunk is not None, "worktrees exist only after trunk"
-    own = [
-        candidate
-        for candidate in state.candidates.values()
-        if candidate.state == "READY" and state.experiments[candidate.experiment].worktree == worktree.name
-    ]
-    if not own:
-        return state.trunk.commit
-    return max(own, key=lambda each: each.verdict.gain if each.verdict else 0.0).landing
+    ready: dict[str, Candidate] = {}
+    for candidate in state.candidates.values():
+        if candidate.state == "READY":
+            name = state.experiments[candidate.experiment].worktree
+            ready[name] = max(ready.get(name, candidate), candidate, key=_confirmed_gain)
+    return {name: ready[name].landing if name in ready else state.trunk.commit for name in state.worktrees}
+
+
+def _confirmed_gain(candidate: Candidate) -> float:
+    return candidate.verdict.gain if candidate.verdict else 0.0

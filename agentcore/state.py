@@ -92,6 +92,8 @@ class Worktree:
     """How many experiments it has had."""
     asked: int = 0
     """How often its agent was asked for a proposal: the number of its newest transcript."""
+    thought_s: tuple[float, ...] = ()
+    """Seconds that its agents thought for its newest proposals, waiting for a provider not counted; newest last."""
     thinking: Thinking | None = None
     """Its agent's work on the next proposal; None when it is not asked just now."""
     pending: tuple[int, ...] = ()

@@ -23,6 +23,7 @@ from agentcore.plan import (
     StartRun,
     plan,
     proposals_ahead,
+    recent_run_s,
     spent_out,
 )
 from agentcore.seed import prompts_folder
@@ -142,7 +143,7 @@ def timed(
 
 def ahead(tale: Tale) -> int:
     """Return how many proposals should wait in wt0."""
-    return proposals_ahead(tale.state, tale.state.worktrees["wt0"])
+    return proposals_ahead(tale.state.worktrees["wt0"], recent_run_s(tale.state))
 
 
 @pytest.mark.parametrize(
@@ -196,17 +197,23 @@ def test_at_first_nothing_is_known(agent: str, count: int) -> None:
 
 def test_only_the_newest_times_count() -> None:
     """A model that became slow is known for it after some proposals; one slow proposal is an accident."""
-    slow = timed(900, 300, 1)
-    fast = timed(3, 300)
-    fast.state = replace(fast.state, experiments=fast.state.experiments.set(1, slow.state.experiments[1]))
-    assert 1 == ahead(fast)
+    tale = timed(3, 300)
+    wt0 = tale.state.worktrees["wt0"]
+    one = replace(wt0, thought_s=(900.0, *wt0.thought_s[1:]))
+    all_but_one = replace(wt0, thought_s=(*[900.0] * (len(wt0.thought_s) - 1), 3.0))
+    assert [1, 4] == [proposals_ahead(each, recent_run_s(tale.state)) for each in (one, all_but_one)]
+
+
+def test_think_times_older_than_the_newest_nine_are_forgotten() -> None:
+    """They would tell of a model that is not asked any more."""
+    assert 9 == len(timed(3, 300, 12).state.worktrees["wt0"].thought_s)
 
 
 def test_another_worktrees_thinking_is_its_own() -> None:
     """Runs are the lab's, thinking is the agent's."""
     tale = timed(900, 300)
     other = Worktree("wt1", "cpu0", "anthropic", "c0", "t0", "c0")
-    assert (4, AHEAD_AT_FIRST) == (ahead(tale), proposals_ahead(tale.state, other))
+    assert (4, AHEAD_AT_FIRST) == (ahead(tale), proposals_ahead(other, recent_run_s(tale.state)))
 
 
 def test_failed_runs_tell_no_time() -> None:
