@@ -10,7 +10,8 @@ import asyncio
 import fcntl
 import os
 import signal
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -47,6 +48,23 @@ TICK_S = 0.25
 """How often the engine looks whether a run has ended; a look costs about 0.1 ms per run."""
 
 
+BURST_S = 0.25
+"""After so long at one plan's actions the engine looks again: a trunk that moves makes every waiting experiment of 500
+worktrees be rebased, and results must not wait for that."""
+
+Rest = Callable[[asyncio.Event], Awaitable[None]]
+"""How an engine with nothing to do waits: until the event is set, or until it is time to look again."""
+
+
+async def tick(wake: asyncio.Event) -> None:
+    """Rest for TICK_S, or until somebody wakes the engine."""
+    try:
+        async with asyncio.timeout(TICK_S):
+            await wake.wait()
+    except TimeoutError:
+        return
+
+
 class EngineRunning(Exception):
     """Another engine holds this lab."""
 
@@ -60,13 +78,17 @@ class Stop:
 
 
 class Engine:
-    """The loop over one lab. It leaves when its bounds are reached and nothing is left to do."""
+    """The loop over one lab. It leaves when its bounds are reached and nothing is left to do.
 
-    def __init__(self, lab: Lab, roster: Roster, carried: Path, bounds: Bounds) -> None:
+    `rest`: how it waits; a lab whose time is not the machine's has a way of its own.
+    """
+
+    def __init__(self, lab: Lab, roster: Roster, carried: Path, bounds: Bounds, rest: Rest = tick) -> None:
         self.lab = lab
         self._roster = roster
         self._carried = carried
         self._bounds = bounds
+        self._rest = rest
         self._wake = asyncio.Event()
         self._stop: Stop | None = None
         self._last: list[Action] = []
@@ -86,8 +108,9 @@ class Engine:
                 tasks.create_task(prompts.watch(self.lab, self._carried)),
             ]
             while not self._is_over():
+                self._wake.clear()  # before the look: what happens during it must not be slept over
                 if not await self._act(tasks):
-                    await self._wait()
+                    await self._rest(self._wake)
             for task in (*besides, *self._thinking.values()):
                 task.cancel()
         reason = self._stop.reason if self._stop else self._bounds.why()
@@ -105,8 +128,11 @@ class Engine:
             await running.collect(self.lab)
             await promoter.follow(self.lab)
             actions = plan(self.lab.state, self._bounds.limits)
+            end = time.monotonic() + BURST_S
             for action in actions:
                 await self._carry_out(action, tasks)
+                if time.monotonic() > end:
+                    break  # the rest is still due at the next plan, after what has ended meanwhile
         except (RepositoryError, NotReadyError) as error:
             self.lab.say("work", str(error))
         else:
@@ -147,14 +173,6 @@ class Engine:
             commit = self.lab.state.experiments[event.experiment].commit
             await self.lab.git(self.lab.repository.pin, "kept", event.experiment, commit)
         self.lab.record(event)
-
-    async def _wait(self) -> None:
-        self._wake.clear()
-        try:
-            async with asyncio.timeout(TICK_S):
-                await self._wake.wait()
-        except TimeoutError:
-            return
 
     def _is_over(self) -> bool:
         if self._stop:

@@ -50,6 +50,16 @@ async def open_lab(
             "alone, write accept_reduced = true under [sandbox] in lab.toml"
         )
     lab = Lab(paths, project, found, LocalExecutor(), clock, secrets, walls)
+    roster = Roster(project, secrets, os.environ, clock)
+    await make_ready(lab, roster, mode, carried)
+    return lab, roster
+
+
+async def make_ready(lab: Lab, roster: Roster, mode: str | None, carried: Path) -> None:
+    """Bring a lab that was just opened to where an engine can work on it; close it where that fails.
+
+    Raises RepositoryError, PromptError or JournalError.
+    """
     try:
         await lab.git(lab.repository.clear_locks)
         await _check_trunk(lab)
@@ -59,14 +69,12 @@ async def open_lab(
         await _configure(lab, mode)
         if lab.state.trunk is None:
             await _create_trunk(lab)
-        roster = Roster(project, secrets, os.environ, clock)
         await _add_worktrees(lab, roster)
         _assign(lab, roster)
         prompts.follow(lab, carried)
     except BaseException:  # also a signal: the journal and the git thread are let go of
         lab.close()
         raise
-    return lab, roster
 
 
 async def _check_trunk(lab: Lab) -> None:
