@@ -1,0 +1,63 @@
+"""What of a synthetic lab's claims is true? Its promotions, beside the world's own numbers."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from itertools import pairwise
+
+from agentcore.judging import noise
+from agentcore.state import LabState
+from agentcore.synthetic.world import World, true_gain
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """A lab's promotions, summed up. Gains are in σ of the world."""
+
+    runs: int
+    screened: int
+    """Experiments whose screening run has a score."""
+    kept: int
+    promoted: int
+    false: int
+    """Promotions that made trunk no better, or worse."""
+    true_gain: float
+    """Of trunk as it stands, over the trunk that it began with."""
+    claimed: float
+    """Sum of the verdicts' gains."""
+    expected: float
+    """Sum of the same, each shrunk towards zero the less is known of it: what the lab adds up for its researcher."""
+
+
+def steps(state: LabState, world: World) -> tuple[float, ...]:
+    """Return what each promotion did to trunk in truth, in σ, oldest first."""
+    ideas: frozenset[int] = frozenset()
+    gains = [0.0]
+    for merge in state.merges:
+        if not merge.undone:
+            ideas |= {idea_of(state, merge.experiment)}
+            gains.append(true_gain(world, ideas))
+    return tuple(after - before for before, after in pairwise(gains))
+
+
+def idea_of(state: LabState, experiment: int) -> int:
+    """Return which idea an experiment is."""
+    return int(state.experiments[experiment].detail["idea"])
+
+
+def ledger(state: LabState, world: World) -> Ledger:
+    """Sum up what a lab promoted."""
+    true, spread = steps(state, world), noise(state)
+    verdicts = [merge.verdict for merge in state.merges if merge.verdict and not merge.undone]
+    decided = [each for each in state.experiments.values() if each.gain is not None]
+    return Ledger(
+        runs=len(state.runs),
+        screened=len(decided),
+        kept=sum(each.outcome == "keep" for each in decided),
+        promoted=len(true),
+        false=sum(gain <= 0 for gain in true),
+        true_gain=math.fsum(true),
+        claimed=math.fsum(each.gain for each in verdicts) / world.sigma,
+        expected=math.fsum(each.shrunk(spread) for each in verdicts) / world.sigma if spread else 0.0,
+    )
