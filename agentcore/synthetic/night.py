@@ -21,10 +21,12 @@ from agentcore.state import LabState
 from agentcore.synthetic.agent import SyntheticAgent, SyntheticRoster
 from agentcore.synthetic.runs import Clock, SyntheticExecutor
 from agentcore.synthetic.world import World
+from agentcore.walls import Walls
 from worktrees.layout import LabPaths
 from worktrees.project import load
 from worktrees.slots import Slot
 
+NOTHING_RUNS = Walls("full", "runs are formulas: there is nothing to contain")
 EPOCH = 1_700_000_000.0
 """When virtual time begins (Unix time)."""
 
@@ -44,7 +46,7 @@ async def opened(
     """
     with locked(paths.lock):
         executor = SyntheticExecutor(world, clock)
-        lab = Lab(paths, load(paths.config), slots(slot_count), executor, clock)
+        lab = Lab(paths, load(paths.config), slots(slot_count), executor, clock, walls=NOTHING_RUNS)
         clock.go_to(lab.state.at)
         carried, roster = seed.prompts_folder(), SyntheticRoster(lab.project, SyntheticAgent(world))
         await make_ready(lab, roster, mode, carried)
