@@ -84,11 +84,11 @@ def main() -> None:
     rows = evaluation_rows(corpus)
     token_bytes = np.fromfile(corpus.folder / "bytes.bin", dtype=np.uint16).astype(np.int64)
     sizes = token_bytes[rows[:, 1:]]  # UTF-8 bytes that each target stands for; the mark before a document: none
-    with servants(settings, corpus, receipt) as (weighing, probed, scored):
+    with servants(settings, corpus, receipt, 2) as (weighing, probed):
         check_weights(weighing.weigh(), corpus.meta["vocabulary"], receipt)
         probes = Probes(rows)
         answers = probes.ask(probed)
-        probed.close()  # the one that scores never meets the one that was probed
+    with servants(settings, corpus, receipt, 1) as (scored,):  # in a room of its own: it cannot know what was probed
         check_model(scored.load(describe=True), receipt)
         inline = is_inline(rows, scored.vocabulary)
         nats = (claimed_nats if inline else piped_nats)(scored, rows)
@@ -261,8 +261,10 @@ class Servant:
 
 
 @contextlib.contextmanager
-def servants(settings: data.Settings, corpus: data.Corpus, receipt: dict[str, Any]) -> Iterator[tuple[Servant, ...]]:
-    """Start predict.py with three servants; end it and all that it started afterwards."""
+def servants(
+    settings: data.Settings, corpus: data.Corpus, receipt: dict[str, Any], count: int
+) -> Iterator[tuple[Servant, ...]]:
+    """Start predict.py with so many servants; end it and all that it started afterwards."""
     here = Path(__file__).resolve().parent
     load = {
         "op": "load",
@@ -277,7 +279,7 @@ def servants(settings: data.Settings, corpus: data.Corpus, receipt: dict[str, An
         "least_rows": INLINE_ROWS if settings.device == "cuda" else 1,
     }
     ours, theirs = [], []
-    for _ in range(3):
+    for _ in range(count):
         (read, they_write), (they_read, write) = os.pipe(), os.pipe()
         ours.append(Servant(read, write, load))
         theirs.append((they_read, they_write))

@@ -80,8 +80,21 @@ def of_stage(folder: RunFolder, spec: RunSpec, stage: Stage) -> Policy:
     if stage.name not in SCORING:
         return policy
     if stage.is_trusted:
-        return replace(policy, readable=(folder.checkout, folder.out), writable=(folder.scratch,))
+        return replace(policy, readable=(folder.checkout, folder.out), writable=_private(folder, spec))
     return replace(policy, readable=(folder.checkout, folder.out, *reads), writable=(folder.scores, folder.scratch))
+
+
+def private_folder(folder: RunFolder, spec: RunSpec) -> Path:
+    """Return where a model that is scored may keep temporary files: each room's own, where that can be.
+
+    With ``reduced`` the rooms of an evaluation share one: a model that was probed could tell the one that is scored
+    what it was asked.
+    """
+    return next(iter(_private(folder, spec)), Path("/tmp"))  # noqa: S108  # of the room, gone with it
+
+
+def _private(folder: RunFolder, spec: RunSpec) -> tuple[Path, ...]:
+    return () if spec.walls.backend == "full" else (folder.scratch,)
 
 
 def enter(policy: Policy, using: Backend, absent: Iterable[str | Path] = ()) -> list[Finding]:

@@ -169,7 +169,8 @@ class Shim:
             policy, using = rooms.of_stage(self.folder, spec, stage), spec.walls.backend
             self.checks += len(rooms.enter(policy, using, spec.walls.absent))
             if stage.is_trusted:
-                own = [f"{name}={self.folder.scratch}" for name in ("HOME", "TMPDIR")]
+                private = rooms.private_folder(self.folder, spec)
+                own = [f"{name}={private}" for name in ("HOME", "TMPDIR")]
                 environment[runs.ROOM] = json.dumps(sandbox.wrap([ENV, *own], policy, using))
             else:
                 argv = sandbox.wrap(argv, policy, using)

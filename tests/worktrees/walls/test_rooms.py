@@ -156,9 +156,21 @@ def test_a_model_that_is_scored_reads_no_text(run: RunFolder) -> None:
     assert "" == in_stage(run, 1, trusted=True, script=EVERY_TEXT)
 
 
-def test_a_model_that_is_scored_changes_nothing(run: RunFolder) -> None:
-    """But temporary files."""
-    assert "scratch\n" == in_stage(run, 1, trusted=True, script=EVERY_FOLDER)
+def test_a_model_that_is_scored_changes_nothing(run: RunFolder, using: Backend) -> None:
+    """But temporary files, in its own /tmp where there is one."""
+    expected = {"full": "", "reduced": "scratch\n"}[using]
+    assert expected == in_stage(run, 1, trusted=True, script=EVERY_FOLDER)
+
+
+def test_rooms_of_one_evaluation_tell_each_other_nothing(tmp_path: Path) -> None:
+    """What one writes to its /tmp or its shared memory the next does not find."""
+    files(tmp_path / "lab")
+    folder = make_run(tmp_path / "lab", walls=Walls("full"))
+    for path in (folder.out, folder.scores, folder.scratch):
+        path.mkdir()
+    script = "touch /tmp/said /dev/shm/said; ls /tmp /dev/shm | grep -c said"
+    assert ["2\n", "2\n"] == [in_stage(folder, 1, trusted=True, script=script) for _ in range(2)]
+    assert "0\n" == in_stage(folder, 1, trusted=True, script="ls /tmp /dev/shm | grep -c said")
 
 
 def test_an_evaluation_that_is_not_trusted_is_contained(run: RunFolder) -> None:
