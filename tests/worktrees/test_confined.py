@@ -251,6 +251,7 @@ async def test_what_a_killed_engine_left_is_found(place: Place) -> None:
     process = await asyncio.create_subprocess_exec(
         "sleep", "600", env={**os.environ, processes.TAG: str(place.folder)}, start_new_session=True
     )
+    await until(lambda: processes.tagged(str(place.folder)))  # the kernel shows it a moment after the start
     assert 1 == await confined.end_all(place.folder)
     await process.wait()
 
