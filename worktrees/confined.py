@@ -24,6 +24,8 @@ from worktrees.sandbox import Backend, Policy
 
 TICK_S = 0.05
 """How often limits are looked at."""
+WEIGH_S = 0.5
+"""How often memory is: it costs 0.1 ms a process."""
 GRACE_S = 1.0
 """Between SIGTERM and SIGKILL."""
 
@@ -160,6 +162,7 @@ async def _watch(
     began: float,
 ) -> EndedBy:
     ending = asyncio.ensure_future(process.wait())
+    weigh_at = began
     try:
         while True:
             await asyncio.wait({ending}, timeout=TICK_S)
@@ -168,8 +171,10 @@ async def _watch(
                 return "output"
             if ending.done():
                 return "exit"
-            if command.memory_mb and _held_mb(process.pid, command.memory_mb) > command.memory_mb:
-                return "memory"
+            if command.memory_mb and time.monotonic() > weigh_at:
+                weigh_at = time.monotonic() + WEIGH_S
+                if _held_mb(process.pid, command.memory_mb) > command.memory_mb:
+                    return "memory"
             if time.monotonic() - began > command.wall_s:
                 return "time"
     finally:

@@ -7,7 +7,7 @@ import os
 import sys
 import textwrap
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
@@ -334,3 +334,17 @@ async def test_a_link_that_is_made_meanwhile_leads_nowhere(place: Place, tmp_pat
     precious.write_text("kept")
     await place.shell(f"echo x; rm {place.output}; ln -s {precious} {place.output}")
     assert ("kept", "x\n") == (precious.read_text(), place.output.read_text())
+
+
+async def test_a_command_that_holds_too_much_memory_is_ended(place: Place) -> None:
+    """All its processes together."""
+    work = """
+    import os, time
+    held = bytearray(b"x") * (80 << 20)
+    os.fork()
+    held[::4096] = b"y" * len(held[::4096])
+    time.sleep(600)
+    """
+    script = textwrap.dedent(work)
+    command = replace(place.command(sys.executable, "-S", "-c", script), memory_mb=120)
+    assert "memory" == (await confined.run(command, place.output)).ended_by
