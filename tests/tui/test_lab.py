@@ -249,3 +249,14 @@ async def test_q_leaves_and_the_lab_goes_on(lab: LabMaker, capsys: pytest.Captur
         await person.press("q")
     assert 0 == farewell(person.view)
     assert "Detached. 2 worktrees go on.   Return: nightlab   Stop: nightlab stop" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("stage", ["evaluate", "holdout"])
+async def test_a_run_of_trunk_that_is_scored_says_so(lab: LabMaker, stage: str) -> None:
+    """Its training is over: there is no share of it left to show."""
+    assert lab.state.trunk
+    trunk = lab.state.trunk
+    lab.tell(ev.RunStarted(99, "baseline", None, trunk.commit, trunk.tree, 9, 1, "cpu1"))
+    lab.measure(99, 0.99, stage=stage)
+    async with sitting_at(lab) as person:
+        assert "▸ BASE    scoring" in person.row(" wt1 ")

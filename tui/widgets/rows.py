@@ -12,6 +12,7 @@ from tui.lines import Line, cells, centre, clip, fit, flush, overlay, spread
 from tui.theme import STATES, Theme
 from tui.widgets.detail import agent_words, sentence
 from tui.widgets.pane import ListPane
+from worktrees.runs import SCORING
 
 IDEA_MIN = 8
 """The idea keeps this many cells; other columns go before it gets narrower."""
@@ -150,6 +151,8 @@ def state_cell(row: WorktreeRow) -> tuple[str, str]:
 
 def run_cell(row: WorktreeRow, scene: Scene) -> tuple[str, str]:
     """Return the one thing to know now: how far the run is, or how long the state lasts."""
+    if row.run is not None and row.state != "EVAL" and scene.live.stages.get(row.run) in SCORING:
+        return "scoring", "text"
     if row.progress is not None and row.state != "EVAL":
         left = "" if row.left_s is None else f" {fmt.duration(row.left_s)}"
         return fmt.share(row.progress) + left, "text"
