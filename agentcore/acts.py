@@ -28,6 +28,10 @@ DECISIONS = (
     ev.AgentFailed,
     ev.CandidateJudged,
     ev.CandidateMoved,
+    ev.CandidateExtended,
+    ev.ExperimentPinned,
+    ev.ExperimentUnpinned,
+    ev.ModeChanged,
     ev.TrunkMoved,
     ev.WarningRaised,
 )

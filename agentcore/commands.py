@@ -7,10 +7,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from agentcore import events as ev
-from agentcore import promoter
+from agentcore import promoter, verbs
 from agentcore.control import Answer, Command
 from agentcore.journal import JournalError
 from agentcore.lab import Lab
+from agentcore.queueing import QueueDesk
 from worktrees.repository import RepositoryError
 
 REFUSED, USAGE, LIMIT = 5, 2, 8
@@ -34,6 +35,7 @@ class Desk:
             "release": self._release,
             "stop": self._leave,
             "ping": self._ping,
+            **QueueDesk(lab).verbs,
         }
 
     async def handle(self, command: Command) -> Answer:
@@ -64,13 +66,8 @@ class Desk:
 
     def _expect(self, number: int, expected: Mapping[str, Any]) -> None:
         """Refuse where the facts are no longer those that the caller saw when it asked."""
-        state = self._lab.state
-        candidate = state.candidates.get(number)
-        facts = {"trunk": state.trunk.commit if state.trunk else "", "landing": candidate.landing if candidate else ""}
-        for name, seen in expected.items():
-            if facts[name] != seen:
-                now = facts[name][:7] or "gone"
-                raise promoter.Refused(f"changed while you read: {name} was {str(seen)[:7]} and is {now}")
+        if reason := verbs.changed(self._lab.state, number, expected):
+            raise promoter.Refused(reason)
 
     async def _undo(self, command: Command) -> Answer:
         expected = (command.arguments.get("expect") or {}).get("trunk")

@@ -20,12 +20,12 @@ from statistics import fmean, median
 from typing import Any, Literal
 
 from agentcore.events import Outcome
-from agentcore.judging import noise
+from agentcore.judging import COUNTED_SEEDS, noise
 from agentcore.spending import Spending
 from agentcore.state import Candidate, Experiment, LabState
 from worktrees.statistics import Verdict
 
-CONFIRMED = ("READY", "MERGING", "MERGED", "STALE", "HELD")
+CONFIRMED = ("READY", "MERGING", "MERGED", "STALE", "HELD", "REVERTED")
 """States in which a candidate whose last verdict passed counts as confirmed. A cancelled one was written again as
 another experiment, or was in trunk already: counted here it would count twice."""
 UNCONFIRMED = ("NOISE", "REJECTED")
@@ -165,6 +165,8 @@ def _standing(candidate: Candidate) -> Literal["confirmed", "unconfirmed", "open
     if candidate.state == "CANCELLED":
         return "withdrawn"
     passed = candidate.verdict is not None and candidate.verdict.passed
+    if candidate.state in ("MERGED", "REVERTED") and candidate.verdict and not passed:  # a person forced it
+        return "unconfirmed" if len(candidate.verdict.seeds) >= COUNTED_SEEDS else "open"
     return "confirmed" if passed and candidate.state in CONFIRMED else "open"
 
 

@@ -16,7 +16,7 @@ from typing import Any, Literal
 import msgspec
 
 from agentcore.spending import Usage
-from worktrees.gate import GateSettings
+from worktrees.gate import GateSettings, Mode
 from worktrees.runs import Ending, Purpose
 from worktrees.slots import Slot
 from worktrees.statistics import Verdict
@@ -30,9 +30,9 @@ AgentState = Literal["THINK", "LIMIT", "CUT", "REFUSED", "FULL"]
 declined. FULL: the conversation reached the model's context."""
 CandidateState = Literal[
     "NEW", "CONFIRM", "READY", "MERGING", "MERGED", "NOISE", "REJECTED", "STALE", "CONFLICT", "HELD", "CANCELLED",
-    "BLOCKED",
+    "BLOCKED", "REVERTED",
 ]  # fmt: skip
-"""BLOCKED: too good to be true, until a person releases it."""
+"""BLOCKED: too good to be true, until a person releases it. REVERTED: was in trunk, a later commit took it back."""
 Level = Literal["info", "warn"]
 
 
@@ -344,6 +344,21 @@ class MergeIntended:
     tree: str
     nonce: str
     by: str
+    forced: str = ""
+    """Why it merges although its verdict did not pass; empty where it did."""
+
+
+@dataclass(frozen=True)
+class RevertIntended:
+    """Trunk is about to move from `old` to `new`, which takes the merge of `experiment` back, if it still is `old`."""
+
+    experiment: int
+    old: str
+    new: str
+    tree: str
+    nonce: str
+    by: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -357,6 +372,50 @@ class TrunkMoved:
     by: str
     undone: int | None = None
     """The experiment whose merge this move takes back."""
+    forced: str = ""
+    """Why the candidate was merged although its verdict did not pass."""
+    reverted: int | None = None
+    """The experiment whose change a new commit takes back; other merges may lie between."""
+    reason: str = ""
+    """Why it was reverted."""
+
+
+@dataclass(frozen=True)
+class CandidateExtended:
+    """A person asked for more seeds: these are all of its confirmation, and its verdict is made anew."""
+
+    experiment: int
+    seeds: tuple[int, ...]
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class ExperimentPinned:
+    """A person wants this commit kept, whatever becomes of the experiment."""
+
+    experiment: int
+    commit: str
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class ExperimentUnpinned:
+    """The pin of this experiment is gone; other refs may still hold its commit."""
+
+    experiment: int
+    by: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class ModeChanged:
+    """Who merges READY candidates from now on, until an engine reads lab.toml again."""
+
+    mode: Mode
+    by: str
+    reason: str
 
 
 @dataclass(frozen=True)
@@ -402,7 +461,12 @@ Event = (
     | CandidateJudged
     | CandidateMoved
     | MergeIntended
+    | RevertIntended
     | TrunkMoved
+    | CandidateExtended
+    | ExperimentPinned
+    | ExperimentUnpinned
+    | ModeChanged
     | WarningRaised
     | WarningCleared
 )

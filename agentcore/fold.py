@@ -400,12 +400,44 @@ def _(event: ev.TrunkMoved, state: LabState, at: float) -> LabState:
     state = replace(state, trunk=trunk, baseline_tree=state.baseline_tree or event.tree, intent=None)
     if event.experiment is not None:
         verdict = state.candidates[event.experiment].verdict
-        merge = Merge(event.experiment, at, event.old, event.new, event.by, verdict)
+        merge = Merge(event.experiment, at, event.old, event.new, event.by, verdict, forced=event.forced)
         state = _candidate(replace(state, merges=(*state.merges, merge)), event.experiment, at, state="MERGED")
     if event.undone is not None:
         undone = replace(state.merges[-1], undone=True)
-        state = _candidate(replace(state, merges=(*state.merges[:-1], undone)), event.undone, at, state="READY")
+        # A forced one never passed: it is judged again, by the runs that it has.
+        back: ev.CandidateState = "STALE" if undone.forced else "READY"
+        state = _candidate(replace(state, merges=(*state.merges[:-1], undone)), event.undone, at, state=back)
+    if event.reverted is not None:
+        state = _reverted(state, event.reverted, f"taken back by {event.by}: {event.reason}", at)
     return replace(state, candidates=_outdate(state.candidates, event.new, at))
+
+
+@_apply.register
+def _(event: ev.RevertIntended, state: LabState, at: float) -> LabState:
+    return replace(state, intent=event)
+
+
+@_apply.register
+def _(event: ev.CandidateExtended, state: LabState, at: float) -> LabState:
+    changes = {"state": "CONFIRM", "seeds": event.seeds, "verdict": None, "landing": "", "reason": event.reason}
+    return _candidate(state, event.experiment, at, **changes)
+
+
+@_apply.register
+def _(event: ev.ExperimentPinned, state: LabState, at: float) -> LabState:
+    return replace(state, pinned=state.pinned.set(event.experiment, event.commit))
+
+
+@_apply.register
+def _(event: ev.ExperimentUnpinned, state: LabState, at: float) -> LabState:
+    return replace(state, pinned=state.pinned.delete(event.experiment)) if event.experiment in state.pinned else state
+
+
+@_apply.register
+def _(event: ev.ModeChanged, state: LabState, at: float) -> LabState:
+    if state.config is None:
+        return state
+    return replace(state, config=replace(state.config, gate=replace(state.gate, mode=event.mode)))
 
 
 @_apply.register
@@ -423,6 +455,15 @@ def _failures(worktree: Worktree, outcome: ev.Outcome) -> int:
     if outcome in ("crash", "timeout", "duplicate", "invalid"):
         return worktree.failures + 1
     return worktree.failures if outcome in ("cancelled", "returned") else 0
+
+
+def _reverted(state: LabState, experiment: int, reason: str, at: float) -> LabState:
+    """Mark the newest merge of an experiment as taken back, wherever it lies."""
+    newest = max(place for place, merge in enumerate(state.merges) if merge.experiment == experiment)
+    merges = tuple(
+        replace(merge, undone=True) if place == newest else merge for place, merge in enumerate(state.merges)
+    )
+    return _candidate(replace(state, merges=merges), experiment, at, state="REVERTED", reason=reason)
 
 
 def _is_release(state: LabState, event: ev.CandidateMoved) -> bool:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from statistics import fmean
 
 from agentcore.events import CandidateState, ExperimentDecided, Outcome
-from agentcore.state import Candidate, Experiment, LabState
+from agentcore.state import Candidate, Experiment, LabState, Merge
 from worktrees import statistics
 from worktrees.runs import Ending
 from worktrees.statistics import Noise, Pool, Verdict
@@ -52,20 +52,70 @@ def decide(state: LabState, experiment: Experiment) -> ExperimentDecided:
 
 def judge(state: LabState, candidate: Candidate) -> tuple[CandidateState, Verdict]:
     """Return what a candidate's confirmation says, once every seed of it has run on both sides."""
-    runs = state.pools[candidate.tree]
-    spread = noise(state)
-    assert spread is not None and state.config is not None, "confirmations start after calibration"
-    verdict = statistics.confirm(
-        state.pools[candidate.trunk_tree],
-        {seed: runs[seed] for seed in candidate.seeds},
-        spread,
-        correlation(state),
-        lower_is_better=state.config.lower_is_better,
-        threshold=state.gate.z_confirm,
-    )
+    verdict = measure(state, candidate, candidate.seeds)
     if verdict.passed:
         return ("BLOCKED" if doubt(state, candidate, verdict.gain) else "READY"), verdict
     return ("NOISE" if verdict.z >= state.gate.z_near_miss else "REJECTED"), verdict
+
+
+def measure(state: LabState, candidate: Candidate, seeds: tuple[int, ...]) -> Verdict:
+    """Return what these seeds say of a candidate; both sides must have run them."""
+    runs = state.pools[candidate.tree]
+    spread = noise(state)
+    assert spread is not None and state.config is not None, "confirmations start after calibration"
+    return statistics.confirm(
+        state.pools[candidate.trunk_tree],
+        {seed: runs[seed] for seed in seeds},
+        spread,
+        correlation(state),
+        lower_is_better=state.config.lower_is_better,
+        threshold=threshold(state, len(seeds)),
+    )
+
+
+MORE_SEEDS, MOST_SEEDS = 3, 9
+"""What one `verify` adds to a confirmation, and how many seeds it may come to."""
+SECOND_LOOK, THIRD_LOOK = (6, 1.96), (9, 2.24)
+"""(seeds up to which it holds, standard errors). Whoever looks again until it passes must ask for more each time."""
+
+
+def threshold(state: LabState, seeds: int) -> float:
+    """Return the standard errors at which a confirmation by that many seeds passes."""
+    first = state.gate.z_confirm
+    if seeds <= state.gate.confirm_seeds:
+        return first
+    return max(first, SECOND_LOOK[1] if seeds <= SECOND_LOOK[0] else THIRD_LOOK[1])
+
+
+def more_seeds(state: LabState, candidate: Candidate) -> tuple[int, ...]:
+    """Return the next fresh seeds of a confirmation: those that trunk ran already first, as at its beginning."""
+    pool = sorted(state.pools.get(candidate.trunk_tree, {}))
+    known = [seed for seed in pool if seed not in candidate.seeds]
+    return tuple(known + new_seeds(MORE_SEEDS, [*pool, *candidate.seeds]))[:MORE_SEEDS]
+
+
+def complete_pairs(state: LabState, candidate: Candidate) -> tuple[int, ...]:
+    """Return the seeds of a candidate's confirmation that both sides have run under today's harness."""
+    both = state.pools.get(candidate.tree, {}).keys() & state.pools.get(candidate.trunk_tree, {}).keys()
+    return tuple(seed for seed in candidate.seeds if seed in both)
+
+
+COUNTED_SEEDS = 3
+"""Below so many the gain of a merge that a person forced stays outside of every total."""
+
+
+def claimed(state: LabState, merge: Merge) -> Verdict | None:
+    """Return the verdict by which a merge counts in totals; None for one that is taken back, or forced too early.
+
+    A forced one counts once three seeds have run on both sides, whatever they say: trunk's own runs add to them.
+    """
+    if merge.undone or not merge.forced:
+        return None if merge.undone else merge.verdict
+    if merge.verdict and len(merge.verdict.seeds) >= COUNTED_SEEDS:
+        return merge.verdict
+    candidate = state.candidates[merge.experiment]
+    both = state.pools.get(candidate.tree, {}).keys() & state.pools.get(candidate.trunk_tree, {}).keys()
+    return measure(state, candidate, tuple(sorted(both))) if len(both) >= COUNTED_SEEDS else None
 
 
 def doubt(state: LabState, candidate: Candidate, gain: float) -> str:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from math import fsum
 from statistics import fmean
 from typing import Any
 
 from agentcore.accounts import Cost, SlotUse, cost, slot_use
-from agentcore.judging import is_calibrated, noise
+from agentcore.judging import claimed, is_calibrated, noise
 from agentcore.state import Candidate, LabState, Run, Worktree
 from worktrees.devices import DeviceSample
 from worktrees.metrics import MetricPoint
@@ -113,6 +114,10 @@ class QueueRow:
     removed: int
     since: float
     reason: str
+    pinned: bool = False
+    """A person wants its commit kept."""
+    forced: bool = False
+    """Trunk holds it although its verdict did not pass: a person said so."""
 
 
 @dataclass(frozen=True)
@@ -159,6 +164,10 @@ class Overview:
     """(done, wanted) runs while trunk has no number yet."""
     cost: Cost
     slots: tuple[SlotUse, ...]
+    forced: int = 0
+    """Of the merged ones: forced by a person."""
+    claimed: float = 0.0
+    """Sum of the gains that merges were confirmed by; what a person forced is outside until it has three seeds."""
 
 
 def overview(state: LabState, live: Live, now: float) -> Overview:
@@ -180,6 +189,8 @@ def overview(state: LabState, live: Live, now: float) -> Overview:
         calibration=_calibration(state),
         cost=cost(state),
         slots=tuple(slot_use(state, slot.name, now) for slot in state.slots),
+        forced=sum(bool(merge.forced) and not merge.undone for merge in state.merges),
+        claimed=fsum(verdict.gain for merge in state.merges if (verdict := claimed(state, merge))),
     )
 
 
@@ -327,7 +338,14 @@ def _queue_row(state: LabState, candidate: Candidate) -> QueueRow:
         removed=experiment.removed,
         since=candidate.since,
         reason=candidate.reason,
+        pinned=candidate.experiment in state.pinned,
+        forced=is_forced(state, candidate.experiment),
     )
+
+
+def is_forced(state: LabState, experiment: int) -> bool:
+    """Return True where trunk holds an experiment because a person forced it."""
+    return any(merge.experiment == experiment and merge.forced and not merge.undone for merge in state.merges)
 
 
 def _needs(state: LabState, live: Live, rows: tuple[WorktreeRow, ...]) -> Iterator[Need]:

@@ -8,14 +8,19 @@ compared with.
 from __future__ import annotations
 
 import secrets
+from collections.abc import Mapping
+from dataclasses import replace
 from statistics import fmean
 
 from agentcore import events as ev
-from agentcore.judging import confirmation_seeds, doubt, judge
+from agentcore import verbs
+from agentcore.judging import complete_pairs, confirmation_seeds, doubt, judge, measure
 from agentcore.lab import Lab
 from agentcore.state import Candidate, Experiment
 from worktrees.repository import TRUNK, Conflict
 from worktrees.statistics import Verdict
+
+_Intent = ev.MergeIntended | ev.RevertIntended
 
 
 class Refused(Exception):
@@ -41,6 +46,9 @@ async def rebase(lab: Lab, number: int) -> None:
             return
         await lab.git(lab.repository.pin, "candidates", number, commit)
         seeds = confirmation_seeds(lab.state)
+        known = lab.state.candidates[number]
+        if (tree, trunk.tree) == (known.tree, known.trunk_tree) and len(known.seeds) > len(seeds):
+            seeds = known.seeds  # asked for by a person: what more seeds said is not forgotten by measuring again
         lab.record(ev.CandidateRebased(number, trunk.commit, trunk.tree, commit, tree, seeds))
 
 
@@ -72,10 +80,66 @@ async def promote(lab: Lab, number: int, by: str) -> ev.TrunkMoved:
         if candidate.state != "READY":
             why = f": {candidate.reason}" if candidate.reason else ""
             raise Refused(f"#{number} is {candidate.state}, only READY candidates merge{why}")
+        _need_peace(lab)
         await _check(lab, candidate)
         intent = ev.MergeIntended(
             number, candidate.trunk, candidate.landing, candidate.tree, nonce=secrets.token_hex(8), by=by
         )
+        lab.record(intent, durable=True)
+        return await _swap(lab, intent)
+
+
+async def force(lab: Lab, number: int, by: str, because: str) -> ev.TrunkMoved:
+    """Merge a candidate whose verdict did not pass, because a person says so. Raises Refused.
+
+    What no run has tested, what ran under another harness and what does not stand on trunk lands this way neither.
+    """
+    async with lab.trunk:
+        if reason := verbs.refusal(lab.state, "force", number):
+            raise Refused(reason)
+        candidate = lab.state.candidates[number]
+        seeds = complete_pairs(lab.state, candidate)
+        verdict = measure(lab.state, candidate, seeds)
+        if len(seeds) < len(candidate.seeds):  # half a confirmation confirms nothing, whatever it says
+            verdict = replace(verdict, passed=False)
+        _need_walls(lab)
+        message = _message(lab, lab.state.experiments[number], candidate, verdict, {"Forced": f"{by}: {because}"})
+        landing = await lab.git(lab.repository.land, candidate.tree, candidate.trunk, message)
+        candidate = replace(candidate, seeds=seeds, landing=landing)
+        await _check(lab, candidate)
+        await lab.git(lab.repository.pin, "candidates", number, landing)
+        lab.record(ev.CandidateJudged(number, candidate.state, verdict, landing, f"forced by {by}: {because}"))
+        intent = ev.MergeIntended(
+            number, candidate.trunk, landing, candidate.tree, nonce=secrets.token_hex(8), by=by, forced=because
+        )
+        lab.record(intent, durable=True)
+        return await _swap(lab, intent)
+
+
+async def revert(lab: Lab, number: int, by: str, because: str) -> ev.TrunkMoved:
+    """Put a commit on trunk that takes exactly one merge back, also where others lie on top. Raises Refused.
+
+    Its tree may be new: like a trunk that was moved by hand it is measured first, before anything is compared with it.
+    """
+    async with lab.trunk:
+        if reason := verbs.refusal(lab.state, "revert", number):
+            raise Refused(reason)
+        _need_walls(lab)
+        trunk = lab.state.trunk
+        assert trunk is not None, "something was merged into it"
+        merge = next(each for each in reversed(lab.state.merges) if each.experiment == number)
+        trailers = {"Reverts": merge.new, "Experiment": f"#{number}", "Reverted": f"{by}: {because}"}
+        subject = f"Revert #{number}: {lab.state.experiments[number].hypothesis}"
+        message = _with_trailers(subject, {**trailers, "Journal": str(lab.journal.head)})
+        try:
+            new = await lab.git(lab.repository.revert, merge.new, trunk.commit, message)
+        except Conflict as conflict:
+            files = ", ".join(conflict.paths)
+            raise Refused(f"later merges changed the same lines as #{number} in {files}: revert those first") from None
+        tree = await lab.git(lab.repository.tree_of, new)
+        if tree == trunk.tree:
+            raise Refused(f"trunk {trunk.commit[:7]} holds nothing of #{number} any more")
+        intent = ev.RevertIntended(number, trunk.commit, new, tree, secrets.token_hex(8), by, because)
         lab.record(intent, durable=True)
         return await _swap(lab, intent)
 
@@ -96,6 +160,7 @@ async def undo(lab: Lab, by: str, expected: str | None) -> ev.TrunkMoved:
         trunk = lab.state.trunk
         if merge is None or merge.undone or trunk is None:
             raise Refused("there is no merge to undo")
+        _need_peace(lab)
         if trunk.commit != merge.new or (expected is not None and trunk.commit != expected):
             raise Refused(f"trunk is {trunk.commit[:7]}, no longer {merge.new[:7]}: the last merge cannot be undone")
         if not await lab.git(lab.repository.swap_trunk, merge.new, merge.old):
@@ -135,17 +200,14 @@ async def _recover(lab: Lab) -> None:
     if now is not None and await lab.git(lab.repository.is_ancestor, intent.new, now):
         lab.record(_outcome(intent), durable=True)
     elif now != intent.old or not await lab.git(lab.repository.swap_trunk, intent.old, intent.new):
-        lab.record(ev.CandidateMoved(intent.experiment, "STALE", "trunk moved before the merge", by="engine"))
+        lab.record(_too_late(intent))
     else:
         lab.record(_outcome(intent), durable=True)
 
 
 async def _check(lab: Lab, candidate: Candidate) -> None:
     """What must hold at the last moment: the landing commit is trunk's child with exactly the measured tree."""
-    if lab.walls.backend == "none":
-        raise Refused(
-            "this lab runs without a sandbox (--no-sandbox): nothing moves trunk; start it again without that"
-        )
+    _need_walls(lab)
     runs = {
         run.seed
         for run in lab.state.runs.values()
@@ -159,20 +221,53 @@ async def _check(lab: Lab, candidate: Candidate) -> None:
         raise Refused(f"the commit of #{candidate.experiment} does not stand on the trunk it was compared with")
 
 
-async def _swap(lab: Lab, intent: ev.MergeIntended) -> ev.TrunkMoved:
+def _need_walls(lab: Lab) -> None:
+    if lab.walls.backend == "none":
+        raise Refused(
+            "this lab runs without a sandbox (--no-sandbox): nothing moves trunk; start it again without that"
+        )
+
+
+def _need_peace(lab: Lab) -> None:
+    """Two intents at a time would leave the first without an end: its candidate would be MERGING for ever."""
+    if reason := verbs.busy(lab.state):
+        raise Refused(reason)
+
+
+async def _swap(lab: Lab, intent: _Intent) -> ev.TrunkMoved:
     if not await lab.git(lab.repository.swap_trunk, intent.old, intent.new):
-        lab.record(ev.CandidateMoved(intent.experiment, "STALE", "trunk moved before the merge", by="engine"))
-        raise Refused(f"changed while you read: trunk is no longer {intent.old[:7]}; #{intent.experiment} is STALE")
+        late = _too_late(intent)
+        lab.record(late)
+        raise Refused(
+            f"changed while you read: trunk is no longer {intent.old[:7]}; #{intent.experiment} is {late.state}"
+        )
     moved = _outcome(intent)
     lab.record(moved, durable=True)
     return moved
 
 
-def _outcome(intent: ev.MergeIntended) -> ev.TrunkMoved:
-    return ev.TrunkMoved(intent.old, intent.new, intent.tree, intent.experiment, intent.by)
+def _too_late(intent: _Intent) -> ev.CandidateMoved:
+    if isinstance(intent, ev.RevertIntended):
+        return ev.CandidateMoved(intent.experiment, "MERGED", "trunk moved before the revert", by="engine")
+    return ev.CandidateMoved(intent.experiment, "STALE", "trunk moved before the merge", by="engine")
 
 
-def _message(lab: Lab, experiment: Experiment, candidate: Candidate, verdict: Verdict) -> str:
+def _outcome(intent: _Intent) -> ev.TrunkMoved:
+    if isinstance(intent, ev.RevertIntended):
+        number = intent.experiment
+        return ev.TrunkMoved(
+            intent.old, intent.new, intent.tree, None, intent.by, reverted=number, reason=intent.reason
+        )
+    return ev.TrunkMoved(intent.old, intent.new, intent.tree, intent.experiment, intent.by, forced=intent.forced)
+
+
+def _message(
+    lab: Lab,
+    experiment: Experiment,
+    candidate: Candidate,
+    verdict: Verdict,
+    besides: Mapping[str, str] | None = None,
+) -> str:
     """The commit's message, with the evidence as trailers: the journal could be rebuilt from them.
 
     `Journal` names its newest row: as long as trunk holds this commit nobody can change or cut off what was written
@@ -189,7 +284,12 @@ def _message(lab: Lab, experiment: Experiment, candidate: Candidate, verdict: Ve
         "Z": f"{verdict.z:.2f}",
         "Seeds": " ".join(str(seed) for seed in verdict.seeds),
         "Tree": candidate.tree,
+        **(besides or {}),
         "Journal": str(lab.journal.head),
     }
+    return _with_trailers(experiment.hypothesis, trailers)
+
+
+def _with_trailers(subject: str, trailers: Mapping[str, str]) -> str:
     lines = [f"{name}: {value}" for name, value in trailers.items()]
-    return "\n".join([experiment.hypothesis, "", *lines]) + "\n"
+    return "\n".join([subject, "", *lines]) + "\n"

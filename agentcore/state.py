@@ -224,6 +224,9 @@ class Merge:
     by: str
     verdict: Verdict | None
     undone: bool = False
+    """Trunk does not hold it any more: it was undone or reverted."""
+    forced: str = ""
+    """Why a person merged it although its verdict did not pass; empty where it did."""
 
 
 @dataclass(frozen=True)
@@ -263,8 +266,10 @@ class LabState:
     trees: Map[str, int] = field(default_factory=Map)
     """{tree: the first experiment that proposed it}: the same tree is never run twice as an experiment."""
     merges: tuple[Merge, ...] = ()
-    intent: ev.MergeIntended | None = None
-    """A merge that was announced and whose outcome is not known yet."""
+    intent: ev.MergeIntended | ev.RevertIntended | None = None
+    """A merge, or a revert, that was announced and whose outcome is not known yet."""
+    pinned: Map[int, str] = field(default_factory=Map)
+    """{experiment: commit} that a person wants kept."""
     warnings: Map[str, str] = field(default_factory=Map)
     recent: tuple[Entry, ...] = ()
 

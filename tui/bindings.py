@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from agentcore import verbs
 from agentcore.overview import Overview, WorktreeRow
 from agentcore.state import LabState
 
@@ -100,6 +101,21 @@ def _unready(row: Target) -> str:
             return f"{name} is {row.state}" + (f": {row.reason}" if row.reason else "")
 
 
+def _candidate(*names: str) -> Reason:
+    """Why none of these verbs can be used on the selected candidate: the reason of the first."""
+
+    def reason(situation: Situation) -> str:
+        if why := _changing(situation):
+            return why
+        if situation.target is None:
+            return "no candidate is selected"
+        number = situation.target.experiment
+        reasons = [verbs.refusal(situation.state, name, number) for name in names]
+        return reasons[0] if all(reasons) else ""
+
+    return reason
+
+
 def _undo(situation: Situation) -> str:
     if reason := _changing(situation):
         return reason
@@ -161,6 +177,36 @@ TABLE: tuple[Binding, ...] = (
     Binding("diff", ("d",), "diff", "The whole diff of what is selected", "LWQ", "looking", _row, rank=15),
     Binding("attend", ("a",), "attend", "Go to the next thing that needs you", ALL, "looking", _attend, rank=50),
     Binding("merge", ("m",), "merge", "Merge a READY candidate into trunk (asks)", "LWQD", "deciding", _merge, rank=18),
+    Binding(
+        "verify",
+        ("v",),
+        "verify",
+        "Run three more fresh seeds; the verdict is made anew",
+        "Q",
+        "deciding",
+        _candidate("verify"),
+        rank=20,
+    ),
+    Binding(
+        "hold",
+        ("p",),
+        "hold",
+        "Hold the candidate: the queue leaves it alone; again: let it go on",
+        "Q",
+        "deciding",
+        _candidate("hold", "unhold"),
+        rank=25,
+    ),
+    Binding(
+        "take-out",
+        ("x",),
+        "take out",
+        "Take it out of the queue for good, or its merge back (asks)",
+        "Q",
+        "deciding",
+        _candidate("cancel", "revert"),
+        rank=28,
+    ),
     Binding("undo", ("u",), "undo", "Take the last merge back (asks)", ALL, "deciding", _undo, rank=55),
     Binding(
         "tell", ("i",), "tell", "Tell its agent something: one line, enter sends", "LW", "deciding", _tell, rank=22

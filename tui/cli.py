@@ -47,6 +47,10 @@ YES = _flag("--yes", about="do not ask")
 UNTIL = Argument(("--until",), {"metavar": "TIME", "help": "end then: 08:00, 90m, 2h or ISO 8601"})
 NO_SANDBOX = _flag("--no-sandbox", about="let agents' code do what you can; nothing moves trunk then")
 MERGE = Argument(("--merge",), {"choices": ("me", "gate", "hold"), "help": "who merges READY candidates"})
+CANDIDATE = Argument(("candidate",), {"metavar": "N"})
+DRY_RUN = _flag("--dry-run", about="only say what would happen")
+WHY = Argument(("--because",), {"metavar": "TEXT", "default": "", "help": "why; it is recorded with your name"})
+NEEDED_WHY = Argument(("--because",), {"metavar": "TEXT", "required": True, "help": "why; it is recorded"})
 EXPERIMENTS = Argument(("--experiments",), {"type": int, "metavar": "N", "help": "end after N experiments"})
 FOLDER = Argument(("dir",), {"nargs": "?", "help": "folder of the lab"})
 VIEW = (
@@ -169,6 +173,47 @@ COMMANDS = (
         'nightlab release 12 --because "read it: a real change of the optimizer"',
     ),
     Entry("undo", "decide:undo", "take the last merge back", (YES, JSON)),
+    Entry(
+        "verify",
+        "queueing:verify",
+        "run three more fresh seeds of a candidate, and of trunk; its verdict is made anew",
+        (CANDIDATE, WHY, DRY_RUN, JSON),
+        "nightlab verify 12",
+    ),
+    Entry("hold", "queueing:hold", "let the queue leave a candidate alone", (CANDIDATE, WHY, DRY_RUN, JSON)),
+    Entry("unhold", "queueing:unhold", "let a HELD candidate go on", (CANDIDATE, WHY, DRY_RUN, JSON)),
+    Entry(
+        "cancel",
+        "queueing:cancel",
+        "take a candidate out of the queue for good",
+        (CANDIDATE, NEEDED_WHY, YES, DRY_RUN, JSON),
+        'nightlab cancel 12 --because "it reads the clock"',
+    ),
+    Entry(
+        "pin", "queueing:pin", "keep an experiment's commit, whatever is cleaned up", (CANDIDATE, WHY, DRY_RUN, JSON)
+    ),
+    Entry("unpin", "queueing:unpin", "let go of a pinned commit", (CANDIDATE, WHY, DRY_RUN, JSON)),
+    Entry(
+        "force",
+        "queueing:force",
+        "merge a candidate although its verdict did not pass; it is marked forced",
+        (CANDIDATE, NEEDED_WHY, YES, DRY_RUN, JSON),
+        'nightlab force 12 --because "half the code, the same score" --yes',
+    ),
+    Entry(
+        "revert",
+        "queueing:revert",
+        "take exactly one merge back with a new commit, also where others lie on top",
+        (CANDIDATE, NEEDED_WHY, YES, DRY_RUN, JSON),
+        'nightlab revert 12 --because "worse on long texts" --yes',
+    ),
+    Entry(
+        "mode",
+        "queueing:mode",
+        "who merges READY candidates from now on, until the engine is started again",
+        (Argument(("mode",), {"choices": ("me", "gate", "hold")}), WHY, DRY_RUN, JSON),
+        "nightlab mode gate",
+    ),
     Entry(
         "say",
         "decide:say",

@@ -100,3 +100,8 @@ def change(added: int, removed: int) -> str:
 
 def _point(text: str) -> str:
     return text.replace("0.", ".", 1) if text.lstrip("+-").startswith("0.") else text
+
+
+def marks(pinned: bool, forced: bool) -> str:
+    """Return what stands before an idea in the queue: that it is pinned, and that a person forced it."""
+    return f"{'forced: ' if forced else ''}{'pinned: ' if pinned else ''}"

@@ -221,13 +221,42 @@ def _(event: ev.TrunkMoved, state: LabState) -> _Parts:
     way = f"{fmt.short(event.old)} to {fmt.short(event.new)}"
     if event.undone is not None:
         return "=", "wait", "trunk", event.undone, "UNDONE", f"{way} (by {event.by})", False
+    if event.reverted is not None:
+        return "!", "you", "trunk", event.reverted, "REVERTED", f"{way} (by {event.by}: {event.reason})", False
     if event.experiment is not None:
         experiment = state.experiments[event.experiment]
+        if event.forced:
+            text = f"{way} (forced by {event.by}: {event.forced})  {experiment.hypothesis}"
+            return "!", "you", "trunk", event.experiment, "FORCED", text, False
         text = f"{way} (by {event.by})  {experiment.hypothesis}"
         return "+", "good", "trunk", event.experiment, "MERGED", text, False
     if not event.old.strip("0"):
         return " ", "text", "trunk", None, "NEW", f"at {fmt.short(event.new)}", False
     return "!", "you", "trunk", None, "MOVED", f"{way} (by {event.by})", False
+
+
+@_tell.register
+def _(event: ev.CandidateExtended, state: LabState) -> _Parts:
+    text = f"{fmt.count(len(event.seeds), 'seed')} in all (by {event.by}: {event.reason})"
+    return "▸", "run", _owner(state, event.experiment), event.experiment, "VERIFY", text, False
+
+
+@_tell.register
+def _(event: ev.ExperimentPinned, state: LabState) -> _Parts:
+    text = f"at {fmt.short(event.commit)} (by {event.by}){event.reason and f': {event.reason}'}"
+    return "·", "text", _owner(state, event.experiment), event.experiment, "PINNED", text, False
+
+
+@_tell.register
+def _(event: ev.ExperimentUnpinned, state: LabState) -> _Parts:
+    text = f"no more (by {event.by}){event.reason and f': {event.reason}'}"
+    return "·", "grey", _owner(state, event.experiment), event.experiment, "PINNED", text, False
+
+
+@_tell.register
+def _(event: ev.ModeChanged, state: LabState) -> _Parts:
+    text = f"{event.mode} (by {event.by}){event.reason and f': {event.reason}'}"
+    return "!", "you", "gate", None, "MODE", text, False
 
 
 @_tell.register

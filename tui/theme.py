@@ -225,7 +225,7 @@ CANDIDATES: Mapping[str, tuple[str, str]] = {
     "MERGING": ("run", "trunk is being moved to it"),
     "STALE": ("wait", "trunk moved; it is rebased and confirmed again"),
     "CONFLICT": ("bad", "does not rebase on trunk"),
-    "HELD": ("wait", "held by a person"),
+    "HELD": ("wait", "left alone until a person lets it go on"),
     "NOISE": ("grey", "the gain is inside the noise: a near miss"),
     "REJECTED": ("grey", "fresh seeds do not confirm it"),
     "MERGED": ("good", "in trunk"),

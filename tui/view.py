@@ -258,6 +258,10 @@ class View(App[None], inherit_bindings=False):
             verb = "resume" if worktree.paused else "pause"
             self.run_worker(self._ask(verb, {"worktree": worktree.name}), exclusive=True, group="tell")
 
+    def decide(self, verb: str, experiment: int) -> None:
+        """Ask the engine to do something with a candidate that asks no question back."""
+        self.run_worker(self._ask(verb, {"experiment": experiment}), exclusive=True, group="tell")
+
     def tell(self, worktree: str, text: str) -> None:
         """Say something to the agent of `worktree`."""
         self.run_worker(self._say(worktree, text))

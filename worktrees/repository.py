@@ -5,6 +5,7 @@
     refs/lab/experiments/000123    pins every experiment's commit
     refs/lab/kept/000123           pins the kept ones
     refs/lab/candidates/000123     the candidate as rebased, later the commit that a merge lands
+    refs/lab/pinned/000123         what a person wants kept: no clean-up removes it
 
 The researcher's own branches are never written and nothing is pushed. Commits are made with plumbing from trees, never
 from an index that an agent could have prepared: no hooks, no filters, no fsmonitor run (a plain ``git status`` in a
@@ -174,15 +175,23 @@ class Repository:
         parent = self.parent_of(commit)
         if parent is None:
             raise RepositoryError(f"{commit[:7]} has no parent to be rebased from")
-        index = self._repo.merge_trees(
-            self._repo[parent].peel(pygit2.Tree),
-            self._repo[onto].peel(pygit2.Tree),
-            self._repo[commit].peel(pygit2.Tree),
-        )
+        return self._commit(self._merged(parent, onto, commit), (onto,), message)
+
+    def revert(self, commit: str, onto: str, message: str) -> str:
+        """Take exactly a commit's change back on top of `onto`, in memory; return the new commit. Raises Conflict."""
+        parent = self.parent_of(commit)
+        if parent is None:
+            raise RepositoryError(f"{commit[:7]} has no parent to go back to")
+        return self._commit(self._merged(commit, onto, parent), (onto,), message)
+
+    def _merged(self, base: str, ours: str, theirs: str) -> str:
+        """Return the tree of `ours` with what led from `base` to `theirs`. Raises Conflict."""
+        old, mine, new = (self._repo[each].peel(pygit2.Tree) for each in (base, ours, theirs))
+        index = self._repo.merge_trees(old, mine, new)
         if index.conflicts:
             sides = [next(side for side in conflict if side) for conflict in index.conflicts]
             raise Conflict(tuple(sorted({side.path for side in sides})))
-        return self._commit(str(index.write_tree(self._repo)), (onto,), message)
+        return str(index.write_tree(self._repo))
 
     def land(self, tree: str, parent: str, message: str) -> str:
         """Make the commit that puts exactly `tree` on top of `parent`. No ref moves yet."""
@@ -194,6 +203,13 @@ class Repository:
     def pin(self, kind: str, number: int, commit: str) -> None:
         """Point ``refs/lab/KIND/000123`` at a commit, so that no deletion of a branch can lose it."""
         self._repo.references.create(f"refs/lab/{kind}/{number:06d}", commit, force=True)
+
+    @_writes
+    def unpin(self, kind: str, number: int) -> None:
+        """Remove the ref that `pin` made, if it is there."""
+        name = f"refs/lab/{kind}/{number:06d}"
+        if name in self._repo.references:
+            self._repo.references.delete(name)
 
     def create_trunk(self, commit: str) -> None:
         """Start trunk at `commit`. Raises RepositoryError where it exists already."""

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from itertools import pairwise
 
-from agentcore.judging import noise
+from agentcore.judging import claimed, noise
 from agentcore.state import LabState
 from agentcore.synthetic.world import World, true_gain
 
@@ -49,7 +49,7 @@ def idea_of(state: LabState, experiment: int) -> int:
 def ledger(state: LabState, world: World) -> Ledger:
     """Sum up what a lab promoted."""
     true, spread = steps(state, world), noise(state)
-    verdicts = [merge.verdict for merge in state.merges if merge.verdict and not merge.undone]
+    verdicts = [verdict for merge in state.merges if (verdict := claimed(state, merge))]
     decided = [each for each in state.experiments.values() if each.gain is not None]
     return Ledger(
         runs=len(state.runs),

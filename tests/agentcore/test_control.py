@@ -183,7 +183,11 @@ async def desk(tmp_path: Path) -> AsyncIterator[tuple[Desk, list[str]]]:
 @pytest.mark.parametrize(
     ("command", "code", "message"),
     [
-        (Command("marge"), 2, "unknown command 'marge'; known: merge, undo, pause, resume, say, release, stop, ping"),
+        (
+            Command("marge"),
+            2,
+            "unknown command 'marge'; known: merge, undo, pause, resume, say, release, stop, ping",
+        ),
         (Command("merge"), 2, "merge: bad argument 'experiment'"),
         (Command("merge", arguments={"experiment": "x"}), 2, "invalid literal"),
         (Command("merge", arguments={"experiment": 7, "expect": [1]}), 2, "bad argument"),

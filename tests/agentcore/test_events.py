@@ -46,6 +46,12 @@ EVENTS: tuple[Event, ...] = (
     ev.MergeIntended(1, "c0", "l1", "t9", "abc", "you"),
     ev.TrunkMoved("c0", "l1", "t9", 1, "you"),
     ev.TrunkMoved("l1", "c0", "t0", None, "you", undone=1),
+    ev.RevertIntended(1, "l2", "r1", "t8", "abc", "you", "worse on long texts"),
+    ev.TrunkMoved("l2", "r1", "t8", None, "you", reverted=1, reason="worse on long texts"),
+    ev.CandidateExtended(1, (1, 2, 3, 4, 5, 6), "you", "3 more seeds"),
+    ev.ExperimentPinned(1, "l1", "you", "for the paper"),
+    ev.ExperimentUnpinned(1, "you", ""),
+    ev.ModeChanged("gate", "you", "going home"),
     ev.WarningRaised("disk", "full"),
     ev.WarningCleared("disk"),
 )

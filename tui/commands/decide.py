@@ -18,7 +18,7 @@ from worktrees.layout import LabPaths
 
 def merge(arguments: Namespace) -> int:
     """Merge a READY candidate into trunk, after a question or with --yes."""
-    observer, number = observe(arguments), _number(arguments.candidate)
+    observer, number = observe(arguments), number_of(arguments.candidate)
     candidate, trunk = observer.state.candidates.get(number), observer.state.trunk
     if candidate is None or trunk is None:
         raise Ending(REFUSED, f"#{number} is not in the queue; see nightlab queue")
@@ -28,10 +28,10 @@ def merge(arguments: Namespace) -> int:
     if arguments.dry_run:
         print(f"would merge {_sentence(number, candidate)}")
         return OK
-    if not arguments.yes and not _asked(f"Merge {_sentence(number, candidate)}?"):
+    if not arguments.yes and not confirmed(f"Merge {_sentence(number, candidate)}?"):
         return OK
     expect = {"trunk": trunk.commit, "landing": candidate.landing}
-    return _ask(observer.paths, Command("merge", arguments={"experiment": number, "expect": expect}), arguments)
+    return send(observer.paths, Command("merge", arguments={"experiment": number, "expect": expect}), arguments)
 
 
 def undo(arguments: Namespace) -> int:
@@ -40,25 +40,25 @@ def undo(arguments: Namespace) -> int:
     merges = [merge for merge in observer.state.merges if not merge.undone]
     if not merges:
         raise Ending(REFUSED, "there is no merge to undo")
-    if not arguments.yes and not _asked(f"Put trunk back from {merges[-1].new[:7]} to {merges[-1].old[:7]}?"):
+    if not arguments.yes and not confirmed(f"Put trunk back from {merges[-1].new[:7]} to {merges[-1].old[:7]}?"):
         return OK
-    return _ask(observer.paths, Command("undo", arguments={"expect": {"trunk": merges[-1].new}}), arguments)
+    return send(observer.paths, Command("undo", arguments={"expect": {"trunk": merges[-1].new}}), arguments)
 
 
 def release(arguments: Namespace) -> int:
     """Let a BLOCKED candidate go on to its confirmation; why is recorded."""
-    wanted = {"experiment": _number(arguments.candidate), "because": arguments.because}
-    return _ask(observe(arguments).paths, Command("release", arguments=wanted), arguments)
+    wanted = {"experiment": number_of(arguments.candidate), "because": arguments.because}
+    return send(observe(arguments).paths, Command("release", arguments=wanted), arguments)
 
 
 def pause(arguments: Namespace) -> int:
     """Let a worktree take no new experiment after the one that it has."""
-    return _ask(observe(arguments).paths, Command("pause", arguments={"worktree": arguments.worktree}), arguments)
+    return send(observe(arguments).paths, Command("pause", arguments={"worktree": arguments.worktree}), arguments)
 
 
 def resume(arguments: Namespace) -> int:
     """Let a paused worktree go on."""
-    return _ask(observe(arguments).paths, Command("resume", arguments={"worktree": arguments.worktree}), arguments)
+    return send(observe(arguments).paths, Command("resume", arguments={"worktree": arguments.worktree}), arguments)
 
 
 def say(arguments: Namespace) -> int:
@@ -72,10 +72,11 @@ def say(arguments: Namespace) -> int:
         raise Ending(USAGE, f"{name!r} is no worktree ({known}): nightlab say WT TEXT, or nightlab say --all TEXT")
     if not text.strip():
         raise Ending(USAGE, 'there is nothing to say: nightlab say wt0 "try a longer warm-down"')
-    return _ask(observer.paths, Command("say", arguments={"worktree": name, "text": text}), arguments)
+    return send(observer.paths, Command("say", arguments={"worktree": name, "text": text}), arguments)
 
 
-def _ask(paths: LabPaths, command: Command, arguments: Namespace) -> int:
+def send(paths: LabPaths, command: Command, arguments: Namespace) -> int:
+    """Ask the engine and print its answer. Raises Ending where it refuses or does not answer."""
     try:
         answer = launch.send(paths, command)
     except EngineUnreachable as error:
@@ -89,7 +90,8 @@ def _ask(paths: LabPaths, command: Command, arguments: Namespace) -> int:
     return OK
 
 
-def _asked(question: str) -> bool:
+def confirmed(question: str) -> bool:
+    """Ask on a terminal. Raises Ending where there is none."""
     if not sys.stdin.isatty():
         raise Ending(NEEDS_PERSON, f"{question} Nobody is here to answer: give --yes")
     return input(f"{question} [y/N] ").strip().lower() == "y"
@@ -101,7 +103,8 @@ def _sentence(number: int, candidate: Candidate) -> str:
     return f"#{number}: trunk {candidate.trunk[:7]} → {candidate.landing[:7]}, tree {candidate.tree[:7]}{gain}"
 
 
-def _number(text: str) -> int:
+def number_of(text: str) -> int:
+    """Return the number of `12` or `#12`. Raises Ending."""
     try:
         return int(text.removeprefix("#"))
     except ValueError:

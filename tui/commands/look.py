@@ -92,7 +92,7 @@ def queue(arguments: Namespace) -> int:
                 fmt.sigmas(row.z),
                 f"{row.seeds_done}/{row.seeds}",
                 f"+{row.added} -{row.removed}",
-                row.idea + (f"  ({row.reason})" if row.reason else ""),
+                fmt.marks(row.pinned, row.forced) + row.idea + (f"  ({row.reason})" if row.reason else ""),
             ]
             for row in rows
         ]
@@ -215,6 +215,9 @@ def _status(observer: Observer, scene: Overview) -> dict[str, Any]:
         "experiments": scene.experiments,
         "kept": scene.kept,
         "merged": scene.merged,
+        "forced": scene.forced,
+        "claimed_gain": scene.claimed,
+        "pinned": dict(state.pinned),
         "gate": state.gate.mode,
         "engine": {"alive": observer.engine_alive(), "pid": state.engine.pid if state.engine else None},
         "cost": asdict(scene.cost),
@@ -244,10 +247,11 @@ def _print_status(observer: Observer, scene: Overview, now: float) -> None:
         return
     number = fmt.score(trunk.score) if trunk.score is not None else "no number yet"
     gain = f" ({trunk.gain_percent:+.1f}%)" if trunk.gain_percent else ""
+    forced = f" ({scene.forced} forced)" if scene.forced else ""
     sigma = f"  σ {scene.noise.sigma:.4f} (dof {scene.noise.dof})" if scene.noise else ""
     print(
         f"{scene.name}  trunk {trunk.commit[:7]} {number}{gain}{sigma}"
-        f"  {scene.experiments} experiments, {scene.kept} kept, {scene.merged} merged"
+        f"  {scene.experiments} experiments, {scene.kept} kept, {scene.merged} merged{forced}"
     )
     if scene.calibration:
         done, wanted = scene.calibration

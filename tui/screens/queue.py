@@ -13,6 +13,7 @@ from tui.follow import Scene
 from tui.lines import Line, clip
 from tui.screens.base import Action, BaseScreen
 from tui.screens.targets import target_of
+from tui.sheets import take_out
 from tui.theme import CANDIDATES, Theme
 from tui.widgets.diff import DiffPane
 from tui.widgets.pane import Pane
@@ -78,6 +79,9 @@ class QueueScreen(BaseScreen):
             "page-up": lambda: self._move(-5),
             "scroll-down": lambda: self.diff.scroll_by(PREVIEW_LINES),
             "scroll-up": lambda: self.diff.scroll_by(-PREVIEW_LINES),
+            "verify": lambda: self._decide("verify"),
+            "hold": self._hold,
+            "take-out": self._take_out,
             "open": self._read,
             "diff": self._read,
         }
@@ -104,6 +108,19 @@ class QueueScreen(BaseScreen):
     def _move(self, delta: int) -> None:
         self.candidates.move(delta)
         self.paint()
+
+    def _decide(self, verb: str) -> None:
+        if item := self.candidates.selected:
+            self.view.decide(verb, item.experiment)
+
+    def _hold(self) -> None:
+        item = self.candidates.selected
+        self._decide("unhold" if item and item.state == "HELD" else "hold")
+
+    def _take_out(self) -> None:
+        if item := self.candidates.selected:
+            number = item.experiment
+            self.open_sheet(lambda scene: take_out.question(scene, number))
 
     def _read(self) -> None:
         if item := self.candidates.selected:

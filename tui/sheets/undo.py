@@ -16,11 +16,12 @@ def question(scene: Scene) -> Question:
         why = "the last merge was taken back already, or trunk has moved on since"
         return Question("Take the last merge back?", (("so", why),), "", (trunk, "none"))
     idea = state.experiments[merge.experiment]
+    again = "judged again by its runs: it was forced" if merge.forced else "READY again"
     facts = (
         ("merge", f'"{idea.hypothesis}" (by {merge.by}, {fmt.clock(merge.at)})'),
         ("trunk", f"{fmt.short(trunk)} back to {fmt.short(merge.old)}, not pushed anywhere"),
-        ("after", f"#{merge.experiment} is READY again; what was confirmed on {fmt.short(trunk)} runs again"),
-        ("undo", "m merges it again"),
+        ("after", f"#{merge.experiment} is {again}; what was confirmed on {fmt.short(trunk)} runs again"),
+        ("undo", "nightlab force merges it again" if merge.forced else "m merges it again"),
     )
     title = f"Take the merge of {idea.worktree} #{merge.experiment} back?"
     pins = (trunk, merge.old, str(merge.experiment))

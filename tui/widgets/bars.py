@@ -124,7 +124,8 @@ def title_parts(scene: Scene, *, wide: bool) -> list[Line]:
     if noise := overview.noise:
         text = f"σ {fmt.score(noise.sigma)} (dof {noise.dof})" if wide else f"σ{fmt.score(noise.sigma)}"
         parts.append(((text, "text"),))
-    counts = f"{overview.experiments} experiments, {overview.kept} kept, {overview.merged} merged"
+    forced = f" ({overview.forced} forced)" if overview.forced else ""
+    counts = f"{overview.experiments} experiments, {overview.kept} kept, {overview.merged} merged{forced}"
     if overview.experiments or trunk_has_number(scene):
         parts.append(((counts if wide else f"{overview.experiments} exp", "text"),))
     if overview.cost.model or overview.cost.tokens:

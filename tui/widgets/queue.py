@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agentcore.overview import QueueRow
+from agentcore.overview import QueueRow, is_forced
 from agentcore.state import Candidate, LabState
 from tui import format as fmt
 from tui.follow import Scene
@@ -139,12 +139,16 @@ def _idea_width(width: int) -> int:
 def queue_items(scene: Scene) -> tuple[QueueItem, ...]:
     """Return every candidate of the scene."""
     opened = [
-        QueueItem(row.experiment, row.worktree, row.state, row.idea, row, row.gain, row.z, row.since, row.reason)
+        QueueItem(row.experiment, row.worktree, row.state, _marked(row), row, row.gain, row.z, row.since, row.reason)
         for row in scene.overview.queue
     ]
     known = {item.experiment for item in opened}
     closed = [_closed(scene.state, one) for number, one in scene.state.candidates.items() if number not in known]
     return (*opened, *sorted(closed, key=lambda item: -item.since))
+
+
+def _marked(row: QueueRow) -> str:
+    return fmt.marks(row.pinned, row.forced) + row.idea
 
 
 def _closed(state: LabState, candidate: Candidate) -> QueueItem:
@@ -155,7 +159,7 @@ def _closed(state: LabState, candidate: Candidate) -> QueueItem:
         experiment.number,
         experiment.worktree,
         candidate.state,
-        experiment.hypothesis,
+        fmt.marks(experiment.number in state.pinned, is_forced(state, experiment.number)) + experiment.hypothesis,
         None,
         verdict.gain if verdict else experiment.gain,
         z,
@@ -186,6 +190,6 @@ def _summary(row: QueueRow, width: int) -> Line:
     room = max(4, width - 10 - len(name) - 2 - TAIL - 2)
     return (
         (f" {fit(row.state, 9)} ", role),
-        (f"{name} {fit(row.idea, room)} ", "text"),
+        (f"{name} {fit(_marked(row), room)} ", "text"),
         (tail, gain_role(row.gain, row.z) if measured else "grey"),
     )

@@ -1,0 +1,39 @@
+"""The question before a candidate leaves the queue for good, or its merge is taken back by a new commit."""
+
+from __future__ import annotations
+
+from agentcore import verbs
+from tui import format as fmt
+from tui.follow import Scene
+from tui.sheets.sheet import Question
+
+BECAUSE = "with x on the queue screen"
+"""What is recorded as the reason: a key gives none. `nightlab cancel` and `nightlab revert` take one."""
+
+
+def question(scene: Scene, number: int) -> Question:
+    """Return what is asked before a candidate, or a merge, is taken out."""
+    state = scene.state
+    candidate, idea = state.candidates[number], state.experiments[number]
+    trunk = state.trunk.commit if state.trunk else ""
+    verb = "cancel" if candidate.state in verbs.ALLOWED["cancel"] else "revert"
+    pins = (trunk, candidate.state, candidate.tree)
+    name = f"{idea.worktree} #{number}"
+    if reason := verbs.refusal(state, verb, number):
+        return Question(f"Take {name} out?", (("so", reason),), "", pins)
+    if verb == "cancel":
+        facts: tuple[tuple[str, str], ...] = (
+            ("candidate", f'"{idea.hypothesis}" is {candidate.state}'),
+            ("after", "it is CANCELLED for good; its runs stay in the journal"),
+            ("undo", "cannot be undone; p holds it instead"),
+        )
+        arguments: dict[str, object] = {"experiment": number, "because": BECAUSE}
+        return Question(f"Take {name} out of the queue?", facts, "take out", pins, verb, arguments, readable=True)
+    facts = (
+        ("merge", f'"{idea.hypothesis}"'),
+        ("trunk", f"a new commit on {fmt.short(trunk)} takes exactly this change back; other merges stay"),
+        ("after", "the new trunk is measured first; what is in the queue is confirmed again"),
+        ("undo", "u goes back no further than the last merge; this stays a commit of its own"),
+    )
+    arguments = {"experiment": number, "because": BECAUSE, "expect": {"trunk": trunk}}
+    return Question(f"Take {name} back from trunk?", facts, "take back", pins, verb, arguments, readable=True)
