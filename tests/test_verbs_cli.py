@@ -79,6 +79,9 @@ async def test_a_night_of_decisions(tmp_path: Path, capsys: pytest.CaptureFixtur
         assert ("nightlab.revert/1", 2, new, at.at.trunk()) == (
             body["schema"], body["experiment"], body["old"][:7], body["new"],
         )  # fmt: skip
+        shown = json.loads((await at.run("audit", "show", "2", "--json")).out)
+        decided = [(each["event"], each["by"]) for each in shown["decisions"] if "by" in each]
+        assert [("CandidateExtended", "you"), ("TrunkMoved", "you"), ("TrunkMoved", "you")] == decided
         told = at.at.told(ev.ModeChanged)
         assert [ev.ModeChanged("gate", "you", "")] == told
 

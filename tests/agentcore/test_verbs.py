@@ -14,6 +14,7 @@ from immutables import Map
 
 from agentcore import events as ev
 from agentcore import promoter, verbs
+from agentcore.agents.roster import Roster
 from agentcore.audit import verify as audit
 from agentcore.commands import Desk as Counter
 from agentcore.comparison import compare
@@ -22,7 +23,9 @@ from agentcore.events import CandidateState
 from agentcore.fold import fold
 from agentcore.journal import Reader
 from agentcore.judging import SCREENING_SEEDS, claimed, threshold
+from agentcore.opening import make_ready
 from agentcore.overview import Live, overview
+from agentcore.seed import prompts_folder
 from agentcore.state import Candidate, LabState
 from agentcore.walls import BARE
 from tests.agentcore.labs import Desk, desk, truth
@@ -54,14 +57,14 @@ def fading(source: str, seed: int) -> float:
 
 @asynccontextmanager
 async def lab(
-    tmp_path: Path, *edits: tuple[str, str], score: Callable[[str, int], float] = lucky
+    tmp_path: Path, *edits: tuple[str, str], score: Callable[[str, int], float] = lucky, seeds: int = 3
 ) -> AsyncIterator[Desk]:
-    """A lab that asks for three seeds, after wt0 (and wt1) made one edit each."""
+    """A lab that asks for so many seeds, after wt0 (and wt1) made one edit each."""
     async with desk(tmp_path / "lab") as at:
         at.runs.score = score
         config = at.lab.state.config
         assert config
-        strict = replace(config.gate, confirm_seeds=3, z_confirm=1.64, z_near_miss=0.5)
+        strict = replace(config.gate, confirm_seeds=seeds, z_confirm=1.64, z_near_miss=0.5)
         at.lab.record(replace(config, gate=strict))
         await at.work({f"wt{index}": [edit] for index, edit in enumerate(edits)})
         yield at
@@ -334,26 +337,56 @@ async def test_a_forced_merge_lands_the_tested_tree_and_says_so(tmp_path: Path) 
 
 async def test_a_forced_merge_is_in_no_total_before_three_seeds(tmp_path: Path) -> None:
     """One pair moves trunk, but claims nothing; trunk's own next runs make it count."""
-    async with lab(tmp_path, HARDLY) as at:
-        await at.work({})
-        pools = {tree: {1: pool[1]} if tree == at.lab.state.candidates[1].tree else pool
-                 for tree, pool in at.lab.state.pools.items()}  # fmt: skip
-        at.lab.state = replace(
-            at.lab.state,
-            pools=Map(pools),
-            candidates=at.lab.state.candidates.set(1, replace(at.lab.state.candidates[1], state="CONFIRM")),
-        )
+    async with lab(tmp_path, HARDLY, seeds=1) as at:
+        assert {1: "REJECTED"} == at.states()
         assert (await ask(at, "force", because=WHY)).done
-        merge = at.lab.state.merges[-1]
+        merge, early = at.lab.state.merges[-1], overview(at.lab.state, Live(), 200.0)
         assert merge.verdict
-        early = overview(at.lab.state, Live(), 200.0)
-        assert ((1,), False, None, 0.0, 1) == (
-            merge.verdict.seeds, merge.verdict.passed, claimed(at.lab.state, merge), early.claimed, early.forced,
-        )  # fmt: skip
+        assert ((1,), None, 0.0, 1) == (merge.verdict.seeds, claimed(at.lab.state, merge), early.claimed, early.forced)
         await at.work({})
         counted = claimed(at.lab.state, merge)
         assert counted
         assert (3, counted.gain) == (len(counted.seeds), overview(at.lab.state, Live(), 200.0).claimed)
+
+
+async def test_half_a_confirmation_may_be_forced_and_confirms_nothing(tmp_path: Path) -> None:
+    """Three of six seeds have run on both sides: they are its evidence, however good they are."""
+    async with lab(tmp_path, FASTER) as at:
+        await ask(at, "verify")
+        tree = at.lab.state.candidates[1].tree
+        assert (await ask(at, "force", because=WHY)).done
+        verdict = at.lab.state.merges[-1].verdict
+        assert verdict
+        assert ((1, 2, 3), False, tree) == (verdict.seeds, verdict.passed, at.lab.repository.tree_of(at.trunk()))
+
+
+async def test_a_blocked_one_may_be_forced(tmp_path: Path) -> None:
+    """It was confirmed on today's trunk; what was doubted, a person answers for."""
+    async with lab(tmp_path, FASTER) as at:
+        candidate = at.lab.state.candidates[1]
+        assert candidate.verdict
+        at.lab.record(ev.CandidateJudged(1, "BLOCKED", candidate.verdict, "", "too good to be true"))
+        await ask(at, "force", because="read the diff")
+        assert ({1: "MERGED"}, "read the diff") == (at.states(), at.lab.state.merges[-1].forced)
+
+
+@pytest.mark.parametrize("swapped", [False, True])
+async def test_a_kill_after_the_intent_of_a_force_loses_neither_merge_nor_mark(tmp_path: Path, swapped: bool) -> None:
+    """Between intent and swap, or between swap and outcome: the next engine brings it to its end."""
+    async with lab(tmp_path, HARDLY) as at:
+        candidate, git = at.lab.state.candidates[1], at.lab.repository
+        new = git.land(candidate.tree, candidate.trunk, "forced")
+        intent = ev.MergeIntended(1, candidate.trunk, new, candidate.tree, "nonce", "ada", forced=WHY)
+        at.lab.record(intent, durable=True)
+        if swapped:
+            assert git.swap_trunk(candidate.trunk, new)
+    async with desk(tmp_path / "lab") as at:
+        await promoter.recover(at.lab)
+        assert (new, [WHY], {1: "MERGED"}) == (
+            at.trunk(),
+            [merge.forced for merge in at.lab.state.merges],
+            at.states(),
+        )
 
 
 async def test_a_forced_merge_is_no_confirmed_gain_of_its_agent(tmp_path: Path) -> None:
@@ -551,15 +584,17 @@ async def test_the_mode_changes_while_the_engine_runs(tmp_path: Path) -> None:
         )  # fmt: skip
 
 
-async def test_an_engine_that_reads_lab_toml_again_ends_a_mode(tmp_path: Path) -> None:
-    """Its settings differ from the lab's, so it writes them down: what a person chose held for that engine."""
+async def test_the_next_engine_goes_by_lab_toml_or_by_what_it_was_told(tmp_path: Path) -> None:
+    """Its settings differ from the lab's, so it writes them down: what a person chose held for one engine."""
     async with lab(tmp_path) as at:
-        config = at.lab.state.config
-        assert config
-        await ask(at, "mode", mode="gate")
-        assert at.lab.state.config != config
-        at.lab.record(config)
-        assert "me" == at.lab.state.gate.mode
+        modes = []
+        for told in (None, None, "gate"):
+            roster = Roster(at.lab.project, {}, {}, at.lab.clock)
+            await make_ready(at.lab, roster, told, prompts_folder())
+            modes.append(at.lab.state.gate.mode)
+            await ask(at, "mode", mode="hold")
+            await roster.close()
+        assert ["me", "me", "gate"] == modes
 
 
 async def test_a_mode_is_refused_with_the_reason(tmp_path: Path) -> None:

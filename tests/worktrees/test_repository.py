@@ -685,3 +685,56 @@ def test_the_diff_of_a_worktree_that_lost_its_git_is_not_the_researchers(bench: 
     _lose_git(bench.worktree)
     with pytest.raises(diff.Unreadable):
         diff.of_worktree(bench.worktree, bench.start)
+
+
+# --- Taking back, and keeping ---
+
+
+def changed(bench: Bench, onto: str, old: str, new: str) -> str:
+    """Commit one changed text of train.py on top of a commit, through wt0."""
+    bench.repository.move_worktree(bench.worktree, "wt0", onto)
+    file = bench.worktree / "train.py"
+    file.write_text(file.read_text().replace(old, new))
+    return bench.repository.collect(bench.worktree, onto, ["train.py"], "change")
+
+
+def test_a_revert_takes_one_change_back_under_another(bench: Bench) -> None:
+    """What came later stays, and the commit stands on what it was asked to stand on."""
+    first = changed(bench, bench.start, "RATE = 0.1", "RATE = 0.3")
+    second = changed(bench, first, "DEPTH = 4", "DEPTH = 3")
+    reverted = bench.repository.revert(first, second, "Revert")
+    source = bench.repository.read(reverted, "train.py").decode()
+    assert (second, True, True) == (
+        bench.repository.parent_of(reverted),
+        "RATE = 0.1" in source,
+        "DEPTH = 3" in source,
+    )
+
+
+def test_a_revert_of_the_newest_change_is_the_tree_before_it(bench: Bench) -> None:
+    """Byte for byte."""
+    first = changed(bench, bench.start, "RATE = 0.1", "RATE = 0.3")
+    reverted = bench.repository.revert(first, first, "Revert")
+    assert bench.repository.tree_of(bench.start) == bench.repository.tree_of(reverted)
+
+
+def test_a_revert_under_a_change_of_the_same_line_is_a_conflict(bench: Bench) -> None:
+    """The files are named, and no commit is made."""
+    first = changed(bench, bench.start, "RATE = 0.1", "RATE = 0.3")
+    second = changed(bench, first, "RATE = 0.3", "RATE = 0.5")
+    with pytest.raises(Conflict, match=r"conflict in train\.py"):
+        bench.repository.revert(first, second, "Revert")
+
+
+def test_a_root_cannot_be_reverted(bench: Bench) -> None:
+    """There is nothing before it."""
+    with pytest.raises(RepositoryError, match="has no parent to go back to"):
+        bench.repository.revert(bench.start, bench.start, "Revert")
+
+
+def test_a_pin_is_removed_once(bench: Bench) -> None:
+    """A second time is no error: a kill may have come between the ref and its row."""
+    bench.repository.pin("pinned", 7, bench.start)
+    for _ in range(2):
+        bench.repository.unpin("pinned", 7)
+    assert bench.repository.resolve("refs/lab/pinned/000007") is None

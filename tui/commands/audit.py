@@ -103,7 +103,7 @@ def _wanted(observer: Observer, name: str | None) -> tuple[str, int | None]:
 def _concerns(observer: Observer, entry: Entry, worktree: str, experiment: int | None) -> bool:
     own = getattr(entry.event, "experiment", None)
     if experiment is not None:
-        return experiment in (own, getattr(entry.event, "undone", None))
+        return experiment in (own, *(getattr(entry.event, name, None) for name in ("undone", "reverted")))
     known = observer.state.experiments.get(own) if own is not None else None
     return not worktree or worktree in (getattr(entry.event, "worktree", ""), known.worktree if known else "")
 
