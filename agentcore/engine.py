@@ -165,7 +165,8 @@ class Engine:
                 try:
                     await promoter.promote(lab, number, by="gate")
                 except promoter.Refused as refusal:
-                    if lab.state.candidates[number].state == "READY":  # else its new state says it
+                    is_busy = lab.state.intent is not None  # a person's move came first: it is tried again after that
+                    if lab.state.candidates[number].state == "READY" and not is_busy:  # else its new state says it
                         lab.record(ev.CandidateMoved(number, "HELD", str(refusal), by="gate"))
 
     async def _record(self, event: ev.Event) -> None:

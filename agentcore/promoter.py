@@ -2,7 +2,7 @@
 
 The intent is written before the swap and the outcome after it, so a kill between any two steps is resolved by looking
 at the ref. What lands is a commit made from exactly the tree that was trained, on top of exactly the trunk that it was
-compared with.
+compared with. A person's revert alone may put a tree there that nobody has run: it is measured before anything else.
 """
 
 from __future__ import annotations
