@@ -11,6 +11,7 @@ from agentcore import promoter, verbs
 from agentcore.control import Answer, Command
 from agentcore.journal import JournalError
 from agentcore.lab import Lab
+from agentcore.plan import STOPPED
 from agentcore.queueing import QueueDesk
 from worktrees.repository import RepositoryError
 
@@ -98,6 +99,7 @@ class Desk:
             return Answer(USAGE, "say why: it is recorded with your name")
         reason = f"released: {self._lab.scrubber.clean(because)[:MESSAGE_CHARACTERS]}"
         self._lab.record(ev.CandidateMoved(number, "NEW", reason, command.by))
+        self._lab.say(STOPPED, "")  # it names the candidate that was found on trunk as another tree
         return Answer(0, f"#{number} goes on to its confirmation")
 
     async def _say(self, command: Command) -> Answer:

@@ -404,8 +404,10 @@ def _(event: ev.TrunkMoved, state: LabState, at: float) -> LabState:
         state = _candidate(replace(state, merges=(*state.merges, merge)), event.experiment, at, state="MERGED")
     if event.undone is not None:
         undone = replace(state.merges[-1], undone=True)
+        candidate = state.candidates[event.undone]
+        is_measured = set(candidate.seeds) <= state.pools.get(candidate.tree, {}).keys()  # by today's harness
         # A forced one never passed: it is judged again, by the runs that it has.
-        back: ev.CandidateState = "STALE" if undone.forced else "READY"
+        back: ev.CandidateState = "READY" if is_measured and not undone.forced else "STALE"
         state = _candidate(replace(state, merges=(*state.merges[:-1], undone)), event.undone, at, state=back)
     if event.reverted is not None:
         state = _reverted(state, event.reverted, f"taken back by {event.by}: {event.reason}", at)

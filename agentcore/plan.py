@@ -22,6 +22,11 @@ CONFIRM_DEPTH = 2
 """Candidates confirmed at a time. P(pass) is about 0.4, so a deeper queue would measure on trunks that never come."""
 
 
+STOPPED = "promotions"
+"""Topic of the warning that trunk was found with another tree than the tested one: until a person has looked
+(`nightlab release`) nothing is merged."""
+
+
 @dataclass(frozen=True)
 class Record:
     """Append an event that needs no side effect."""
@@ -184,7 +189,8 @@ def _queue(state: LabState, limits: Limits) -> Iterator[Action]:
             yield Judge(candidate.experiment)
     ready = [each for each in candidates if each.state == "READY"]
     undone = {merge.experiment for merge in state.merges if merge.undone}  # by a person: only a person merges it again
-    if state.gate.mode == "gate" and (ready := [each for each in ready if each.experiment not in undone]):
+    may_merge = state.gate.mode == "gate" and STOPPED not in state.warnings
+    if may_merge and (ready := [each for each in ready if each.experiment not in undone]):
         best = max(ready, key=_confirmed_gain)
         yield Promote(best.experiment)
         return

@@ -7,6 +7,7 @@ compared with. A person's revert alone may put a tree there that nobody has run:
 
 from __future__ import annotations
 
+import asyncio
 import secrets
 from collections.abc import Mapping
 from dataclasses import replace
@@ -16,8 +17,10 @@ from agentcore import events as ev
 from agentcore import verbs
 from agentcore.judging import complete_pairs, confirmation_seeds, doubt, judge, measure
 from agentcore.lab import Lab
+from agentcore.plan import STOPPED
 from agentcore.state import Candidate, Experiment
-from worktrees.repository import TRUNK, Conflict
+from worktrees import diff
+from worktrees.repository import TRUNK, Conflict, RepositoryError
 from worktrees.statistics import Verdict
 
 _Intent = ev.MergeIntended | ev.RevertIntended
@@ -43,6 +46,9 @@ async def rebase(lab: Lab, number: int) -> None:
         tree = await lab.git(lab.repository.tree_of, commit)
         if tree == trunk.tree:
             lab.record(ev.CandidateMoved(number, "CANCELLED", "trunk holds this change already", by="engine"))
+            return
+        if reason := await _distortion(lab, experiment, trunk.commit, commit):
+            lab.record(ev.CandidateMoved(number, "CONFLICT", reason, by="engine"))
             return
         await lab.git(lab.repository.pin, "candidates", number, commit)
         seeds = confirmation_seeds(lab.state)
@@ -198,27 +204,62 @@ async def _recover(lab: Lab) -> None:
         return
     now = await lab.git(lab.repository.resolve, TRUNK)
     if now is not None and await lab.git(lab.repository.is_ancestor, intent.new, now):
-        lab.record(_outcome(intent), durable=True)
+        await _settle(lab, intent, intent.new)
     elif now != intent.old or not await lab.git(lab.repository.swap_trunk, intent.old, intent.new):
         lab.record(_too_late(intent))
     else:
-        lab.record(_outcome(intent), durable=True)
+        await _settle(lab, intent, await _trunk(lab, intent))
 
 
 async def _check(lab: Lab, candidate: Candidate) -> None:
     """What must hold at the last moment: the landing commit is trunk's child with exactly the measured tree."""
     _need_walls(lab)
-    runs = {
-        run.seed
+    if STOPPED in lab.state.warnings:
+        raise Refused(f"promotions have stopped: {lab.state.warnings[STOPPED]}")
+    runs = [
+        run
         for run in lab.state.runs.values()
-        if run.tree == candidate.tree and run.purpose == "confirm" and run.score is not None
-    }
-    if missing := set(candidate.seeds) - runs - lab.state.pools.get(candidate.tree, {}).keys():
+        if run.tree == candidate.tree and run.purpose in ("baseline", "confirm") and run.score is not None
+    ]
+    if missing := set(candidate.seeds) - {run.seed for run in runs}:
         raise Refused(f"#{candidate.experiment} lacks runs of seeds {sorted(missing)}")
+    if missing := set(candidate.seeds) - {run.seed for run in runs if run.harness == lab.state.harness}:
+        raise Refused(
+            f"#{candidate.experiment}: seeds {sorted(missing)} were measured by another harness or budget than today's"
+        )
     if await lab.git(lab.repository.tree_of, candidate.landing) != candidate.tree:
         raise Refused(f"the commit of #{candidate.experiment} does not hold the tree that was measured")
     if await lab.git(lab.repository.parent_of, candidate.landing) != candidate.trunk:
         raise Refused(f"the commit of #{candidate.experiment} does not stand on the trunk it was compared with")
+    experiment = lab.state.experiments[candidate.experiment]
+    if reason := await _distortion(lab, experiment, candidate.trunk, candidate.landing):
+        raise Refused(f"the commit of #{candidate.experiment}: {reason}")
+
+
+async def _distortion(lab: Lab, experiment: Experiment, old: str, new: str) -> str:
+    """Return how a replayed change differs from what its agent wrote, or an empty string.
+
+    File by file it must add and remove as many lines, and only where agents may edit. A wrong merge base shows here: a
+    public merge queue once landed groups of two on one, and so took back 2,092 changes without a conflict.
+    """
+    try:
+        own, replayed = [
+            await asyncio.to_thread(diff.between, lab.paths.root, *sides, 0)
+            for sides in ((experiment.base, experiment.commit), (old, new))
+        ]
+    except diff.Unreadable as error:
+        raise RepositoryError(f"the change of #{experiment.number} cannot be read: {error}") from error
+    allowed = lab.project.project.edit
+    if foreign := [file.path for file in replayed.files if file.path not in allowed]:
+        return f"on trunk {old[:7]} it changes {', '.join(foreign)}, outside of what agents may edit"
+    if _numstat(own) != _numstat(replayed):
+        counts = f"+{replayed.added} -{replayed.removed} lines instead of +{own.added} -{own.removed}"
+        return f"on trunk {old[:7]} its change is another one: {counts}"
+    return ""
+
+
+def _numstat(change: diff.Diff) -> dict[str, tuple[int, int]]:
+    return {file.path: (file.added, file.removed) for file in change.files}
 
 
 def _need_walls(lab: Lab) -> None:
@@ -241,8 +282,9 @@ async def _swap(lab: Lab, intent: _Intent) -> ev.TrunkMoved:
         raise Refused(
             f"changed while you read: trunk is no longer {intent.old[:7]}; #{intent.experiment} is {late.state}"
         )
-    moved = _outcome(intent)
-    lab.record(moved, durable=True)
+    moved = await _settle(lab, intent, await _trunk(lab, intent))
+    if moved.by == "hand":
+        raise Refused(lab.state.warnings[STOPPED])
     return moved
 
 
@@ -250,6 +292,35 @@ def _too_late(intent: _Intent) -> ev.CandidateMoved:
     if isinstance(intent, ev.RevertIntended):
         return ev.CandidateMoved(intent.experiment, "MERGED", "trunk moved before the revert", by="engine")
     return ev.CandidateMoved(intent.experiment, "STALE", "trunk moved before the merge", by="engine")
+
+
+async def _trunk(lab: Lab, intent: _Intent) -> str:
+    """Read trunk again; one that was deleted this moment is put back by `follow` where the journal says."""
+    now = await lab.git(lab.repository.resolve, TRUNK)
+    return now or intent.new
+
+
+async def _settle(lab: Lab, intent: _Intent, now: str) -> ev.TrunkMoved:
+    """Write down what a swap came to, with trunk as it was read afterwards (`now`).
+
+    A tree that is not the tested one is no promotion: it counts as moved by a hand, and nothing is merged any more.
+    """
+    tree = await lab.git(lab.repository.tree_of, now)
+    if tree == intent.tree:
+        moved = _outcome(intent)
+        lab.record(moved, durable=True)
+        return moved
+    number = intent.experiment
+    reason = f"trunk {now[:7]} does not hold the tree that #{number} was tested as"
+    lab.say(
+        STOPPED,
+        f"{reason}: nothing is merged until you have looked. Put lab/trunk right with git, then nightlab release "
+        f"{number} --because …",
+    )
+    lab.record(ev.CandidateMoved(number, "BLOCKED", reason, by="engine"))
+    moved = ev.TrunkMoved(intent.old, now, tree, experiment=None, by="hand")
+    lab.record(moved, durable=True)
+    return moved
 
 
 def _outcome(intent: _Intent) -> ev.TrunkMoved:
