@@ -65,6 +65,10 @@ def _(event: ev.LabConfigured, state: LabState, at: float) -> LabState:
     """Forget every pool when the harness or the budget changed: the scores are not comparable any more."""
     if state.config is None or state.config.harness == event.harness:
         return replace(state, config=event)
+    candidates = _outdate(state.candidates, "", at)
+    for number, candidate in candidates.items():
+        if candidate.confirmations:  # its confirmations were by another harness: it begins anew
+            candidates = candidates.set(number, replace(candidate, confirmations=0))
     return replace(
         state,
         config=event,
@@ -72,7 +76,7 @@ def _(event: ev.LabConfigured, state: LabState, at: float) -> LabState:
         failed=Map(),
         trees=Map(),
         baseline_tree=state.trunk.tree if state.trunk else "",
-        candidates=_outdate(state.candidates, "", at),
+        candidates=candidates,
     )
 
 
@@ -355,6 +359,7 @@ def _(event: ev.CandidateRebased, state: LabState, at: float) -> LabState:
         event.experiment,
         at,
         state="CONFIRM",
+        confirmations=state.candidates[event.experiment].confirmations + 1,
         trunk=event.trunk,
         trunk_tree=event.trunk_tree,
         commit=event.commit,
@@ -386,6 +391,8 @@ def _(event: ev.CandidateMoved, state: LabState, at: float) -> LabState:
         intent = None
     released = state.candidates[event.experiment].released or _is_release(state, event)
     changes = {"state": event.state, "reason": event.reason, "released": released}
+    if event.state == "NEW":  # it begins anew
+        changes["confirmations"] = 0
     return replace(_candidate(state, event.experiment, at, **changes), intent=intent)
 
 

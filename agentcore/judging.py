@@ -131,6 +131,21 @@ def doubt(state: LabState, candidate: Candidate, gain: float) -> str:
     return ""
 
 
+def is_worn_out(state: LabState, candidate: Candidate) -> bool:
+    """Return True where trunk moved under a candidate so often that it is not confirmed once more."""
+    return candidate.state == "STALE" and candidate.confirmations > state.gate.max_reconfirm
+
+
+def reworks(state: LabState, number: int) -> int:
+    """Return how often an agent has written a candidate's idea again because it did not fit on trunk any more."""
+    times = 0
+    while True:
+        earlier = state.experiments[number].detail.get("rework_of")  # an agent may name what it likes
+        if not isinstance(earlier, int) or earlier >= number or earlier not in state.candidates:
+            return times
+        number, times = earlier, times + 1
+
+
 def holdout_gain(state: LabState, candidate: Candidate) -> float | None:
     """Return the gain on the hidden hold-out over the seeds that both sides ran, None where there are none."""
     assert state.config is not None, "confirmations start after calibration"

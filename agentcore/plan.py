@@ -14,7 +14,7 @@ from statistics import median
 
 from agentcore import events as ev
 from agentcore.events import Outcome
-from agentcore.judging import decide, doubt, is_calibrated, new_seeds, screening_seed
+from agentcore.judging import decide, doubt, is_calibrated, is_worn_out, new_seeds, screening_seed
 from agentcore.state import Candidate, Experiment, LabState, Worktree
 from worktrees.runs import GIVEN_BACK, Purpose
 
@@ -183,6 +183,10 @@ def _queue(state: LabState, limits: Limits) -> Iterator[Action]:
     doubtful = {each.experiment: reason for each in candidates if (reason := _doubt(state, each))}
     for number, reason in doubtful.items():
         yield Record(ev.CandidateMoved(number, "BLOCKED", reason, by="engine"))
+    worn_out = {each.experiment: each for each in candidates if is_worn_out(state, each)}
+    for number, each in worn_out.items():
+        reason = f"trunk moved under {each.confirmations} confirmations ([gate] max_reconfirm)"
+        yield Record(ev.CandidateMoved(number, "NOISE", reason, by="engine"))
     confirming = [each for each in candidates if each.state == "CONFIRM"]
     for candidate in confirming:
         if _is_measured(state, candidate):
@@ -195,7 +199,11 @@ def _queue(state: LabState, limits: Limits) -> Iterator[Action]:
         yield Promote(best.experiment)
         return
     if state.gate.mode != "hold" and not limits.stopping:
-        waiting = [each for each in candidates if each.state in ("NEW", "STALE") and each.experiment not in doubtful]
+        waiting = [
+            each
+            for each in candidates
+            if each.state in ("NEW", "STALE") and each.experiment not in {*doubtful, *worn_out}
+        ]
         waiting.sort(key=lambda each: -(state.experiments[each.experiment].z or 0.0))
         for candidate in waiting[: max(0, CONFIRM_DEPTH - len(confirming))]:
             yield Rebase(candidate.experiment)

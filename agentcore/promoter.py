@@ -15,7 +15,7 @@ from statistics import fmean
 
 from agentcore import events as ev
 from agentcore import verbs
-from agentcore.judging import complete_pairs, confirmation_seeds, doubt, judge, measure
+from agentcore.judging import complete_pairs, confirmation_seeds, doubt, judge, measure, reworks
 from agentcore.lab import Lab
 from agentcore.plan import STOPPED
 from agentcore.state import Candidate, Experiment
@@ -40,15 +40,14 @@ async def rebase(lab: Lab, number: int) -> None:
         try:
             commit = await lab.git(lab.repository.rebase, experiment.commit, trunk.commit, experiment.hypothesis)
         except Conflict as conflict:
-            reason = f"{conflict} with trunk {trunk.commit[:7]}"
-            lab.record(ev.CandidateMoved(number, "CONFLICT", reason, by="engine"))
+            _collide(lab, number, f"{conflict} with trunk {trunk.commit[:7]}")
             return
         tree = await lab.git(lab.repository.tree_of, commit)
         if tree == trunk.tree:
             lab.record(ev.CandidateMoved(number, "CANCELLED", "trunk holds this change already", by="engine"))
             return
         if reason := await _distortion(lab, experiment, trunk.commit, commit):
-            lab.record(ev.CandidateMoved(number, "CONFLICT", reason, by="engine"))
+            _collide(lab, number, reason)
             return
         await lab.git(lab.repository.pin, "candidates", number, commit)
         seeds = confirmation_seeds(lab.state)
@@ -56,6 +55,15 @@ async def rebase(lab: Lab, number: int) -> None:
         if (tree, trunk.tree) == (known.tree, known.trunk_tree) and len(known.seeds) > len(seeds):
             seeds = known.seeds  # asked for by a person: what more seeds said is not forgotten by measuring again
         lab.record(ev.CandidateRebased(number, trunk.commit, trunk.tree, commit, tree, seeds))
+
+
+def _collide(lab: Lab, number: int, reason: str) -> None:
+    """Return a candidate to its agent, unless the agent has had its chance."""
+    if reworks(lab.state, number) < lab.state.gate.max_rework:
+        lab.record(ev.CandidateMoved(number, "CONFLICT", reason, by="engine"))
+    else:
+        again = f"its agent has had its chance ([gate] max_rework = {lab.state.gate.max_rework})"
+        lab.record(ev.CandidateMoved(number, "REJECTED", f"{reason}; {again}", by="engine"))
 
 
 async def conclude(lab: Lab, number: int) -> None:

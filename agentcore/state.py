@@ -209,6 +209,8 @@ class Candidate:
     landing: str = ""
     """The commit that a merge moves trunk to."""
     reason: str = ""
+    confirmations: int = 0
+    """How often it was replayed on a trunk to be confirmed there, since it came to the queue, or came back to it."""
     released: bool = False
     """A person has looked at why it was BLOCKED, and let it go on."""
 

@@ -31,6 +31,11 @@ class GateSettings:
     """Runs of the first trunk, from which the noise is estimated."""
     pool_min: Annotated[int, Meta(ge=1)] = 3
     """Runs that every later trunk is brought up to."""
+    max_reconfirm: Annotated[int, Meta(ge=0)] = 2
+    """How often a candidate is confirmed again because trunk moved; then it is NOISE. Without a bound a busy lab would
+    measure the same idea for ever."""
+    max_rework: Annotated[int, Meta(ge=0)] = 1
+    """How often an agent may write a candidate again that conflicts with trunk; then it is REJECTED."""
     floor: float | None = None
     ceiling: float | None = None
     """A score outside is not believed: the run is invalid."""

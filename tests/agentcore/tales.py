@@ -80,14 +80,22 @@ class Tale:
             self.run("baseline", tree, seed, score)
         return self
 
-    def propose(self, worktree: str, tree: str, hypothesis: str = "RATE 0.1 → 0.2") -> int:
-        """Tell an experiment's announcement."""
+    def propose(
+        self,
+        worktree: str,
+        tree: str,
+        hypothesis: str = "RATE 0.1 → 0.2",
+        *,
+        detail: Mapping[str, object] | None = None,
+        lines: tuple[int, int] = (1, 1),
+    ) -> int:
+        """Tell an experiment's announcement. `lines`: added and removed."""
         number, base = len(self.state.experiments) + 1, self.state.worktrees[worktree]
         self.tell(
             ev.ThinkingStarted(worktree),
             ev.ExperimentProposed(
-                number, worktree, "search", base.base, base.base_tree, tree.replace("t", "c"), tree, hypothesis, 1, 1,
-                ("train.py",),
+                number, worktree, "search", base.base, base.base_tree, tree.replace("t", "c"), tree, hypothesis, *lines,
+                ("train.py",), detail or {},
             ),
         )  # fmt: skip
         return number
