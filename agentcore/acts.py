@@ -27,6 +27,7 @@ DECISIONS = (
     ev.AgentBarred,
     ev.AgentFailed,
     ev.CandidateJudged,
+    ev.ThresholdChanged,
     ev.CandidateMoved,
     ev.CandidateExtended,
     ev.ExperimentPinned,

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from agentcore.judging import noise
+from agentcore.judging import noise, threshold
 from agentcore.prompts import Texts, fill
 from agentcore.state import Experiment, LabState, Worktree
 
@@ -198,7 +198,7 @@ def _trunk(state: LabState) -> str:
     gate, least = state.gate, state.gate.z_screen * spread.used * (1 + 1 / max(1, len(pool))) ** 0.5
     return (
         f"{text} Noise σ {spread.sigma:.4f} ({spread.dof} degrees of freedom): one run must gain {least:.4f} to be "
-        f"kept, then {gate.confirm_seeds} fresh seeds must confirm it at {gate.z_confirm} standard errors."
+        f"kept, then {gate.confirm_seeds} fresh seeds must confirm it at {threshold(state):g} standard errors."
     )
 
 

@@ -325,6 +325,16 @@ class CandidateJudged:
 
 
 @dataclass(frozen=True)
+class ThresholdChanged:
+    """Confirmations pass at another number of standard errors from now on, because of how many so far may be false."""
+
+    z_confirm: float
+    false_share: float
+    """The meter that says so: an upper bound on the share of passed confirmations that are no gain."""
+    confirmations: int
+
+
+@dataclass(frozen=True)
 class CandidateMoved:
     """The candidate's state changed for a reason other than a rebase, a verdict or a merge."""
 
@@ -459,6 +469,7 @@ Event = (
     | ExperimentDecided
     | CandidateRebased
     | CandidateJudged
+    | ThresholdChanged
     | CandidateMoved
     | MergeIntended
     | RevertIntended

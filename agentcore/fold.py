@@ -24,6 +24,7 @@ from agentcore.state import (
     Merge,
     Message,
     Run,
+    Tally,
     Thinking,
     Trunk,
     Worktree,
@@ -372,7 +373,15 @@ def _(event: ev.CandidateRebased, state: LabState, at: float) -> LabState:
 
 
 @_apply.register
+def _(event: ev.ThresholdChanged, state: LabState, at: float) -> LabState:
+    return replace(state, threshold=event.z_confirm)
+
+
+@_apply.register
 def _(event: ev.CandidateJudged, state: LabState, at: float) -> LabState:
+    tally, verdict = state.tally, event.verdict
+    tally = Tally(tally.confirmations + 1, tally.negative + (verdict.gain < 0), tally.passed + verdict.passed)
+    state = replace(state, tally=tally)
     return _candidate(
         state,
         event.experiment,

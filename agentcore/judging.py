@@ -79,9 +79,9 @@ SECOND_LOOK, THIRD_LOOK = (6, 1.96), (9, 2.24)
 """(seeds up to which it holds, standard errors). Whoever looks again until it passes must ask for more each time."""
 
 
-def threshold(state: LabState, seeds: int) -> float:
-    """Return the standard errors at which a confirmation by that many seeds passes."""
-    first = state.gate.z_confirm
+def threshold(state: LabState, seeds: int = 0) -> float:
+    """Return the standard errors at which a confirmation by that many seeds passes today: the gate's, or more."""
+    first = max(state.gate.z_confirm, state.threshold)
     if seeds <= state.gate.confirm_seeds:
         return first
     return max(first, SECOND_LOOK[1] if seeds <= SECOND_LOOK[0] else THIRD_LOOK[1])
@@ -116,6 +116,34 @@ def claimed(state: LabState, merge: Merge) -> Verdict | None:
     candidate = state.candidates[merge.experiment]
     both = state.pools.get(candidate.tree, {}).keys() & state.pools.get(candidate.trunk_tree, {}).keys()
     return measure(state, candidate, tuple(sorted(both))) if len(both) >= COUNTED_SEEDS else None
+
+
+TIGHTER = ((0.5, 2.33), (0.2, 1.96))
+"""(share of passed confirmations that may be false, threshold above it), strictest first: one in 100, one in 40."""
+TIGHTEN_AFTER = 20
+"""Confirmations before which the meter is not trusted."""
+
+
+def meter(state: LabState) -> float | None:
+    """Return an upper bound on the share of passed confirmations that are no gain; None before the first one.
+
+    By verdicts that passed and not by merges: what is READY while the researcher sleeps is no less true.
+    """
+    tally = state.tally
+    if not tally.confirmations:
+        return None
+    return statistics.false_share(tally.confirmations, tally.negative, tally.passed, state.gate.z_confirm)
+
+
+def threshold_due(state: LabState) -> float:
+    """Return the standard errors that the meter asks for.
+
+    A search that has dried up proposes ideas without effect, of which one in twenty passes: then more is asked.
+    """
+    share, least = meter(state) or 0.0, state.gate.z_confirm
+    if not state.gate.tighten or state.tally.confirmations < TIGHTEN_AFTER:
+        return least
+    return max([least, *(asked for limit, asked in TIGHTER if share > limit)])
 
 
 def doubt(state: LabState, candidate: Candidate, gain: float) -> str:

@@ -13,7 +13,7 @@ from statistics import fmean
 from typing import Any
 
 from agentcore.accounts import Cost, SlotUse, cost, slot_use
-from agentcore.judging import claimed, is_calibrated, noise
+from agentcore.judging import claimed, is_calibrated, meter, noise, threshold
 from agentcore.state import Candidate, LabState, Run, Worktree
 from worktrees.devices import DeviceSample
 from worktrees.metrics import MetricPoint
@@ -164,10 +164,25 @@ class Overview:
     """(done, wanted) runs while trunk has no number yet."""
     cost: Cost
     slots: tuple[SlotUse, ...]
+    gate: GateSummary
     forced: int = 0
     """Of the merged ones: forced by a person."""
     claimed: float = 0.0
     """Sum of the gains that merges were confirmed by; what a person forced is outside until it has three seeds."""
+
+
+@dataclass(frozen=True)
+class GateSummary:
+    """What a confirmation must show, and how far those that showed it can be believed."""
+
+    z_confirm: float
+    """Standard errors, today."""
+    is_tightened: bool
+    """True where that is more than lab.toml asks for."""
+    false_share: float | None
+    """Upper bound on the share of passed confirmations that are no gain; None before the first one."""
+    confirmations: int
+    passed: int
 
 
 def overview(state: LabState, live: Live, now: float) -> Overview:
@@ -189,9 +204,16 @@ def overview(state: LabState, live: Live, now: float) -> Overview:
         calibration=_calibration(state),
         cost=cost(state),
         slots=tuple(slot_use(state, slot.name, now) for slot in state.slots),
+        gate=gate_summary(state),
         forced=sum(bool(merge.forced) and not merge.undone for merge in state.merges),
         claimed=fsum(verdict.gain for merge in state.merges if (verdict := claimed(state, merge))),
     )
+
+
+def gate_summary(state: LabState) -> GateSummary:
+    """Return what the gate asks for, and the meter."""
+    asked, tally = threshold(state), state.tally
+    return GateSummary(asked, asked > state.gate.z_confirm, meter(state), tally.confirmations, tally.passed)
 
 
 def queue_rows(state: LabState, states: tuple[str, ...] = OPEN) -> tuple[QueueRow, ...]:
@@ -361,6 +383,12 @@ def _needs(state: LabState, live: Live, rows: tuple[WorktreeRow, ...]) -> Iterat
             yield Need(f"parked {row.worktree} {row.experiments}", row.needs_you, worktree=row.worktree)
     for topic, message in sorted(state.warnings.items()):
         yield Need(f"{topic} {message}", message)
+    if (gate := gate_summary(state)).is_tightened:
+        text = (
+            f"the gate is tightened: up to {gate.false_share:.0%} of the confirmations that passed may be false, so "
+            f"they now need {gate.z_confirm:g} standard errors; the search may have dried up: try new directions"
+        )
+        yield Need(f"tightened {gate.z_confirm}", text)
     for candidate in sorted(state.candidates.values(), key=lambda each: each.experiment):
         if candidate.state == "CONFLICT":
             text = f"#{candidate.experiment} does not fit on trunk any more"

@@ -14,7 +14,17 @@ from statistics import median
 
 from agentcore import events as ev
 from agentcore.events import Outcome
-from agentcore.judging import decide, doubt, is_calibrated, is_worn_out, new_seeds, screening_seed
+from agentcore.judging import (
+    decide,
+    doubt,
+    is_calibrated,
+    is_worn_out,
+    meter,
+    new_seeds,
+    screening_seed,
+    threshold,
+    threshold_due,
+)
 from agentcore.state import Candidate, Experiment, LabState, Worktree
 from worktrees.runs import GIVEN_BACK, Purpose
 
@@ -123,7 +133,7 @@ def plan(state: LabState, limits: Limits) -> list[Action]:
     """Return the actions that are due, most urgent first. Carry them out in order, then plan again."""
     if state.trunk is None or state.config is None:
         return []
-    actions: list[Action] = [*_decisions(state), *_park(state, limits), *_queue(state, limits)]
+    actions: list[Action] = [*_decisions(state), *_threshold(state), *_park(state, limits), *_queue(state, limits)]
     if not limits.stopping:
         rebases = list(_rebases(state))
         actions += rebases
@@ -147,6 +157,11 @@ def _decisions(state: LabState) -> Iterator[Action]:
                 yield Record(ev.ExperimentDecided(number, "cancelled", None, None, None, reason))
             else:
                 yield Record(decide(state, experiment))
+
+
+def _threshold(state: LabState) -> Iterator[Action]:
+    if (due := threshold_due(state)) != threshold(state):
+        yield Record(ev.ThresholdChanged(due, round(meter(state) or 0.0, 4), state.tally.confirmations))
 
 
 def _unfit(state: LabState, experiment: Experiment) -> tuple[Outcome, str] | None:

@@ -216,6 +216,16 @@ class Candidate:
 
 
 @dataclass(frozen=True)
+class Tally:
+    """The verdicts of all confirmations so far, whatever became of the candidates."""
+
+    confirmations: int = 0
+    negative: int = 0
+    """With a gain below zero."""
+    passed: int = 0
+
+
+@dataclass(frozen=True)
 class Merge:
     """A promotion that happened, newest last."""
 
@@ -268,6 +278,10 @@ class LabState:
     trees: Map[str, int] = field(default_factory=Map)
     """{tree: the first experiment that proposed it}: the same tree is never run twice as an experiment."""
     merges: tuple[Merge, ...] = ()
+    tally: Tally = Tally()
+    threshold: float = 0.0
+    """Standard errors with which a confirmation passes where that is more than the gate asks for; see
+    `judging.threshold`."""
     intent: ev.MergeIntended | ev.RevertIntended | None = None
     """A merge, or a revert, that was announced and whose outcome is not known yet."""
     pinned: Map[int, str] = field(default_factory=Map)

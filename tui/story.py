@@ -210,6 +210,13 @@ def _(event: ev.CandidateJudged, state: LabState) -> _Parts:
 
 
 @_tell.register
+def _(event: ev.ThresholdChanged, state: LabState) -> _Parts:
+    way = "TIGHTER" if event.z_confirm > state.gate.z_confirm else "LOOSER"
+    text = f"confirmations pass at {event.z_confirm:g}σ: at most {event.false_share:.0%} of those that passed are false"
+    return "!", "you", "gate", None, way, text, False
+
+
+@_tell.register
 def _(event: ev.CandidateMoved, state: LabState) -> _Parts:
     role, meaning = CANDIDATES.get(event.state, ("text", ""))
     text = f"{event.reason or meaning}" + ("" if event.by == "engine" else f" (by {event.by})")

@@ -36,6 +36,8 @@ class GateSettings:
     measure the same idea for ever."""
     max_rework: Annotated[int, Meta(ge=0)] = 1
     """How often an agent may write a candidate again that conflicts with trunk; then it is REJECTED."""
+    tighten: bool = True
+    """Ask more of a confirmation when too many that passed may be false, see `judging.threshold_due`."""
     floor: float | None = None
     ceiling: float | None = None
     """A score outside is not believed: the run is invalid."""

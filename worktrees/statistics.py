@@ -101,6 +101,18 @@ def seed_correlation(pairs: Iterable[tuple[Pool, Pool]]) -> float:
     return max(0.0, products / math.sqrt(left_squares * right_squares) - 1 / math.sqrt(count))
 
 
+def false_share(confirmations: int, negative: int, passed: int, threshold: float) -> float:
+    """Return an upper bound on the share of passed confirmations that are no gain: the meter of the promotion rule.
+
+    Of those without an effect half have a negative z, so at most twice the share of negative ones has none (Storey
+    2002); they pass with probability Phi(-threshold), 0.05 at 1.64. 0 before there is a confirmation.
+    """
+    if not confirmations:
+        return 0.0
+    without_effect = min(1.0, 2 * negative / confirmations)
+    return min(1.0, NormalDist().cdf(-threshold) * without_effect * confirmations / max(1, passed))
+
+
 def screen(trunk: Pool, score: float, noise: Noise, *, lower_is_better: bool, threshold: float) -> Verdict:
     """Judge one run against the pool of its base (unpaired): worth a confirmation or not."""
     gain = _sign(lower_is_better) * (fmean(trunk.values()) - score)

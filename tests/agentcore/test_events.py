@@ -42,6 +42,7 @@ EVENTS: tuple[Event, ...] = (
     ev.ExperimentDecided(2, "crash", None, None, None, "RuntimeError: shapes"),
     ev.CandidateRebased(1, "c0", "t0", "c9", "t9", (1, 2)),
     ev.CandidateJudged(1, "READY", Verdict(0.1, 0.05, (1, 2), True), "l1", ""),
+    ev.ThresholdChanged(1.96, 0.3125, 25),
     ev.CandidateMoved(1, "STALE", "trunk moved", "engine"),
     ev.MergeIntended(1, "c0", "l1", "t9", "abc", "you"),
     ev.TrunkMoved("c0", "l1", "t9", 1, "you"),

@@ -219,6 +219,7 @@ def _status(observer: Observer, scene: Overview) -> dict[str, Any]:
         "claimed_gain": scene.claimed,
         "pinned": dict(state.pinned),
         "gate": state.gate.mode,
+        "confirmation": asdict(scene.gate),
         "engine": {"alive": observer.engine_alive(), "pid": state.engine.pid if state.engine else None},
         "cost": asdict(scene.cost),
         "slots": [asdict(use) for use in scene.slots],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agentcore.overview import QueueRow, is_forced
+from agentcore.overview import QueueRow, gate_summary, is_forced
 from agentcore.state import Candidate, LabState
 from tui import format as fmt
 from tui.follow import Scene
@@ -88,8 +88,11 @@ class QueueList(ListPane):
         self.cursor = next(places, self.cursor)
 
     def head(self) -> tuple[str, str]:
-        """Return the titles."""
-        return "candidates", "READY first, then in order of arrival"
+        """Return the titles; on the right how far what passed can be believed, once anything was confirmed."""
+        found = gate_summary(self.scene.state) if self.scene else None
+        if found is None or found.false_share is None:
+            return "candidates", "READY first, then in order of arrival"
+        return "candidates", f"at most {found.false_share:.0%} of {found.passed} that passed are false"
 
     def count(self) -> int:
         """Return the number of candidates."""
@@ -173,7 +176,9 @@ def gate_sentences(state: LabState) -> list[str]:
     gate = state.gate
     who = {"me": "you (m)", "gate": "what passes the gate", "hold": "on hold"}[gate.mode]
     seeds = fmt.count(gate.confirm_seeds, "fresh seed")
-    return [f"gate: {seeds}, gain at least {gate.z_confirm:g}σ", f"merge policy: {who}"]
+    found = gate_summary(state)
+    meter = [] if found.false_share is None else [f"false: at most {found.false_share:.0%} of {found.passed} passed"]
+    return [f"gate: {seeds}, gain at least {found.z_confirm:g}σ", *meter, f"merge policy: {who}"]
 
 
 def seeds_cell(row: QueueRow) -> str:
