@@ -236,7 +236,7 @@ def _bullets(lines: Iterable[str]) -> str:
 
 def _line(state: LabState, experiment: Experiment) -> str:
     candidate = state.candidates.get(experiment.number)
-    standing = f", queue: {candidate.state}" if candidate else ""
+    standing = f", queue: {candidate.state}{' as simpler' if candidate.simpler else ''}" if candidate else ""
     if candidate and candidate.verdict:
         standing += f", confirmed {candidate.verdict.gain:+.4f} ({candidate.verdict.z:.1f}σ)"
     result = f"gain {experiment.gain:+.4f} ({experiment.z:.1f}σ)" if experiment.gain is not None else experiment.reason

@@ -63,7 +63,7 @@ class AgentRecord:
     open: int
     """Kept ones without a verdict yet; in no rate."""
     withdrawn: int
-    """Kept ones that were taken out before one; in no rate."""
+    """Kept ones that were taken out before one, and simplifications that lose nothing and gain nothing; in no rate."""
     ran: int
     """What the rate is of: dropped + crashed + confirmed + unconfirmed, as far as a run was spent on them."""
     rate: float | None
@@ -167,7 +167,9 @@ def _standing(candidate: Candidate) -> Literal["confirmed", "unconfirmed", "open
     passed = candidate.verdict is not None and candidate.verdict.passed
     if candidate.state in ("MERGED", "REVERTED") and candidate.verdict and not passed:  # a person forced it
         return "unconfirmed" if len(candidate.verdict.seeds) >= COUNTED_SEEDS else "open"
-    return "confirmed" if passed and candidate.state in CONFIRMED else "open"
+    if not passed or candidate.state not in CONFIRMED:
+        return "open"
+    return "confirmed" if candidate.is_win else "withdrawn"
 
 
 def _rate(confirmed: int, ran: int) -> dict[str, Any]:

@@ -42,5 +42,5 @@ def _since_gain(state: LabState, decided: list[Experiment]) -> int:
     """Count the experiments that were decided after the newest verdict that passed; 0 while a candidate is open."""
     if any(each.state in ("NEW", "CONFIRM") for each in state.candidates.values()):
         return 0
-    passed = [each.since for each in state.candidates.values() if each.verdict and each.verdict.passed]
+    passed = [each.since for each in state.candidates.values() if each.is_win]
     return sum((each.decided or 0.0) > max(passed, default=0.0) for each in decided)

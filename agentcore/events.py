@@ -299,6 +299,8 @@ class ExperimentDecided:
     gain: float | None
     z: float | None
     reason: str
+    simpler: bool = False
+    """Kept because it removes lines, not because it seems better."""
 
 
 @dataclass(frozen=True)

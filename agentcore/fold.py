@@ -349,7 +349,9 @@ def _(event: ev.ExperimentDecided, state: LabState, at: float) -> LabState:
     state = _worktree(state, worktree.name, since=at, pending=pending, failures=failures, trouble=trouble)
     candidates = state.candidates
     if event.outcome == "keep":
-        candidates = candidates.set(event.experiment, Candidate(event.experiment, "NEW", since=at))
+        candidates = candidates.set(
+            event.experiment, Candidate(event.experiment, "NEW", since=at, simpler=event.simpler)
+        )
     return replace(state, experiments=state.experiments.set(event.experiment, experiment), candidates=candidates)
 
 
@@ -380,7 +382,8 @@ def _(event: ev.ThresholdChanged, state: LabState, at: float) -> LabState:
 @_apply.register
 def _(event: ev.CandidateJudged, state: LabState, at: float) -> LabState:
     tally, verdict = state.tally, event.verdict
-    tally = Tally(tally.confirmations + 1, tally.negative + (verdict.gain < 0), tally.passed + verdict.passed)
+    if not state.candidates[event.experiment].simpler:  # which is tested for something else
+        tally = Tally(tally.confirmations + 1, tally.negative + (verdict.gain < 0), tally.passed + verdict.passed)
     state = replace(state, tally=tally)
     return _candidate(
         state,

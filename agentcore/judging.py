@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from statistics import fmean
 
 from agentcore.events import CandidateState, ExperimentDecided, Outcome
@@ -46,16 +47,58 @@ def decide(state: LabState, experiment: Experiment) -> ExperimentDecided:
         outcome = _OUTCOMES.get(run.ending, "crash")
         return ExperimentDecided(experiment.number, outcome, None, None, None, run.reason)
     verdict = _screen(state, state.pools[experiment.base_tree], run.score)
-    outcome = "keep" if verdict.passed else "drop"
-    return ExperimentDecided(experiment.number, outcome, run.score, verdict.gain, verdict.z, "")
+    if verdict.passed or experiment.removed <= experiment.added or verdict.z <= state.gate.z_simpler:
+        outcome = "keep" if verdict.passed else "drop"
+        return ExperimentDecided(experiment.number, outcome, run.score, verdict.gain, verdict.z, "")
+    reason = f"simpler: {fewer_lines(experiment)}, it must not be worse"
+    return ExperimentDecided(experiment.number, "keep", run.score, verdict.gain, verdict.z, reason, simpler=True)
+
+
+def fewer_lines(experiment: Experiment) -> str:
+    """Return how many lines a simplification takes away, in words."""
+    fewer = experiment.removed - experiment.added
+    return f"{fewer} line{'' if fewer == 1 else 's'} fewer"
 
 
 def judge(state: LabState, candidate: Candidate) -> tuple[CandidateState, Verdict]:
-    """Return what a candidate's confirmation says, once every seed of it has run on both sides."""
-    verdict = measure(state, candidate, candidate.seeds)
+    """Return what a candidate's confirmation says, once every seed that is due has run on both sides."""
+    verdict = measure(state, candidate, seeds_due(state, candidate))
+    if candidate.simpler and statistics.is_not_worse(verdict, _margin(state)):
+        verdict = replace(verdict, passed=True)
     if verdict.passed:
         return ("BLOCKED" if doubt(state, candidate, verdict.gain) else "READY"), verdict
     return ("NOISE" if verdict.z >= state.gate.z_near_miss else "REJECTED"), verdict
+
+
+def seeds_due(state: LabState, candidate: Candidate) -> tuple[int, ...]:
+    """Return the seeds that a candidate is judged by, as far as is known now.
+
+    A simplification has more of them than others. After as many as others have it goes on only while its estimate is
+    within the margin: to end there can only turn it away, so nothing worse gets through.
+    """
+    if not candidate.simpler:
+        return candidate.seeds
+    first = candidate.seeds[: state.gate.confirm_seeds]
+    if not _have_run(state, candidate, first):
+        return first
+    return first if measure(state, candidate, first).gain <= -_margin(state) else candidate.seeds
+
+
+def is_measured(state: LabState, candidate: Candidate) -> bool:
+    """Return True where every seed that is due has a score on both sides, so that the candidate can be judged."""
+    return _have_run(state, candidate, seeds_due(state, candidate))
+
+
+def _have_run(state: LabState, candidate: Candidate, seeds: tuple[int, ...]) -> bool:
+    both = state.pools.get(candidate.tree, {}).keys() & state.pools.get(candidate.trunk_tree, {}).keys()
+    return set(seeds) <= both
+
+
+def _margin(state: LabState) -> float:
+    """What a simplification may lose, in units of the score."""
+    spread = noise(state)
+    assert spread is not None, "confirmations start after calibration"
+    return state.gate.simpler_margin * spread.sigma
 
 
 def measure(state: LabState, candidate: Candidate, seeds: tuple[int, ...]) -> Verdict:
@@ -107,10 +150,15 @@ COUNTED_SEEDS = 3
 def claimed(state: LabState, merge: Merge) -> Verdict | None:
     """Return the verdict by which a merge counts in totals; None for one that is taken back, or forced too early.
 
-    A forced one counts once three seeds have run on both sides, whatever they say: trunk's own runs add to them.
+    A forced one counts once three seeds have run on both sides, whatever they say: trunk's own runs add to them. What
+    came in for being simpler counts where it lost something, and where it won by the rule of all others.
     """
-    if merge.undone or not merge.forced:
-        return None if merge.undone else merge.verdict
+    if merge.undone:
+        return None
+    if not merge.forced:
+        verdict = merge.verdict
+        is_luck = verdict is not None and verdict.gain > 0 and not state.candidates[merge.experiment].is_win
+        return None if is_luck else verdict
     if merge.verdict and len(merge.verdict.seeds) >= COUNTED_SEEDS:
         return merge.verdict
     candidate = state.candidates[merge.experiment]
@@ -154,7 +202,7 @@ def doubt(state: LabState, candidate: Candidate, gain: float) -> str:
     if limit is not None and gain > limit:
         return f"gain {gain:+.4f} is above max_gain {limit:g}: too good to be true until somebody has read the diff"
     hidden = holdout_gain(state, candidate)
-    if hidden is not None and hidden <= 0:
+    if hidden is not None and hidden <= (-_margin(state) if candidate.simpler else 0.0):
         return "the hidden hold-out shows no gain: what helped may be the validation text"
     return ""
 
@@ -199,14 +247,16 @@ def correlation(state: LabState) -> float:
     return statistics.seed_correlation(pairs)
 
 
-def confirmation_seeds(state: LabState) -> tuple[int, ...]:
+def confirmation_seeds(state: LabState, *, simpler: bool = False) -> tuple[int, ...]:
     """Return the seeds of a confirmation: those that trunk ran already first, then new ones that both sides run.
 
+    `simpler`: of a candidate that must not be worse, which takes more of them than a gain.
     A screening run's seed (see `screening_seed`) can never be among them.
     """
     assert state.trunk is not None, "candidates exist only after trunk"
     pool = sorted(state.pools.get(state.trunk.tree, {}))
-    return tuple(pool + new_seeds(state.gate.confirm_seeds, pool))[: state.gate.confirm_seeds]
+    count = max(state.gate.confirm_seeds, state.gate.simpler_seeds) if simpler else state.gate.confirm_seeds
+    return tuple(pool + new_seeds(count, pool))[:count]
 
 
 def new_seeds(count: int, taken: list[int]) -> list[int]:

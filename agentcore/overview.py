@@ -118,6 +118,8 @@ class QueueRow:
     """A person wants its commit kept."""
     forced: bool = False
     """Trunk holds it although its verdict did not pass: a person said so."""
+    simpler: bool = False
+    """It is here because it removes lines: it must not be worse, and need not be better."""
 
 
 @dataclass(frozen=True)
@@ -362,6 +364,7 @@ def _queue_row(state: LabState, candidate: Candidate) -> QueueRow:
         reason=candidate.reason,
         pinned=candidate.experiment in state.pinned,
         forced=is_forced(state, candidate.experiment),
+        simpler=candidate.simpler,
     )
 
 

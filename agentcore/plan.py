@@ -18,10 +18,12 @@ from agentcore.judging import (
     decide,
     doubt,
     is_calibrated,
+    is_measured,
     is_worn_out,
     meter,
     new_seeds,
     screening_seed,
+    seeds_due,
     threshold,
     threshold_due,
 )
@@ -235,10 +237,7 @@ def _in_order(state: LabState) -> list[Candidate]:
 
 
 def _is_measured(state: LabState, candidate: Candidate) -> bool:
-    if state.broken(candidate.tree):
-        return True
-    both = state.pools.get(candidate.tree, {}).keys() & state.pools.get(candidate.trunk_tree, {}).keys()
-    return set(candidate.seeds) <= both
+    return bool(state.broken(candidate.tree)) or is_measured(state, candidate)
 
 
 def _rebases(state: LabState) -> Iterator[RebaseExperiment]:
@@ -322,7 +321,7 @@ def _screenings(state: LabState) -> Iterator[_Wanted]:
 
 
 def _confirmation(state: LabState, candidate: Candidate) -> Iterator[_Wanted]:
-    for seed in candidate.seeds:
+    for seed in seeds_due(state, candidate):
         if seed not in state.pools.get(candidate.tree, {}):
             yield "confirm", candidate.experiment, candidate.commit, candidate.tree, seed, ""
         if seed not in state.pools.get(candidate.trunk_tree, {}):

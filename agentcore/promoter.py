@@ -15,7 +15,16 @@ from statistics import fmean
 
 from agentcore import events as ev
 from agentcore import verbs
-from agentcore.judging import complete_pairs, confirmation_seeds, doubt, judge, measure, reworks
+from agentcore.judging import (
+    complete_pairs,
+    confirmation_seeds,
+    doubt,
+    fewer_lines,
+    is_measured,
+    judge,
+    measure,
+    reworks,
+)
 from agentcore.lab import Lab
 from agentcore.plan import STOPPED
 from agentcore.state import Candidate, Experiment
@@ -50,7 +59,7 @@ async def rebase(lab: Lab, number: int) -> None:
             _collide(lab, number, reason)
             return
         await lab.git(lab.repository.pin, "candidates", number, commit)
-        seeds = confirmation_seeds(lab.state)
+        seeds = confirmation_seeds(lab.state, simpler=lab.state.candidates[number].simpler)
         known = lab.state.candidates[number]
         if (tree, trunk.tree) == (known.tree, known.trunk_tree) and len(known.seeds) > len(seeds):
             seeds = known.seeds  # asked for by a person: what more seeds said is not forgotten by measuring again
@@ -75,6 +84,8 @@ async def conclude(lab: Lab, number: int) -> None:
         if reason := lab.state.broken(candidate.tree):
             lab.record(ev.CandidateMoved(number, "REJECTED", f"a confirmation run failed: {reason}", by="engine"))
             return
+        if not is_measured(lab.state, candidate):
+            return  # likewise
         standing, verdict = judge(lab.state, candidate)
         landing = ""
         if standing == "READY":
@@ -82,6 +93,8 @@ async def conclude(lab: Lab, number: int) -> None:
             landing = await lab.git(lab.repository.land, candidate.tree, candidate.trunk, message)
             await lab.git(lab.repository.pin, "candidates", number, landing)
         reason = doubt(lab.state, candidate, verdict.gain) if standing == "BLOCKED" else ""
+        if standing == "READY" and candidate.simpler:
+            reason = _simpler(lab, lab.state.experiments[number])
         lab.record(ev.CandidateJudged(number, standing, verdict, landing, reason))
 
 
@@ -366,9 +379,15 @@ def _message(
         **(besides or {}),
         "Journal": str(lab.journal.head),
     }
+    if candidate.simpler:
+        trailers["Simpler"] = _simpler(lab, experiment).partition(": ")[2]
     return _with_trailers(experiment.hypothesis, trailers)
 
 
 def _with_trailers(subject: str, trailers: Mapping[str, str]) -> str:
     lines = [f"{name}: {value}" for name, value in trailers.items()]
     return "\n".join([subject, "", *lines]) + "\n"
+
+
+def _simpler(lab: Lab, experiment: Experiment) -> str:
+    return f"simpler: {fewer_lines(experiment)}, not worse by more than {lab.state.gate.simpler_margin:g}σ"

@@ -18,7 +18,7 @@ from agentcore.spending import Spending
 from worktrees.gate import GateSettings
 from worktrees.runs import Ending, Purpose
 from worktrees.slots import Slot
-from worktrees.statistics import Pool, Verdict
+from worktrees.statistics import NOT_WORSE_Z, Pool, Verdict
 
 
 @dataclass(frozen=True)
@@ -211,8 +211,16 @@ class Candidate:
     reason: str = ""
     confirmations: int = 0
     """How often it was replayed on a trunk to be confirmed there, since it came to the queue, or came back to it."""
+    simpler: bool = False
+    """It is here because it removes lines: it must not be worse, and need not be better."""
     released: bool = False
     """A person has looked at why it was BLOCKED, and let it go on."""
+
+    @property
+    def is_win(self) -> bool:
+        """True where fresh seeds confirmed a gain; not where a simplification was only shown to lose nothing."""
+        verdict = self.verdict
+        return verdict is not None and verdict.passed and (not self.simpler or verdict.z >= NOT_WORSE_Z)
 
 
 @dataclass(frozen=True)

@@ -102,6 +102,7 @@ def _point(text: str) -> str:
     return text.replace("0.", ".", 1) if text.lstrip("+-").startswith("0.") else text
 
 
-def marks(pinned: bool, forced: bool) -> str:
-    """Return what stands before an idea in the queue: that it is pinned, and that a person forced it."""
-    return f"{'forced: ' if forced else ''}{'pinned: ' if pinned else ''}"
+def marks(*, pinned: bool, forced: bool, simpler: bool) -> str:
+    """Return what stands before an idea in the queue: pinned, forced by a person, here for fewer lines."""
+    said = {"forced": forced, "pinned": pinned, "simpler": simpler}
+    return "".join(f"{word}: " for word, holds in said.items() if holds)

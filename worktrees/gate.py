@@ -36,6 +36,13 @@ class GateSettings:
     measure the same idea for ever."""
     max_rework: Annotated[int, Meta(ge=0)] = 1
     """How often an agent may write a candidate again that conflicts with trunk; then it is REJECTED."""
+    z_simpler: float = -1.0
+    """An experiment with fewer lines whose screening run does not pass may still become a candidate above this: a look
+    that turns away three of four that lose 2 sigma, and about one of seven that lose nothing."""
+    simpler_margin: Annotated[float, Meta(ge=0)] = 1.0
+    """Standard deviations of a run that a simplification may lose at most, as far as its seeds can exclude more."""
+    simpler_seeds: Annotated[int, Meta(ge=1)] = 6
+    """Seeds of its confirmation; after `confirm_seeds` of them it ends if the estimate is beyond the margin."""
     tighten: bool = True
     """Ask more of a confirmation when too many that passed may be false, see `judging.threshold_due`."""
     floor: float | None = None

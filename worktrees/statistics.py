@@ -18,6 +18,9 @@ RHO_MIN_PAIRS = 24
 """Below this many same-seed pairs the correlation is not trusted and taken as zero."""
 
 
+NOT_WORSE_Z = 1.64
+"""Standard errors by which a simplification must stay above the margin: it is worse than that in one of 20."""
+
 SIGMA_MIN = 1e-9
 """Scores closer than this differ by rounding. A trainer that ignores its seed has no spread, yet z needs a divisor."""
 
@@ -132,6 +135,11 @@ def confirm(
     difference = trunk_mean - fmean(candidate.values()) + rho * (trunk_same_seeds - trunk_mean)
     error = noise.used * math.sqrt((1 - rho**2) / len(seeds) + (1 - rho) ** 2 / len(trunk))
     return _verdict(_sign(lower_is_better) * difference, error, tuple(seeds), threshold)
+
+
+def is_not_worse(verdict: Verdict, margin: float) -> bool:
+    """Return True where the runs exclude a loss of more than `margin` (non-inferiority, one-sided at 5 %)."""
+    return verdict.gain - NOT_WORSE_Z * verdict.standard_error > -margin
 
 
 def _sign(lower_is_better: bool) -> int:

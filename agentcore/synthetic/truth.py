@@ -25,7 +25,7 @@ class Ledger:
     true_gain: float
     """Of trunk as it stands, over the trunk that it began with."""
     claimed: float
-    """Sum of the verdicts' gains."""
+    """Sum of the verdicts' gains; of a simplification that is no win only what it loses."""
     expected: float
     """Sum of the same, each shrunk towards zero the less is known of it: what the lab adds up for its researcher."""
 

@@ -39,6 +39,7 @@ EVENTS: tuple[Event, ...] = (
     ev.RunEnded(1, "ok", 1.25, "", 20.0, 4.0, 20.0, 512.0),
     ev.RunEnded(2, "crash", None, "RuntimeError: shapes", 20.0, 0.0, 20.0, 512.0),
     ev.ExperimentDecided(1, "keep", 1.25, 0.1, 2.0, ""),
+    ev.ExperimentDecided(2, "keep", 1.25, -0.1, -0.5, "simpler: 3 lines fewer", simpler=True),
     ev.ExperimentDecided(2, "crash", None, None, None, "RuntimeError: shapes"),
     ev.CandidateRebased(1, "c0", "t0", "c9", "t9", (1, 2)),
     ev.CandidateJudged(1, "READY", Verdict(0.1, 0.05, (1, 2), True), "l1", ""),

@@ -420,8 +420,8 @@ class World:
         if number % 5 == 0:
             self.tale.tell(ev.CandidateMoved(number, "CONFLICT", "conflict in train.py", "engine"))
             return
-        tree = f"t{number}on{trunk.tree}"
-        self.tale.rebase(number, tree, confirmation_seeds(self.state))
+        tree, simpler = f"t{number}on{trunk.tree}", self.state.candidates[number].simpler
+        self.tale.rebase(number, tree, confirmation_seeds(self.state, simpler=simpler))
 
     def _move_experiment(self, number: int, base: str) -> None:
         """Every seventh does not fit on its new base."""
@@ -461,7 +461,17 @@ class World:
             tree = f"t{number}on{base.base_tree}"
             self.tale.tell(
                 ev.ExperimentProposed(
-                    number, name, "search", base.base, base.base_tree, tree.replace("t", "c"), tree, "idea", 1, 1, ()
+                    number,
+                    name,
+                    "search",
+                    base.base,
+                    base.base_tree,
+                    tree.replace("t", "c"),
+                    tree,
+                    "idea",
+                    1,
+                    1 + (number % 3 == 0),
+                    (),
                 )
             )
 

@@ -100,6 +100,7 @@ def confirmed(question: str) -> bool:
 def _sentence(number: int, candidate: Candidate) -> str:
     verdict = candidate.verdict
     gain = f", gain {fmt.gain(verdict.gain)} ({verdict.z:.1f}σ, {len(verdict.seeds)} seeds)" if verdict else ""
+    gain += f", {candidate.reason}" if candidate.simpler else ""
     return f"#{number}: trunk {candidate.trunk[:7]} → {candidate.landing[:7]}, tree {candidate.tree[:7]}{gain}"
 
 

@@ -92,7 +92,9 @@ def queue(arguments: Namespace) -> int:
                 fmt.sigmas(row.z),
                 f"{row.seeds_done}/{row.seeds}",
                 f"+{row.added} -{row.removed}",
-                fmt.marks(row.pinned, row.forced) + row.idea + (f"  ({row.reason})" if row.reason else ""),
+                fmt.marks(pinned=row.pinned, forced=row.forced, simpler=row.simpler)
+                + row.idea
+                + (f"  ({row.reason})" if row.reason else ""),
             ]
             for row in rows
         ]

@@ -21,7 +21,7 @@ def question(scene: Scene, experiment: int) -> Question:
     files = " ".join(idea.files)
     facts = (
         ("commit", f'"{idea.hypothesis}"'),
-        ("change", f"{fmt.change(idea.added, idea.removed)} {files}"),
+        ("change", f"{'simpler: ' if candidate.simpler else ''}{fmt.change(idea.added, idea.removed)} {files}"),
         ("tree", f"{fmt.short(candidate.tree)}, {_evidence(candidate)}"),
         ("trunk", f"{fmt.short(trunk)} to {fmt.short(candidate.landing)}, not pushed anywhere"),
         ("after", _others(state, experiment)),

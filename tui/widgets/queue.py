@@ -142,7 +142,7 @@ def _idea_width(width: int) -> int:
 def queue_items(scene: Scene) -> tuple[QueueItem, ...]:
     """Return every candidate of the scene."""
     opened = [
-        QueueItem(row.experiment, row.worktree, row.state, _marked(row), row, row.gain, row.z, row.since, row.reason)
+        QueueItem(row.experiment, row.worktree, row.state, marked(row), row, row.gain, row.z, row.since, row.reason)
         for row in scene.overview.queue
     ]
     known = {item.experiment for item in opened}
@@ -150,19 +150,22 @@ def queue_items(scene: Scene) -> tuple[QueueItem, ...]:
     return (*opened, *sorted(closed, key=lambda item: -item.since))
 
 
-def _marked(row: QueueRow) -> str:
-    return fmt.marks(row.pinned, row.forced) + row.idea
+def marked(row: QueueRow) -> str:
+    """Return a candidate's idea, and before it what sets it apart."""
+    return fmt.marks(pinned=row.pinned, forced=row.forced, simpler=row.simpler) + row.idea
 
 
 def _closed(state: LabState, candidate: Candidate) -> QueueItem:
     experiment = state.experiments[candidate.experiment]
     verdict = candidate.verdict
     z = verdict.z if verdict and verdict.standard_error else None
+    number = experiment.number
+    marks = fmt.marks(pinned=number in state.pinned, forced=is_forced(state, number), simpler=candidate.simpler)
     return QueueItem(
         experiment.number,
         experiment.worktree,
         candidate.state,
-        fmt.marks(experiment.number in state.pinned, is_forced(state, experiment.number)) + experiment.hypothesis,
+        marks + experiment.hypothesis,
         None,
         verdict.gain if verdict else experiment.gain,
         z,
@@ -195,6 +198,6 @@ def _summary(row: QueueRow, width: int) -> Line:
     room = max(4, width - 10 - len(name) - 2 - TAIL - 2)
     return (
         (f" {fit(row.state, 9)} ", role),
-        (f"{name} {fit(_marked(row), room)} ", "text"),
+        (f"{name} {fit(marked(row), room)} ", "text"),
         (tail, gain_role(row.gain, row.z) if measured else "grey"),
     )
