@@ -287,6 +287,10 @@ class RunEnded:
     """The sandbox's backend; empty where a nightlab without one wrote this."""
     checks: int = 0
     """How many things its rooms' self-tests tried before anything started, all of them as they must be."""
+    tokens_per_s: float | None = None
+    other_mb: float | None = None
+    """Speed of the training, and the most GPU memory (MiB) that others held meanwhile, where either decides whether it
+    counts, see `agentcore.contention`."""
 
 
 @dataclass(frozen=True)

@@ -311,6 +311,7 @@ def _(event: ev.RunEnded, state: LabState, at: float) -> LabState:
         peak_mb=event.peak_mb,
         holdout=event.holdout,
         walls=event.walls,
+        tokens_per_s=event.tokens_per_s,
         ended=at,
     )
     pools, failed = state.pools, state.failed

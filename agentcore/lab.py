@@ -9,6 +9,7 @@ from contextlib import closing
 from typing import ParamSpec, TypeVar
 
 from agentcore import events as ev
+from agentcore.contention import Sharing
 from agentcore.events import Event
 from agentcore.fold import apply, fold
 from agentcore.journal import Journal, JournalError, Reader
@@ -52,6 +53,7 @@ class Lab:
         self.profile_name, self.profile = _profile(project, slots)
         self.repository = Repository(paths.root)
         self.walls = walls
+        self.sharing = Sharing()
         self.breach = ""
         """Which wall did not stand when it was tried; then nothing new starts until the engine is started again."""
         self.frozen: Mapping[str, bytes] = {}

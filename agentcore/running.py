@@ -7,6 +7,7 @@ not a special case.
 
 from __future__ import annotations
 
+import asyncio
 import os
 import shutil
 from collections.abc import Mapping
@@ -14,6 +15,7 @@ from pathlib import Path
 from statistics import median
 
 from agentcore import events as ev
+from agentcore.contention import TIMES, Contention, applies, contention, speed_of
 from agentcore.lab import Lab
 from agentcore.plan import StartRun
 from agentcore.state import Run
@@ -54,7 +56,7 @@ async def collect(lab: Lab) -> None:
             case "ended":
                 result = folder.read_result()
                 assert result is not None, "ended means that the result is there"
-                _finish(lab, run, result)
+                await _finish(lab, run, result)
             case "absent":
                 await _launch(lab, run)
             case "lost":
@@ -160,29 +162,44 @@ def _cpu_cap(lab: Lab, slot: Slot) -> Mapping[str, str]:
     return {"NIGHTLAB_CPU_CAP_S": f"{CPU_CAP * median(used):.1f}"}
 
 
-def _finish(lab: Lab, run: Run, result: RunResult) -> None:
+async def _finish(lab: Lab, run: Run, result: RunResult) -> None:
     doubt = _unbelievable(lab, result)
+    speed, other_mb = None, lab.sharing.take(run.number)
+    shared: Contention | None = None
+    if result.ending == "ok" and not doubt and applies(lab.state, run):
+        speed = await asyncio.to_thread(speed_of, lab.paths.run(run.number), result)
+        shared = contention(lab.state, run, speed, other_mb)
+        _tell(lab, run, shared)
+    is_void = bool(doubt) or (shared is not None and not shared.counts)
     if result.ending == "breach":
         lab.breach = result.reason
     lab.record(
         ev.RunEnded(
             run=run.number,
-            ending="invalid" if doubt else result.ending,
-            score=None if doubt else result.score,
-            reason=doubt or result.reason,
+            ending="invalid" if doubt else "contended" if is_void else result.ending,
+            score=None if is_void else result.score,
+            reason=doubt or (shared.reason if shared else result.reason),
             train_s=result.stage_s.get("train", 0.0),
             evaluate_s=sum(result.stage_s.get(name, 0.0) for name in SCORING),
             train_cpu_s=result.stage_cpu_s.get("train", 0.0),
             peak_mb=result.peak_mb,
-            holdout=None if doubt else result.holdout,
+            holdout=None if is_void else result.holdout,
             walls=result.walls,
             checks=result.checks,
+            tokens_per_s=speed,
+            other_mb=other_mb,
         )
     )
     folder = lab.paths.run(run.number)
     shutil.rmtree(folder.checkout, ignore_errors=True)  # git has it; the checkpoint is the large part
     for checkpoint in folder.out.glob("*.pt"):
         checkpoint.unlink()
+
+
+def _tell(lab: Lab, run: Run, shared: Contention | None) -> None:
+    """Say where a run counts though it had not its device to itself, until the slot's next run had."""
+    times = f"so it was {TIMES + 1} times, and now it counts; end what else runs there"
+    lab.say(f"contended {run.slot}", f"run {run.number}: {shared.reason}; {times}" if shared and shared.counts else "")
 
 
 def _unbelievable(lab: Lab, result: RunResult) -> str:

@@ -188,6 +188,8 @@ class Run:
     holdout: float | None = None
     walls: str = ""
     """The sandbox's backend that it had; empty where that was not recorded."""
+    tokens_per_s: float | None = None
+    """Speed of the training; None where it does not matter."""
     ended: float | None = None
 
 

@@ -16,8 +16,12 @@ async def publish(lab: Lab) -> None:
     """Write the newest sample of every slot to `.lab/devices.json`, for as long as it is not cancelled."""
     sampler = Sampler()
     while True:
-        shims = {run.slot: _shim(lab, run.number) for run in lab.state.active.values()}
+        runs = {run.slot: run.number for run in lab.state.active.values()}
+        shims = {slot: _shim(lab, run) for slot, run in runs.items()}
         samples = await asyncio.to_thread(sampler.sample, lab.slots, {slot: pid for slot, pid in shims.items() if pid})
+        for sample in samples:
+            if shims.get(sample.slot):  # before a run has a shim its own processes could not be told from others
+                lab.sharing.see(runs[sample.slot], sample.other_mb)
         _replace(lab, samples)
         await asyncio.sleep(PERIOD_S)
 

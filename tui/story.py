@@ -189,7 +189,7 @@ def _(event: ev.ExperimentDecided, state: LabState) -> _Parts:
     if event.score is not None:
         parts.append(f"{fmt.score(event.score)}, gain {fmt.gain(event.gain)}")
         parts += [f"({fmt.sigmas(event.z)}σ)"] if event.z is not None else []
-    parts += [event.reason] if event.reason and event.outcome not in ("keep", "drop") else []
+    parts += [event.reason] if event.reason and (event.simpler or event.outcome not in ("keep", "drop")) else []
     text = " ".join(parts)
     hypothesis = f"  {experiment.hypothesis}" if text else experiment.hypothesis
     return glyph, role, experiment.worktree, event.experiment, event.outcome.upper(), text + hypothesis, False

@@ -43,6 +43,8 @@ class GateSettings:
     """Standard deviations of a run that a simplification may lose at most, as far as its seeds can exclude more."""
     simpler_seeds: Annotated[int, Meta(ge=1)] = 6
     """Seeds of its confirmation; after `confirm_seeds` of them it ends if the estimate is beyond the margin."""
+    throughput_tol: Annotated[float, Meta(gt=0)] = 0.01
+    """A run on a GPU with a budget in seconds that trains so much slower than its slot's last ones is not counted."""
     tighten: bool = True
     """Ask more of a confirmation when too many that passed may be false, see `judging.threshold_due`."""
     floor: float | None = None

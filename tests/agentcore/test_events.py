@@ -37,6 +37,7 @@ EVENTS: tuple[Event, ...] = (
     ),
     ev.RunStarted(1, "screen", 1, "c1", "t1", 1_000_001, 1, "cpu0"),
     ev.RunEnded(1, "ok", 1.25, "", 20.0, 4.0, 20.0, 512.0),
+    ev.RunEnded(2, "contended", None, "slower", 300.0, 4.0, 20.0, 512.0, tokens_per_s=1e6, other_mb=0.0),
     ev.RunEnded(2, "crash", None, "RuntimeError: shapes", 20.0, 0.0, 20.0, 512.0),
     ev.ExperimentDecided(1, "keep", 1.25, 0.1, 2.0, ""),
     ev.ExperimentDecided(2, "keep", 1.25, -0.1, -0.5, "simpler: 3 lines fewer", simpler=True),
