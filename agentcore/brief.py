@@ -129,7 +129,7 @@ def _lists(state: LabState, worktree: str, experiments: tuple[Experiment, ...]) 
     pending = [each for each in experiments if each.outcome is None]
     lists = {"pending": "\n".join(f"- {each.worktree}: {_first(each.hypothesis)}" for each in pending) or "None."}
     for name, belongs, count in (
-        ("kept", lambda each: each.outcome == "keep", KEPT),
+        ("kept", lambda each: each.outcome == "keep" and not _is_near_miss(state, each), KEPT),
         ("near_misses", lambda each: _is_near_miss(state, each), NEAR),
         ("own", lambda each: each.worktree == worktree, OWN),
         ("dead_ends", _is_dead_end, DEAD),

@@ -403,9 +403,11 @@ def _(event: ev.CandidateMoved, state: LabState, at: float) -> LabState:
     if intent and intent.experiment == event.experiment:
         intent = None
     released = state.candidates[event.experiment].released or _is_release(state, event)
-    changes = {"state": event.state, "reason": event.reason, "released": released}
+    changes: dict[str, Any] = {"state": event.state, "reason": event.reason, "released": released}
     if event.state == "NEW":  # it begins anew
         changes["confirmations"] = 0
+        if state.candidates[event.experiment].state == "NOISE":
+            changes["retried"] = len(state.merges)
     return replace(_candidate(state, event.experiment, at, **changes), intent=intent)
 
 

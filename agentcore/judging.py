@@ -207,6 +207,26 @@ def doubt(state: LabState, candidate: Candidate, gain: float) -> str:
     return ""
 
 
+def second_chance(state: LabState) -> Candidate | None:
+    """Return the near miss that is tried again on today's trunk: one for each promotion, the best, and each once.
+
+    What was promoted may be what it lacked, and no agent is needed to find out. A promotion that was taken back gives
+    none; on the trunk that it missed on there is nothing new to learn of it.
+    """
+    if state.trunk is None or not state.merges or state.merges[-1].undone:
+        return None
+    today = state.trunk.commit
+    if any(each.retried == len(state.merges) for each in state.candidates.values()):
+        return None
+    near = [each for each in state.candidates.values() if _may_try_again(each, today)]
+    return max(near, key=lambda each: each.verdict.z if each.verdict else 0.0, default=None)
+
+
+def _may_try_again(candidate: Candidate, trunk: str) -> bool:
+    is_near = candidate.state == "NOISE" and candidate.verdict is not None
+    return is_near and not candidate.retried and candidate.trunk != trunk
+
+
 def is_worn_out(state: LabState, candidate: Candidate) -> bool:
     """Return True where trunk moved under a candidate so often that it is not confirmed once more."""
     return candidate.state == "STALE" and candidate.confirmations > state.gate.max_reconfirm

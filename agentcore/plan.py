@@ -23,6 +23,7 @@ from agentcore.judging import (
     meter,
     new_seeds,
     screening_seed,
+    second_chance,
     seeds_due,
     threshold,
     threshold_due,
@@ -216,6 +217,9 @@ def _queue(state: LabState, limits: Limits) -> Iterator[Action]:
         yield Promote(best.experiment)
         return
     if state.gate.mode != "hold" and not limits.stopping:
+        if near := second_chance(state):
+            reason = f"a near miss: tried again now that #{state.merges[-1].experiment} is in trunk"
+            yield Record(ev.CandidateMoved(near.experiment, "NEW", reason, by="engine"))
         waiting = [
             each
             for each in candidates

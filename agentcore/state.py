@@ -213,6 +213,8 @@ class Candidate:
     reason: str = ""
     confirmations: int = 0
     """How often it was replayed on a trunk to be confirmed there, since it came to the queue, or came back to it."""
+    retried: int = 0
+    """Number of merges after which it was tried again as a near miss; 0 for never."""
     simpler: bool = False
     """It is here because it removes lines: it must not be worse, and need not be better."""
     released: bool = False

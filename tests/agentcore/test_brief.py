@@ -100,7 +100,8 @@ def test_a_kept_experiment_that_fresh_seeds_did_not_confirm_is_a_near_miss() -> 
     tale = calibrated()
     number = tale.keep("wt0", "t1")
     tale.rebase(number, "t1").judge(number, "NOISE")
-    assert text(tale, "$kept").endswith("(2.0σ), queue: NOISE, confirmed +0.2000 (2.0σ)")
+    assert text(tale, "$near_misses").endswith("(2.0σ), queue: NOISE, confirmed +0.2000 (2.0σ)")
+    assert "None yet." == text(tale, "$kept")
 
 
 def test_a_crash_is_told_with_its_reason() -> None:
