@@ -24,6 +24,7 @@ from worktrees.sandbox import Backend, Policy
 
 TICK_S = 0.05
 """How often limits are looked at."""
+KILL_TICK_S = 0.005
 WEIGH_S = 0.5
 """How often memory is: it costs 0.1 ms a process."""
 GRACE_S = 1.0
@@ -190,7 +191,10 @@ async def _end(process: asyncio.subprocess.Process, folder: Path, ticks: int) ->
         except TimeoutError:
             process.kill()
             await process.wait()
-    processes.send(processes.in_session(process.pid, ticks), signal.SIGKILL)
+    end = time.monotonic() + processes.KILL_LIMIT_S
+    while (pids := processes.in_session(process.pid, ticks)) and time.monotonic() < end:
+        processes.send(pids, signal.SIGKILL)
+        await asyncio.sleep(KILL_TICK_S)  # one that is killed has no environment any more, and lives for a moment
     await end_all(folder)
 
 
