@@ -7,12 +7,12 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from agentcore import events as ev
-from agentcore import promoter, verbs
+from agentcore import promoter, retest, verbs
 from agentcore.control import Answer, Command
 from agentcore.journal import JournalError
 from agentcore.lab import Lab
-from agentcore.plan import STOPPED
 from agentcore.queueing import QueueDesk
+from agentcore.verbs import STOPPED
 from worktrees.repository import RepositoryError
 
 REFUSED, USAGE, LIMIT = 5, 2, 8
@@ -34,6 +34,7 @@ class Desk:
             "resume": self._resume,
             "say": self._say,
             "release": self._release,
+            "retest": self._retest,
             "stop": self._leave,
             "ping": self._ping,
             **QueueDesk(lab).verbs,
@@ -101,6 +102,17 @@ class Desk:
         self._lab.record(ev.CandidateMoved(number, "NEW", reason, command.by))
         self._lab.say(STOPPED, "")  # it names the candidate that was found on trunk as another tree
         return Answer(0, f"#{number} goes on to its confirmation")
+
+    async def _retest(self, command: Command) -> Answer:
+        if self._lab.walls.backend == "none":
+            return Answer(REFUSED, "this lab runs without a sandbox (--no-sandbox): nothing is verified")
+        if refusal := retest.refusal(self._lab.state):
+            return Answer(REFUSED, refusal)
+        started = retest.begin(self._lab.state, command.by)
+        self._lab.record(started)
+        base, head = started.steps[0].commit, started.steps[-1].commit
+        text = f"trunk {head[:7]} is tried at {started.scale} times the size, against {base[:7]}"
+        return Answer(0, text, {"retest": started.retest, "base": base, "trunk": head, "seeds": started.seeds})
 
     async def _say(self, command: Command) -> Answer:
         text = self._lab.scrubber.clean(str(command.arguments["text"])).strip()[:MESSAGE_CHARACTERS]

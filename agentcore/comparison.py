@@ -25,7 +25,7 @@ from agentcore.spending import Spending
 from agentcore.state import Candidate, Experiment, LabState
 from worktrees.statistics import Verdict
 
-CONFIRMED = ("READY", "MERGING", "MERGED", "STALE", "HELD", "REVERTED")
+CONFIRMED = ("READY", "MERGING", "MERGED", "PROVEN", "FADED", "STALE", "HELD", "REVERTED")
 """States in which a candidate whose last verdict passed counts as confirmed. A cancelled one was written again as
 another experiment, or was in trunk already: counted here it would count twice."""
 UNCONFIRMED = ("NOISE", "REJECTED")
@@ -165,7 +165,9 @@ def _standing(candidate: Candidate) -> Literal["confirmed", "unconfirmed", "open
     if candidate.state == "CANCELLED":
         return "withdrawn"
     passed = candidate.verdict is not None and candidate.verdict.passed
-    if candidate.state in ("MERGED", "REVERTED") and candidate.verdict and not passed:  # a person forced it
+    if (
+        candidate.state in ("MERGED", "PROVEN", "FADED", "REVERTED") and candidate.verdict and not passed
+    ):  # a person forced it
         return "unconfirmed" if len(candidate.verdict.seeds) >= COUNTED_SEEDS else "open"
     if not passed or candidate.state not in CONFIRMED:
         return "open"

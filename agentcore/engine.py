@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from agentcore import events as ev
-from agentcore import promoter, prompts, proposing, running
+from agentcore import promoter, prompts, proposing, retesting, running
 from agentcore.agents.roster import Roster
 from agentcore.bounds import Bounds
 from agentcore.commands import Desk
@@ -34,6 +34,7 @@ from agentcore.plan import (
     Rebase,
     RebaseExperiment,
     Record,
+    Settle,
     StartRun,
     plan,
 )
@@ -161,6 +162,8 @@ class Engine:
                 await promoter.rebase(lab, number)
             case Judge(number):
                 await promoter.conclude(lab, number)
+            case Settle():
+                await retesting.settle(lab)
             case Promote(number):
                 try:
                     await promoter.promote(lab, number, by="gate")

@@ -17,6 +17,7 @@ import msgspec
 
 from agentcore.spending import Usage
 from worktrees.gate import GateSettings, Mode
+from worktrees.project import RetestSettings
 from worktrees.runs import Ending, Purpose
 from worktrees.slots import Slot
 from worktrees.statistics import Verdict
@@ -30,9 +31,16 @@ AgentState = Literal["THINK", "LIMIT", "CUT", "REFUSED", "FULL"]
 declined. FULL: the conversation reached the model's context."""
 CandidateState = Literal[
     "NEW", "CONFIRM", "READY", "MERGING", "MERGED", "NOISE", "REJECTED", "STALE", "CONFLICT", "HELD", "CANCELLED",
-    "BLOCKED", "REVERTED",
+    "BLOCKED", "PROVEN", "FADED", "REVERTED",
 ]  # fmt: skip
-"""BLOCKED: too good to be true, until a person releases it. REVERTED: was in trunk, a later commit took it back."""
+"""BLOCKED: too good to be true, until a person releases it. After MERGED, by a retest at the larger size: PROVEN (the
+gain holds), FADED (it is noise there). REVERTED: was in trunk, a later commit took it back, because a person said so or
+a retest found it to be worse there."""
+RetestVerdict = Literal["PROVEN", "FADED", "SHORT"]
+"""SHORT: the trunk that was tried is worse than the one that it was compared with."""
+RetestEnding = Literal["PROVEN", "FADED", "REVERTED", "LEFT", "DROPPED"]
+"""LEFT: it fell short, or did not train, and nothing could be taken out: a person is told. DROPPED: its question has
+gone, because trunk was moved back or the settings changed."""
 Level = Literal["info", "warn"]
 
 
@@ -50,6 +58,7 @@ class LabConfigured:
     usd_limit: float = 0.0
     token_limit: int = 0
     """What models may cost before nothing more is proposed; 0 for no limit."""
+    retest: RetestSettings = RetestSettings()
 
 
 @dataclass(frozen=True)
@@ -375,6 +384,8 @@ class RevertIntended:
     nonce: str
     by: str
     reason: str
+    retest: int | None = None
+    """The retest that found it; None where a person asked for it."""
 
 
 @dataclass(frozen=True)
@@ -435,6 +446,63 @@ class ModeChanged:
 
 
 @dataclass(frozen=True)
+class Step:
+    """A move of trunk: the experiments that it brought, and where trunk stood then."""
+
+    experiments: tuple[int, ...]
+    commit: str
+    tree: str
+
+
+@dataclass(frozen=True)
+class RetestStarted:
+    """Trunk is compared, at the larger size, with the trunk that was last verified."""
+
+    retest: int
+    steps: tuple[Step, ...]
+    """First the verified trunk, last the one that is tried; between them what bisection may ask for."""
+    seeds: tuple[int, ...]
+    """Of every trunk that is compared."""
+    scale: int
+    budget: str
+    by: str
+
+
+@dataclass(frozen=True)
+class RetestJudged:
+    """What the large runs say of one step, compared with the first."""
+
+    retest: int
+    step: int
+    word: RetestVerdict
+    verdict: Verdict
+    runs: tuple[int, ...]
+    """The runs that it rests on."""
+    reason: str
+
+
+@dataclass(frozen=True)
+class RevertPrepared:
+    """Trunk without the experiment that a retest found: this tree is run once at the small size, then it may land."""
+
+    retest: int
+    experiment: int
+    old: str
+    """The trunk that it was made from."""
+    new: str
+    tree: str
+
+
+@dataclass(frozen=True)
+class RetestEnded:
+    """A retest is over; one that ends with a revert ends with its TrunkMoved instead."""
+
+    retest: int
+    word: RetestEnding
+    reason: str
+
+
+@dataclass(frozen=True)
 class WarningRaised:
     """Something needs a person or explains why work waits. One per topic at a time."""
 
@@ -484,6 +552,10 @@ Event = (
     | ExperimentPinned
     | ExperimentUnpinned
     | ModeChanged
+    | RetestStarted
+    | RetestJudged
+    | RevertPrepared
+    | RetestEnded
     | WarningRaised
     | WarningCleared
 )

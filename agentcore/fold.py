@@ -14,7 +14,7 @@ from typing import Any
 from immutables import Map
 
 from agentcore import events as ev
-from agentcore.events import Entry
+from agentcore.events import Entry, Step
 from agentcore.spending import Spending
 from agentcore.state import (
     Candidate,
@@ -23,6 +23,7 @@ from agentcore.state import (
     LabState,
     Merge,
     Message,
+    Retest,
     Run,
     Tally,
     Thinking,
@@ -64,6 +65,8 @@ def _apply(event: object, state: LabState, at: float) -> LabState:
 @_apply.register
 def _(event: ev.LabConfigured, state: LabState, at: float) -> LabState:
     """Forget every pool when the harness or the budget changed: the scores are not comparable any more."""
+    if state.config and state.large_harness != replace(state, config=event).large_harness:
+        state = replace(_retest_ended(state, "DROPPED", "the settings changed", at), large=Map(), large_failed=Map())
     if state.config is None or state.config.harness == event.harness:
         return replace(state, config=event)
     candidates = _outdate(state.candidates, "", at)
@@ -85,7 +88,7 @@ def _(event: ev.LabConfigured, state: LabState, at: float) -> LabState:
 def _(event: ev.EngineStarted, state: LabState, at: float) -> LabState:
     """Give broken trees and barred agents another try: whoever starts an engine may have mended what was wrong."""
     engine = Engine(event.pid, event.start_ticks, event.boot_id, event.version, since=at, walls=event.walls)
-    state = replace(state, engine=engine, slots=event.slots, failed=Map(), barred=Map())
+    state = replace(state, engine=engine, slots=event.slots, failed=Map(), barred=Map(), large_failed=Map())
     for worktree in state.worktrees.values():
         if worktree.thinking is not None:
             state = _mending(state, worktree.thinking.fixes, -1)  # it had no fair chance
@@ -290,7 +293,7 @@ def _(event: ev.RunStarted, state: LabState, at: float) -> LabState:
         scale=event.scale,
         slot=event.slot,
         started=at,
-        harness=state.harness,
+        harness=state.large_harness if event.purpose == "retest" else state.harness,
     )
     if event.purpose == "screen" and event.experiment is not None:
         experiment = replace(state.experiments[event.experiment], run=event.run)
@@ -315,6 +318,8 @@ def _(event: ev.RunEnded, state: LabState, at: float) -> LabState:
         ended=at,
     )
     pools, failed = state.pools, state.failed
+    if run.purpose == "retest" and run.harness == state.large_harness:
+        state = _large(state, run)
     if run.purpose in ("baseline", "confirm") and run.scale == 1 and run.harness == state.harness:
         if run.score is not None:
             failed = failed.delete(run.tree) if run.tree in failed else failed
@@ -418,7 +423,7 @@ def _(event: ev.MergeIntended, state: LabState, at: float) -> LabState:
 
 @_apply.register
 def _(event: ev.TrunkMoved, state: LabState, at: float) -> LabState:
-    trunk = Trunk(event.new, event.tree, since=at, by=event.by)
+    trunk, intent = Trunk(event.new, event.tree, since=at, by=event.by), state.intent
     state = replace(state, trunk=trunk, baseline_tree=state.baseline_tree or event.tree, intent=None)
     if event.experiment is not None:
         verdict = state.candidates[event.experiment].verdict
@@ -433,6 +438,9 @@ def _(event: ev.TrunkMoved, state: LabState, at: float) -> LabState:
         state = _candidate(replace(state, merges=(*state.merges[:-1], undone)), event.undone, at, state=back)
     if event.reverted is not None:
         state = _reverted(state, event.reverted, f"taken back by {event.by}: {event.reason}", at)
+        if isinstance(intent, ev.RevertIntended) and state.retest and intent.retest == state.retest.number:
+            state = _retest_ended(state, "REVERTED", f"#{event.reverted} is taken out: {event.reason}", at)
+    state = replace(state, line=_line(state.line, event))
     return replace(state, candidates=_outdate(state.candidates, event.new, at))
 
 
@@ -462,6 +470,36 @@ def _(event: ev.ModeChanged, state: LabState, at: float) -> LabState:
     if state.config is None:
         return state
     return replace(state, config=replace(state.config, gate=replace(state.gate, mode=event.mode)))
+
+
+@_apply.register
+def _(event: ev.RetestStarted, state: LabState, at: float) -> LabState:
+    """Give what failed at the larger size another try: whoever asks again may have mended it."""
+    retest = Retest(event.retest, event.steps, event.seeds, event.scale, event.by, since=at)
+    return replace(state, retests=(*state.retests, retest), large_failed=Map())
+
+
+@_apply.register
+def _(event: ev.RetestJudged, state: LabState, at: float) -> LabState:
+    return _retest(state, judged=(*state.retests[-1].judged, event))
+
+
+@_apply.register
+def _(event: ev.RevertPrepared, state: LabState, at: float) -> LabState:
+    return _retest(state, prepared=event)
+
+
+@_apply.register
+def _(event: ev.RetestEnded, state: LabState, at: float) -> LabState:
+    """Mark what the tried trunk brought, unless it was taken back meanwhile."""
+    retest = state.retests[-1]
+    marks = {"PROVEN": ("MERGED", "FADED"), "FADED": ("MERGED",)}.get(event.word, ())
+    for number in (number for step in retest.steps[1:] for number in step.experiments):
+        if state.candidates[number].state in marks:
+            state = _candidate(state, number, at, state=event.word, reason=event.reason)
+    if event.word == "PROVEN":
+        state = replace(state, verified=(*state.verified, retest.steps[-1].commit))
+    return _retest_ended(state, event.word, event.reason, at)
 
 
 @_apply.register
@@ -523,6 +561,44 @@ def _worktree(state: LabState, name: str, /, **changes: Any) -> LabState:
 def _candidate(lab: LabState, experiment: int, at: float, /, **changes: Any) -> LabState:
     candidate = replace(lab.candidates[experiment], since=at, **changes)
     return replace(lab, candidates=lab.candidates.set(experiment, candidate))
+
+
+def _retest(state: LabState, /, **changes: Any) -> LabState:
+    return replace(state, retests=(*state.retests[:-1], replace(state.retests[-1], **changes)))
+
+
+def _retest_ended(state: LabState, word: ev.RetestEnding, reason: str, at: float) -> LabState:
+    if state.retest is None:
+        return state
+    return _retest(state, word=word, reason=reason, ended=at)
+
+
+def _large(state: LabState, run: Run) -> LabState:
+    """Keep a run of the larger size: its score, or why it has none."""
+    failed = state.large_failed
+    if run.score is not None:
+        pool = {**state.large.get(run.tree, {}), run.seed: run.score}
+        failed = failed.delete(run.tree) if run.tree in failed else failed
+        return replace(state, large=state.large.set(run.tree, pool), large_failed=failed)
+    if run.ending in (*GIVEN_BACK, "cancelled"):
+        return state
+    return replace(state, large_failed=failed.set(run.tree, (*failed.get(run.tree, ()), run.reason)))
+
+
+def _line(line: tuple[Step, ...], event: ev.TrunkMoved) -> tuple[Step, ...]:
+    """Return trunk's line after a move: longer by a step, or cut back to where trunk has been before.
+
+    After a revert no trunk stands for the experiments behind the one that was taken out: they become one step.
+    """
+    if event.reverted is not None:
+        holding = (index for index, step in enumerate(line) if event.reverted in step.experiments)
+        at = next(holding, len(line))
+        kept = tuple(number for step in line[at:] for number in step.experiments if number != event.reverted)
+        return (*line[:at], Step(kept, event.new, event.tree))
+    for index, step in enumerate(line):
+        if step.commit == event.new:
+            return line[: index + 1]
+    return (*line, Step((event.experiment,) if event.experiment is not None else (), event.new, event.tree))
 
 
 def _outdate(candidates: Map[int, Candidate], trunk: str, at: float) -> Map[int, Candidate]:

@@ -114,6 +114,7 @@ async def _configure(lab: Lab, mode: str | None) -> None:
         gate=replace(gate, mode=cast("Mode", mode)) if mode else gate,
         usd_limit=lab.project.limits.usd,
         token_limit=lab.project.limits.tokens,
+        retest=replace(lab.project.retest, budget=lab.profile.retest_budget or lab.project.retest.budget),
     )
     if config != lab.state.config:
         lab.record(config)

@@ -14,6 +14,7 @@ from typing import Any
 
 from agentcore.accounts import Cost, SlotUse, cost, slot_use
 from agentcore.judging import claimed, is_calibrated, meter, noise, threshold
+from agentcore.retest import doing
 from agentcore.state import Candidate, LabState, Run, Worktree
 from worktrees.devices import DeviceSample
 from worktrees.metrics import MetricPoint
@@ -146,6 +147,24 @@ class TrunkSummary:
 
 
 @dataclass(frozen=True)
+class RetestSummary:
+    """The newest retest: trunk at the larger size against the trunk that was last verified."""
+
+    number: int
+    word: str
+    """RUNNING; or how it ended: PROVEN, FADED, REVERTED, LEFT (a person is told why), DROPPED."""
+    text: str
+    base: str
+    trunk: str
+    """The commits that are compared."""
+    gain: float | None
+    z: float | None
+    interval: tuple[float, float] | None
+    """Of the tried trunk's gain at the larger size, with its 95 % interval; None before it is known."""
+    since: float
+
+
+@dataclass(frozen=True)
 class Overview:
     """The whole first screen as data."""
 
@@ -171,6 +190,10 @@ class Overview:
     """Of the merged ones: forced by a person."""
     claimed: float = 0.0
     """Sum of the gains that merges were confirmed by; what a person forced is outside until it has three seeds."""
+    retest: RetestSummary | None = None
+    """The newest one; None before there was any."""
+    verified: str | None = None
+    """The last trunk commit whose gain held at the larger size."""
 
 
 @dataclass(frozen=True)
@@ -209,6 +232,8 @@ def overview(state: LabState, live: Live, now: float) -> Overview:
         gate=gate_summary(state),
         forced=sum(bool(merge.forced) and not merge.undone for merge in state.merges),
         claimed=fsum(verdict.gain for merge in state.merges if (verdict := claimed(state, merge))),
+        retest=_retest(state),
+        verified=state.verified[-1] if state.verified else None,
     )
 
 
@@ -238,6 +263,24 @@ def _trunk(state: LabState) -> TrunkSummary | None:
     if score is not None and baseline:
         percent = 100 * (baseline - score) / baseline * (1 if state.config.lower_is_better else -1)
     return TrunkSummary(state.trunk.commit, score, len(pool or ()), baseline, percent)
+
+
+def _retest(state: LabState) -> RetestSummary | None:
+    if not state.retests:
+        return None
+    retest = state.retests[-1]
+    verdict = retest.judged[0].verdict if retest.judged else None
+    return RetestSummary(
+        number=retest.number,
+        word=retest.word or "RUNNING",
+        text=retest.reason or doing(state),
+        base=retest.steps[0].commit,
+        trunk=retest.steps[-1].commit,
+        gain=verdict.gain if verdict else None,
+        z=verdict.z if verdict else None,
+        interval=verdict.interval if verdict else None,
+        since=retest.ended or retest.since,
+    )
 
 
 def _calibration(state: LabState) -> tuple[int, int] | None:
@@ -332,7 +375,8 @@ def _idea(state: LabState, worktree: Worktree, run: Run | None) -> str:
         seed = f" (seed {run.seed})" if run.purpose == "confirm" else ""
         return f"{whose}{number}{experiment.hypothesis}{seed}"
     if run:
-        return f"trunk {run.commit[:7]}, seed {run.seed}"
+        size = f" at {run.scale} times the size" if run.scale > 1 else ""
+        return f"trunk {run.commit[:7]}{size}, seed {run.seed}"
     if worktree.experiment is not None:
         return state.experiments[worktree.experiment].hypothesis
     return worktree.paused or "waits for trunk's number" if not is_calibrated(state) else worktree.paused

@@ -13,6 +13,7 @@ from math import ceil
 from statistics import median
 
 from agentcore import events as ev
+from agentcore import retest
 from agentcore.events import Outcome
 from agentcore.judging import (
     decide,
@@ -28,16 +29,12 @@ from agentcore.judging import (
     threshold,
     threshold_due,
 )
-from agentcore.state import Candidate, Experiment, LabState, Worktree
+from agentcore.state import Candidate, Experiment, LabState, Run, Worktree
+from agentcore.verbs import STOPPED
 from worktrees.runs import GIVEN_BACK, Purpose
 
 CONFIRM_DEPTH = 2
 """Candidates confirmed at a time. P(pass) is about 0.4, so a deeper queue would measure on trunks that never come."""
-
-
-STOPPED = "promotions"
-"""Topic of the warning that trunk was found with another tree than the tested one: until a person has looked
-(`nightlab release`) nothing is merged."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +110,12 @@ class Promote:
     experiment: int
 
 
-Action = Record | StartRun | MoveWorktree | Propose | RebaseExperiment | Rebase | Judge | Promote
+@dataclass(frozen=True)
+class Settle:
+    """Carry the open retest on where that takes git: end it, or take out of trunk what it found."""
+
+
+Action = Record | StartRun | MoveWorktree | Propose | RebaseExperiment | Rebase | Judge | Promote | Settle
 
 
 @dataclass(frozen=True)
@@ -137,6 +139,7 @@ def plan(state: LabState, limits: Limits) -> list[Action]:
     if state.trunk is None or state.config is None:
         return []
     actions: list[Action] = [*_decisions(state), *_threshold(state), *_park(state, limits), *_queue(state, limits)]
+    actions += _retest(state, limits)
     if not limits.stopping:
         rebases = list(_rebases(state))
         actions += rebases
@@ -230,6 +233,13 @@ def _queue(state: LabState, limits: Limits) -> Iterator[Action]:
             yield Rebase(candidate.experiment)
 
 
+def _retest(state: LabState, limits: Limits) -> Iterator[Action]:
+    if event := retest.next_event(state, may_start=not limits.stopping):
+        yield Record(event)
+    elif retest.needs_git(state):
+        yield Settle()
+
+
 def _doubt(state: LabState, candidate: Candidate) -> str:
     """Return why a new candidate's screening gain is not believed, before runs are spent on it."""
     gain = state.experiments[candidate.experiment].gain
@@ -273,17 +283,25 @@ def _runs(state: LabState, moving: set[int]) -> Iterator[Action]:
     """
     taken = {run.slot for run in state.active.values()}
     free = [slot.name for slot in state.slots if slot.name not in taken]
-    going = {(run.tree, run.seed, run.purpose == "screen") for run in state.active.values()}
+    going = {(run.tree, run.seed, _kind(run.purpose)) for run in state.active.values()}
+    room = state.retest_settings.slots(len(state.slots))
+    room -= sum(run.purpose == "retest" for run in state.active.values())
     for purpose, experiment, commit, tree, seed, home in _wanted(state):
         if not free:
             return
-        key = (tree, seed, purpose == "screen")
-        if key in going or (purpose == "screen" and experiment in moving):
+        key = (tree, seed, _kind(purpose))
+        if key in going or (purpose == "screen" and experiment in moving) or (purpose == "retest" and room <= 0):
             continue
+        room -= purpose == "retest"
         going.add(key)
         slot = home if home in free else free[0]
         free.remove(slot)
         yield StartRun(purpose, experiment, commit, tree, seed, slot)
+
+
+def _kind(purpose: Purpose) -> str:
+    """Runs of one kind that share tree and seed are the same run."""
+    return purpose if purpose in ("screen", "retest") else "pool"
 
 
 _Wanted = tuple[Purpose, int | None, str, str, int, str]
@@ -301,9 +319,13 @@ def _wanted(state: LabState) -> Iterator[_Wanted]:
         yield "baseline", None, trunk.commit, trunk.tree, seed, ""
     if not is_calibrated(state):
         return
+    for commit, tree, seed in retest.small_runs(state):
+        yield "baseline", None, commit, tree, seed, ""
     for candidate in _in_order(state):
         if candidate.state == "CONFIRM" and not state.broken(candidate.tree):
             yield from _confirmation(state, candidate)
+    for commit, tree, seed in retest.large_runs(state):
+        yield "retest", None, commit, tree, seed, ""
     yield from _screenings(state)
     if any(worktree.thinking and worktree.thinking.state == "LIMIT" for worktree in state.worktrees.values()):
         for seed in new_seeds(max(0, POOL_MAX - len(pool)), list(pool)):  # better than a slot that waits as well
@@ -383,8 +405,12 @@ def proposals_ahead(worktree: Worktree, run_s: float | None) -> int:
 def recent_run_s(state: LabState) -> float | None:
     """Return the median seconds of the newest runs that went well; None before there is one."""
     ended = (state.runs[number] for number in range(len(state.runs), 0, -1))
-    runs = [run.train_s + run.evaluate_s for run in islice((run for run in ended if run.ending == "ok"), REMEMBERED)]
+    runs = [run.train_s + run.evaluate_s for run in islice((run for run in ended if _counts(run)), REMEMBERED)]
     return median(runs) if runs else None
+
+
+def _counts(run: Run) -> bool:
+    return run.ending == "ok" and run.purpose != "retest"  # one takes as long as many small ones
 
 
 def home_base(state: LabState, worktree: Worktree) -> str:

@@ -26,8 +26,8 @@ from agentcore.judging import (
     reworks,
 )
 from agentcore.lab import Lab
-from agentcore.plan import STOPPED
-from agentcore.state import Candidate, Experiment
+from agentcore.state import Candidate, Experiment, LabState
+from agentcore.verbs import STOPPED
 from worktrees import diff
 from worktrees.repository import TRUNK, Conflict, RepositoryError
 from worktrees.statistics import Verdict
@@ -112,8 +112,7 @@ async def promote(lab: Lab, number: int, by: str) -> ev.TrunkMoved:
         intent = ev.MergeIntended(
             number, candidate.trunk, candidate.landing, candidate.tree, nonce=secrets.token_hex(8), by=by
         )
-        lab.record(intent, durable=True)
-        return await _swap(lab, intent)
+        return await move(lab, intent)
 
 
 async def force(lab: Lab, number: int, by: str, because: str) -> ev.TrunkMoved:
@@ -139,8 +138,7 @@ async def force(lab: Lab, number: int, by: str, because: str) -> ev.TrunkMoved:
         intent = ev.MergeIntended(
             number, candidate.trunk, landing, candidate.tree, nonce=secrets.token_hex(8), by=by, forced=because
         )
-        lab.record(intent, durable=True)
-        return await _swap(lab, intent)
+        return await move(lab, intent)
 
 
 async def revert(lab: Lab, number: int, by: str, because: str) -> ev.TrunkMoved:
@@ -154,12 +152,9 @@ async def revert(lab: Lab, number: int, by: str, because: str) -> ev.TrunkMoved:
         _need_walls(lab)
         trunk = lab.state.trunk
         assert trunk is not None, "something was merged into it"
-        merge = next(each for each in reversed(lab.state.merges) if each.experiment == number)
-        trailers = {"Reverts": merge.new, "Experiment": f"#{number}", "Reverted": f"{by}: {because}"}
-        subject = f"Revert #{number}: {lab.state.experiments[number].hypothesis}"
-        message = _with_trailers(subject, {**trailers, "Journal": str(lab.journal.head)})
+        message = revert_message(lab, number, by, because)
         try:
-            new = await lab.git(lab.repository.revert, merge.new, trunk.commit, message)
+            new = await lab.git(lab.repository.revert, lab.state.merged_as(number), trunk.commit, message)
         except Conflict as conflict:
             files = ", ".join(conflict.paths)
             raise Refused(f"later merges changed the same lines as #{number} in {files}: revert those first") from None
@@ -167,8 +162,7 @@ async def revert(lab: Lab, number: int, by: str, because: str) -> ev.TrunkMoved:
         if tree == trunk.tree:
             raise Refused(f"trunk {trunk.commit[:7]} holds nothing of #{number} any more")
         intent = ev.RevertIntended(number, trunk.commit, new, tree, secrets.token_hex(8), by, because)
-        lab.record(intent, durable=True)
-        return await _swap(lab, intent)
+        return await move(lab, intent)
 
 
 async def recover(lab: Lab) -> None:
@@ -227,7 +221,7 @@ async def _recover(lab: Lab) -> None:
     if now is not None and await lab.git(lab.repository.is_ancestor, intent.new, now):
         await _settle(lab, intent, intent.new)
     elif now != intent.old or not await lab.git(lab.repository.swap_trunk, intent.old, intent.new):
-        lab.record(_too_late(intent))
+        lab.record(_too_late(lab.state, intent))
     else:
         await _settle(lab, intent, await _trunk(lab, intent))
 
@@ -296,9 +290,14 @@ def _need_peace(lab: Lab) -> None:
         raise Refused(reason)
 
 
-async def _swap(lab: Lab, intent: _Intent) -> ev.TrunkMoved:
+async def move(lab: Lab, intent: _Intent) -> ev.TrunkMoved:
+    """Announce a move of trunk, make it, write down what it came to. Raises Refused where trunk is another by now.
+
+    To be called under the lab's lock on trunk, with no other intent open.
+    """
+    lab.record(intent, durable=True)
     if not await lab.git(lab.repository.swap_trunk, intent.old, intent.new):
-        late = _too_late(intent)
+        late = _too_late(lab.state, intent)
         lab.record(late)
         raise Refused(
             f"changed while you read: trunk is no longer {intent.old[:7]}; #{intent.experiment} is {late.state}"
@@ -309,9 +308,10 @@ async def _swap(lab: Lab, intent: _Intent) -> ev.TrunkMoved:
     return moved
 
 
-def _too_late(intent: _Intent) -> ev.CandidateMoved:
-    if isinstance(intent, ev.RevertIntended):
-        return ev.CandidateMoved(intent.experiment, "MERGED", "trunk moved before the revert", by="engine")
+def _too_late(state: LabState, intent: _Intent) -> ev.CandidateMoved:
+    if isinstance(intent, ev.RevertIntended):  # it stays what it is in trunk: MERGED, or what a retest made of that
+        standing = state.candidates[intent.experiment].state
+        return ev.CandidateMoved(intent.experiment, standing, "trunk moved before the revert", by="engine")
     return ev.CandidateMoved(intent.experiment, "STALE", "trunk moved before the merge", by="engine")
 
 
@@ -382,6 +382,18 @@ def _message(
     if candidate.simpler:
         trailers["Simpler"] = _simpler(lab, experiment).partition(": ")[2]
     return _with_trailers(experiment.hypothesis, trailers)
+
+
+def revert_message(lab: Lab, number: int, by: str, because: str, besides: Mapping[str, str] | None = None) -> str:
+    """The message of the commit that takes a merge back: which, who says so and why, and what speaks for it."""
+    trailers = {
+        "Reverts": lab.state.merged_as(number),
+        "Experiment": f"#{number}",
+        "Reverted": f"{by}: {because}",
+        **(besides or {}),
+        "Journal": str(lab.journal.head),
+    }
+    return _with_trailers(f"Revert #{number}: {lab.state.experiments[number].hypothesis}", trailers)
 
 
 def _with_trailers(subject: str, trailers: Mapping[str, str]) -> str:

@@ -41,7 +41,7 @@ async def start(lab: Lab, action: StartRun) -> None:
             commit=action.commit,
             tree=action.tree,
             seed=action.seed,
-            scale=1,
+            scale=lab.state.retest_settings.scale if action.purpose == "retest" else 1,
             slot=action.slot,
         )
     )
@@ -85,6 +85,7 @@ async def _launch(lab: Lab, run: Run) -> None:
 def _spec(lab: Lab, run: Run, folder: RunFolder, slot: Slot) -> RunSpec:
     env = _environment(lab, run, folder, slot)
     commands, profile = lab.project.commands, lab.profile
+    longer = run.scale**3  # as many times the FLOPs, where depth and width grow with it
 
     def scoring(name: str, split: str, score: Path) -> Stage:
         asked = {"NIGHTLAB_VALIDATION": str(lab.paths.data / split), "NIGHTLAB_SCORE": str(score)}
@@ -94,14 +95,14 @@ def _spec(lab: Lab, run: Run, folder: RunFolder, slot: Slot) -> RunSpec:
             name=name,
             argv=lab.project.argv(commands.evaluate),
             env={**env, **asked},
-            wall_s=profile.evaluate_wall_s,
+            wall_s=profile.evaluate_wall_s * longer,
             reads=_existing(lab.paths.data / split, train_data),
             is_trusted=commands.trusts_evaluate,
         )
 
     train_data = lab.paths.data / "train"
     train = lab.project.argv(commands.train)
-    stages = [Stage("train", train, env, profile.train_wall_s, reads=_existing(train_data))]
+    stages = [Stage("train", train, env, profile.train_wall_s * longer, reads=_existing(train_data))]
     stages.append(scoring("evaluate", "validation", folder.score))
     if run.purpose != "screen" and (lab.paths.data / "holdout").is_dir():  # what may move trunk is measured twice
         stages.append(scoring("holdout", "holdout", folder.holdout))
@@ -112,7 +113,7 @@ def _spec(lab: Lab, run: Run, folder: RunFolder, slot: Slot) -> RunSpec:
         tree=run.tree,
         seed=run.seed,
         scale=run.scale,
-        budget=profile.budget,
+        budget=_budget(lab, run),
         slot=slot,
         stages=tuple(stages),
         walls=Walls(
@@ -146,17 +147,25 @@ def _environment(lab: Lab, run: Run, folder: RunFolder, slot: Slot) -> Mapping[s
         "NIGHTLAB_DATA": str(lab.paths.data / "train"),
         "NIGHTLAB_OUT": str(folder.out),
         "NIGHTLAB_SEED": str(run.seed),
-        "NIGHTLAB_BUDGET": lab.profile.budget,
+        "NIGHTLAB_BUDGET": _budget(lab, run),
         "NIGHTLAB_SCALE": str(run.scale),
         "NIGHTLAB_DEVICE": slot.kind,
-        **_cpu_cap(lab, slot),
+        **_cpu_cap(lab, run, slot),
     }
 
 
-def _cpu_cap(lab: Lab, slot: Slot) -> Mapping[str, str]:
-    """What a budget in FLOPs does not see (lookups, sorting, Python) is bounded by CPU time, set by the first trunk."""
+def _budget(lab: Lab, run: Run) -> str:
+    return lab.state.retest_settings.budget if run.purpose == "retest" else lab.profile.budget
+
+
+def _cpu_cap(lab: Lab, run: Run, slot: Slot) -> Mapping[str, str]:
+    """What a budget in FLOPs does not see (lookups, sorting, Python) is bounded by CPU time, set by the first trunk.
+
+    Of a run of the larger size it is bounded only once the first trunk has enough of those.
+    """
     state = lab.state
-    used = [run.train_cpu_s for run in state.runs.values() if run.tree == state.baseline_tree and run.ending == "ok"]
+    same = (each for each in state.runs.values() if (each.tree, each.scale) == (state.baseline_tree, run.scale))
+    used = [each.train_cpu_s for each in same if each.ending == "ok"]
     if slot.kind != "cpu" or len(used) < CPU_CAP_RUNS:
         return {}
     return {"NIGHTLAB_CPU_CAP_S": f"{CPU_CAP * median(used):.1f}"}

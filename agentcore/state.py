@@ -13,9 +13,10 @@ from typing import Any
 from immutables import Map
 
 from agentcore import events as ev
-from agentcore.events import AgentState, CandidateState, Entry, Outcome
+from agentcore.events import AgentState, CandidateState, Entry, Outcome, RetestEnding, Step
 from agentcore.spending import Spending
 from worktrees.gate import GateSettings
+from worktrees.project import RetestSettings
 from worktrees.runs import Ending, Purpose
 from worktrees.slots import Slot
 from worktrees.statistics import NOT_WORSE_Z, Pool, Verdict
@@ -254,6 +255,27 @@ class Merge:
 
 
 @dataclass(frozen=True)
+class Retest:
+    """Trunk tried at the larger size against the trunk that was last verified."""
+
+    number: int
+    steps: tuple[Step, ...]
+    """The verified trunk, and every trunk since; the last one is tried."""
+    seeds: tuple[int, ...]
+    scale: int
+    by: str
+    since: float
+    judged: tuple[ev.RetestJudged, ...] = ()
+    """The tried trunk first, then what bisection asked for."""
+    prepared: ev.RevertPrepared | None = None
+    """Trunk without what was found to be worse, while that is tried at the small size."""
+    word: RetestEnding | None = None
+    """How it ended; None while it is open."""
+    reason: str = ""
+    ended: float | None = None
+
+
+@dataclass(frozen=True)
 class LabState:
     """Everything that is true of the lab after `seq` events."""
 
@@ -298,6 +320,16 @@ class LabState:
     """A merge, or a revert, that was announced and whose outcome is not known yet."""
     pinned: Map[int, str] = field(default_factory=Map)
     """{experiment: commit} that a person wants kept."""
+    line: tuple[Step, ...] = ()
+    """Trunk's moves from the first trunk to today's; those that were taken back are not among them."""
+    large: Map[str, Pool] = field(default_factory=Map)
+    """{tree: {seed: score}} of retest runs under today's harness, scale and budget of a retest."""
+    large_failed: Map[str, tuple[str, ...]] = field(default_factory=Map)
+    """{tree: why its retest runs failed, since the last that went well}."""
+    retests: tuple[Retest, ...] = ()
+    """Newest last; only that one may be open."""
+    verified: tuple[str, ...] = ()
+    """The trunk commits whose gain held at the larger size, newest last."""
     warnings: Map[str, str] = field(default_factory=Map)
     recent: tuple[Entry, ...] = ()
 
@@ -305,6 +337,26 @@ class LabState:
         """Return why a tree counts as one that does not train (two runs in a row failed), or an empty string."""
         reasons = self.failed.get(tree, ())
         return reasons[-1] if len(reasons) >= 2 else ""
+
+    def merged_as(self, experiment: int) -> str:
+        """Return the commit that brought an experiment into trunk, the last time that one did."""
+        return next(merge.new for merge in reversed(self.merges) if merge.experiment == experiment)
+
+    @property
+    def retest(self) -> Retest | None:
+        """The retest that is open, if one is."""
+        return self.retests[-1] if self.retests and self.retests[-1].word is None else None
+
+    @property
+    def retest_settings(self) -> RetestSettings:
+        """How trunk is tried at the larger size; without a budget, as before the lab was configured, it is not."""
+        return self.config.retest if self.config else RetestSettings()
+
+    @property
+    def large_harness(self) -> str:
+        """What makes scores of the larger size comparable; never that of a small run."""
+        settings = self.retest_settings
+        return f"{self.harness}-x{settings.scale}-{settings.budget}"
 
     @property
     def gate(self) -> GateSettings:

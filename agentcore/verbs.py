@@ -11,6 +11,9 @@ from collections.abc import Callable, Mapping
 from agentcore.judging import MORE_SEEDS, MOST_SEEDS, complete_pairs
 from agentcore.state import Candidate, LabState
 
+STOPPED = "promotions"
+"""Topic of the warning that trunk was found with another tree than the tested one: until a person has looked
+(`nightlab release`) nothing is merged, and no retest begins or takes anything out."""
 QUEUED = ("NEW", "CONFIRM", "READY", "STALE", "CONFLICT", "BLOCKED")
 """States in which the queue may still do something with a candidate by itself."""
 
@@ -37,6 +40,8 @@ _MEANINGS: Mapping[str, str] = {
     "HELD": "nightlab unhold {number} lets it go on",
     "CANCELLED": "it was taken out for good",
     "BLOCKED": "nightlab release {number} lets it go on",
+    "PROVEN": "trunk holds it",
+    "FADED": "trunk holds it",
     "REVERTED": "it was taken back from trunk",
 }
 

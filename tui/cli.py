@@ -172,6 +172,7 @@ COMMANDS = (
         ),
         'nightlab release 12 --because "read it: a real change of the optimizer"',
     ),
+    Entry("retest", "decide:retest", "try trunk at the larger size now, against the last verified trunk", (JSON,)),
     Entry("undo", "decide:undo", "take the last merge back", (YES, JSON)),
     Entry(
         "verify",

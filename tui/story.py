@@ -13,7 +13,7 @@ from agentcore import events as ev
 from agentcore.events import Entry
 from agentcore.state import LabState
 from tui import format as fmt
-from tui.theme import CANDIDATES, OUTCOMES, STATES
+from tui.theme import CANDIDATES, OUTCOMES, RETESTS, STATES
 from worktrees.runs import GIVEN_BACK
 from worktrees.statistics import Verdict
 from worktrees.text import printable
@@ -267,6 +267,31 @@ def _(event: ev.ModeChanged, state: LabState) -> _Parts:
 
 
 @_tell.register
+def _(event: ev.RetestStarted, state: LabState) -> _Parts:
+    base, head = event.steps[0].commit, event.steps[-1].commit
+    text = f"{fmt.short(head)} at {event.scale} times the size, against {fmt.short(base)} (by {event.by})"
+    return "▸", "run", "trunk", None, "RETEST", text, False
+
+
+@_tell.register
+def _(event: ev.RetestJudged, state: LabState) -> _Parts:
+    text = "falls short: " if event.word == "SHORT" else "no shortfall: " if _is_probe(event, state) else ""
+    return "·", "grey", "trunk", None, "RETEST", f"{text}{event.reason}", event.word != "SHORT"
+
+
+@_tell.register
+def _(event: ev.RevertPrepared, state: LabState) -> _Parts:
+    text = f"trunk {fmt.short(event.old)} without it is run once at the small size"
+    return "▸", "run", "trunk", event.experiment, "REVERT", text, False
+
+
+@_tell.register
+def _(event: ev.RetestEnded, state: LabState) -> _Parts:
+    glyph, role, word = RETESTS.get(event.word, (" ", "text", event.word))
+    return glyph, role, "trunk", None, word, event.reason, False
+
+
+@_tell.register
 def _(event: ev.WarningRaised, state: LabState) -> _Parts:
     return "!", "you", event.topic, None, "WARN", event.message, False
 
@@ -274,6 +299,12 @@ def _(event: ev.WarningRaised, state: LabState) -> _Parts:
 @_tell.register
 def _(event: ev.WarningCleared, state: LabState) -> _Parts:
     return "·", "grey", event.topic, None, "CLEAR", "no longer so", True
+
+
+def _is_probe(event: ev.RetestJudged, state: LabState) -> bool:
+    """True for a step of the bisection: the tried trunk itself is judged first."""
+    retest = next((each for each in state.retests if each.number == event.retest), None)
+    return retest is not None and event.step != len(retest.steps) - 1
 
 
 def _verdict(verdict: Verdict) -> str:

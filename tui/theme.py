@@ -234,9 +234,18 @@ CANDIDATES: Mapping[str, tuple[str, str]] = {
     "BLOCKED": ("bad", "too good to be true, until somebody has read its diff"),
     "PROVEN": ("good", "the gain holds at the larger size"),
     "FADED": ("grey", "at the larger size the gain is noise"),
-    "REVERTED": ("bad", "worse at the larger size, taken out"),
+    "REVERTED": ("bad", "taken out of trunk again"),
 }
 """State of a candidate: its role, what it means."""
+
+RETESTS: Mapping[str, tuple[str, str, str]] = {
+    "PROVEN": ("+", "good", "PROVEN"),
+    "FADED": ("·", "grey", "FADED"),
+    "REVERTED": ("-", "bad", "REVERTED"),
+    "LEFT": ("!", "you", "SHORT"),
+    "DROPPED": ("-", "grey", "DROPPED"),
+}
+"""How a retest ended: its glyph, its role, the word for it."""
 
 _ASCII = str.maketrans(
     {

@@ -72,6 +72,8 @@ class Profile:
     """Passed on to the training as it stands, with its unit: ``600 GFLOP``, ``300 s``."""
     train_wall_s: Annotated[float, Meta(gt=0)]
     evaluate_wall_s: Annotated[float, Meta(gt=0)]
+    retest_budget: str = ""
+    """Of a retest on this hardware; empty: `[retest] budget`."""
     smoke_budget: str = ""
     """What the smoke check gets for a budget; it always runs on the CPU, so that it disturbs no GPU's run."""
     smoke_wall_s: Annotated[float, Meta(gt=0)] = 120.0
@@ -86,11 +88,23 @@ class RunSettings:
 
 
 @dataclass(frozen=True)
-class Retest:
+class RetestSettings:
     """`[retest]`: the larger model on which trunk is tried again."""
 
-    scale: int = 2
+    scale: Annotated[int, Meta(ge=2)] = 2
+    """The project multiplies its model's sizes by it; wall limits are multiplied by its cube, as the FLOPs are."""
     budget: str = ""
+    """Of such a run, with its unit; empty: nothing is tried again."""
+    every: Annotated[int, Meta(ge=0)] = 5
+    """Promotions after which a retest is due; 0: only when a person asks for it."""
+    seeds: Annotated[int, Meta(ge=1)] = 1
+    """Runs of each trunk that is compared."""
+    share: Annotated[int, Meta(ge=0)] = 0
+    """Slots that run retests at a time; 0: an eighth of them, at least one."""
+
+    def slots(self, count: int) -> int:
+        """Return how many of `count` slots may run retests at a time."""
+        return self.share or max(1, count // 8)
 
 
 Backend = Literal["anthropic", "command", "search"]
@@ -240,7 +254,7 @@ class Project:
     metric: Metric
     profile: Mapping[str, Profile]
     run: RunSettings = RunSettings()
-    retest: Retest = Retest()
+    retest: RetestSettings = RetestSettings()
     gate: Mapping[str, Any] = field(default_factory=dict)
     """Overrides of the gate's defaults, which depend on the number of slots: see `gate_for`."""
     agents: Agents = Agents()
@@ -353,7 +367,7 @@ _TABLES: dict[str, type] = {
     "commands": Commands,
     "metric": Metric,
     "run": RunSettings,
-    "retest": Retest,
+    "retest": RetestSettings,
     "gate": GateSettings,
     "agents": Agents,
     "agents.anthropic": ModelSettings,

@@ -1,11 +1,13 @@
 """The lab's git: every ref it writes, every commit it makes, in one place.
 
     refs/heads/lab/trunk           measured winners
+    refs/heads/lab/verified        the last trunk whose gain held at the larger size
     refs/heads/lab/wt0 …           one branch per worktree
     refs/lab/experiments/000123    pins every experiment's commit
     refs/lab/kept/000123           pins the kept ones
     refs/lab/candidates/000123     the candidate as rebased, later the commit that a merge lands
     refs/lab/pinned/000123         what a person wants kept: no clean-up removes it
+    refs/lab/reverts/000123        trunk without that experiment, as it is tried and later lands
 
 The researcher's own branches are never written and nothing is pushed. Commits are made with plumbing from trees, never
 from an index that an agent could have prepared: no hooks, no filters, no fsmonitor run (a plain ``git status`` in a
@@ -34,6 +36,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 TRUNK = "refs/heads/lab/trunk"
+VERIFIED = "refs/heads/lab/verified"
 
 _GIT_ENVIRONMENT = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
 _COMMITTER = ("nightlab", "nightlab@localhost")
@@ -184,18 +187,18 @@ class Repository:
             raise RepositoryError(f"{commit[:7]} has no parent to go back to")
         return self._commit(self._merged(commit, onto, parent), (onto,), message)
 
-    def _merged(self, base: str, ours: str, theirs: str) -> str:
-        """Return the tree of `ours` with what led from `base` to `theirs`. Raises Conflict."""
-        old, mine, new = (self._repo[each].peel(pygit2.Tree) for each in (base, ours, theirs))
-        index = self._repo.merge_trees(old, mine, new)
+    def land(self, tree: str, parent: str, message: str) -> str:
+        """Make the commit that puts exactly `tree` on top of `parent`. No ref moves yet."""
+        return self._commit(tree, (parent,), message)
+
+    def _merged(self, ancestor: str, ours: str, theirs: str) -> str:
+        """Return the tree of `ours` with what leads from `ancestor` to `theirs`. Raises Conflict."""
+        base, left, right = (self._repo[commit].peel(pygit2.Tree) for commit in (ancestor, ours, theirs))
+        index = self._repo.merge_trees(base, left, right)
         if index.conflicts:
             sides = [next(side for side in conflict if side) for conflict in index.conflicts]
             raise Conflict(tuple(sorted({side.path for side in sides})))
         return str(index.write_tree(self._repo))
-
-    def land(self, tree: str, parent: str, message: str) -> str:
-        """Make the commit that puts exactly `tree` on top of `parent`. No ref moves yet."""
-        return self._commit(tree, (parent,), message)
 
     # -- refs ------------------------------------------------------------------------------------------------------
 
@@ -210,6 +213,11 @@ class Repository:
         name = f"refs/lab/{kind}/{number:06d}"
         if name in self._repo.references:
             self._repo.references.delete(name)
+
+    @_writes
+    def verify(self, commit: str) -> None:
+        """Let ``lab/verified`` point at a trunk commit."""
+        self._repo.references.create(VERIFIED, commit, force=True)
 
     def create_trunk(self, commit: str) -> None:
         """Start trunk at `commit`. Raises RepositoryError where it exists already."""

@@ -47,7 +47,7 @@ class SyntheticExecutor:
         spec = folder.read_spec()
         assert spec is not None, "the engine writes the spec first"
         ideas = ideas_in((folder.checkout / RECIPE).read_text(encoding="utf-8"))
-        started, took_s = self._clock(), duration_s(self._world, spec.run)
+        started, took_s = self._clock(), duration_s(self._world, spec.run) * spec.scale**3
         stages = {"train": took_s}
         result = RunResult(
             ending="ok",

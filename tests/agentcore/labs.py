@@ -11,7 +11,7 @@ from pathlib import Path
 import msgspec
 
 from agentcore import events as ev
-from agentcore import promoter, proposing, running
+from agentcore import promoter, proposing, retesting, running
 from agentcore.agents import NoProposal, Proposal
 from agentcore.brief import Brief
 from agentcore.lab import Lab
@@ -24,6 +24,7 @@ from agentcore.plan import (
     Rebase,
     RebaseExperiment,
     Record,
+    Settle,
     StartRun,
     plan,
 )
@@ -54,6 +55,8 @@ class Instant:
     """An executor whose runs end as soon as they are submitted."""
 
     score: Callable[[str, int], float] = truth
+    larger: Callable[[str], float] = lambda source: 0.0
+    """What the larger size adds to the score of a train.py."""
     submitted: list[RunSpec] = field(default_factory=list)
     speeds: list[float] = field(default_factory=list)
     """Tokens a second of the next runs; nothing says it of the others."""
@@ -64,6 +67,8 @@ class Instant:
         assert spec is not None
         self.submitted.append(spec)
         score = self.score((folder.checkout / "train.py").read_text(), spec.seed)
+        if spec.scale > 1:
+            score += self.larger((folder.checkout / "train.py").read_text())
         stages = {"train": 1.0, "evaluate": 0.5}
         result = RunResult(
             ending="ok", score=score, reason="", exit_code=0, started=1.0, ended=2.5, stage_s=stages,
@@ -144,6 +149,8 @@ class Desk:
                 await promoter.rebase(self.lab, number)
             case Judge(number):
                 await promoter.conclude(self.lab, number)
+            case Settle():
+                await retesting.settle(self.lab)
             case Promote(number):
                 await promoter.promote(self.lab, number, "gate")
 
@@ -175,7 +182,9 @@ async def open_desk(paths: LabPaths, runs: Instant, mode: str = "me") -> Lab:
         head = lab.repository.head()
         tree = lab.repository.tree_of(head)
         gate = replace(lab.project.gate_for(2), mode=mode, calibration_runs=3)
-        lab.record(ev.LabConfigured("toy", "val_bpb", True, "cpu", "1 GFLOP", "harness", gate))
+        lab.record(
+            ev.LabConfigured("toy", "val_bpb", True, "cpu", "1 GFLOP", "harness", gate, retest=lab.project.retest)
+        )
         lab.repository.create_trunk(head)
         lab.record(ev.TrunkMoved("", head, tree, None, "init"))
         for index, slot in enumerate(SLOTS):

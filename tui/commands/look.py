@@ -222,6 +222,8 @@ def _status(observer: Observer, scene: Overview) -> dict[str, Any]:
         "pinned": dict(state.pinned),
         "gate": state.gate.mode,
         "confirmation": asdict(scene.gate),
+        "verified": scene.verified,
+        "retest": asdict(scene.retest) if scene.retest else None,
         "engine": {"alive": observer.engine_alive(), "pid": state.engine.pid if state.engine else None},
         "cost": asdict(scene.cost),
         "slots": [asdict(use) for use in scene.slots],
@@ -259,6 +261,8 @@ def _print_status(observer: Observer, scene: Overview, now: float) -> None:
     if scene.calibration:
         done, wanted = scene.calibration
         print(f"baseline: {done} of {wanted} runs done; experiments start after them")
+    if scene.retest:
+        print(f"retest {scene.retest.number}: {scene.retest.word}  {printable(scene.retest.text)}")
     for row in scene.rows:
         progress = f"{row.progress:.0%}" if row.progress is not None else ""
         print(f"{row.worktree:<5} {row.slot:<5} {row.state:<8} {progress:<5} {printable(row.idea)}".rstrip())
