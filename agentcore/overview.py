@@ -14,7 +14,7 @@ from typing import Any
 
 from agentcore.accounts import Cost, SlotUse, cost, slot_use
 from agentcore.judging import claimed, is_calibrated, meter, noise, threshold
-from agentcore.retest import doing
+from agentcore.retest import compare, doing
 from agentcore.state import Candidate, LabState, Run, Worktree
 from worktrees.devices import DeviceSample
 from worktrees.metrics import MetricPoint
@@ -165,6 +165,17 @@ class RetestSummary:
 
 
 @dataclass(frozen=True)
+class VerifiedSummary:
+    """The last trunk whose gain held at the larger size, and what it is worth there."""
+
+    commit: str
+    gain: float | None
+    """Of its large runs over those of the first trunk; None where the same seeds were not run under the same budget."""
+    interval: tuple[float, float] | None
+    """The 95 % confidence interval of that gain."""
+
+
+@dataclass(frozen=True)
 class Overview:
     """The whole first screen as data."""
 
@@ -192,8 +203,8 @@ class Overview:
     """Sum of the gains that merges were confirmed by; what a person forced is outside until it has three seeds."""
     retest: RetestSummary | None = None
     """The newest one; None before there was any."""
-    verified: str | None = None
-    """The last trunk commit whose gain held at the larger size."""
+    verified: VerifiedSummary | None = None
+    """None before a gain has held at the larger size."""
 
 
 @dataclass(frozen=True)
@@ -233,7 +244,7 @@ def overview(state: LabState, live: Live, now: float) -> Overview:
         forced=sum(bool(merge.forced) and not merge.undone for merge in state.merges),
         claimed=fsum(verdict.gain for merge in state.merges if (verdict := claimed(state, merge))),
         retest=_retest(state),
-        verified=state.verified[-1] if state.verified else None,
+        verified=_verified(state),
     )
 
 
@@ -281,6 +292,18 @@ def _retest(state: LabState) -> RetestSummary | None:
         interval=verdict.interval if verdict else None,
         since=retest.ended or retest.since,
     )
+
+
+def _verified(state: LabState) -> VerifiedSummary | None:
+    proven = [each for each in state.retests if each.word == "PROVEN"]
+    if not proven:
+        return None
+    last = proven[-1]
+    try:
+        verdict, _ = compare(state, state.line[0].tree, last.steps[-1].tree, last.seeds)
+    except KeyError:  # another budget or harness since, so that there is nothing to compare
+        return VerifiedSummary(last.steps[-1].commit, None, None)
+    return VerifiedSummary(last.steps[-1].commit, verdict.gain, verdict.interval)
 
 
 def _calibration(state: LabState) -> tuple[int, int] | None:

@@ -157,8 +157,8 @@ def compare(state: LabState, base: str, tree: str, seeds: tuple[int, ...]) -> tu
     The correlation of equal seeds is not known there, so none is counted on. Raises KeyError where a run is missing.
     """
     assert state.config is not None, "retests start after calibration"
-    spread, source = large_noise(state)
     first, second = ({seed: state.large[each][seed] for seed in seeds} for each in (base, tree))
+    spread, source = large_noise(state)
     is_lower = state.config.lower_is_better
     return statistics.confirm(first, second, spread, 0.0, lower_is_better=is_lower, threshold=Z), source
 

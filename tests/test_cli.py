@@ -64,9 +64,10 @@ def test_merging_what_is_not_ready_is_refused(lab: LabPaths) -> None:
     assert nightlab("merge", "1", "--yes", lab=lab.root).returncode == 5
 
 
-def test_commands_to_an_absent_engine_say_how_to_start_it(lab: LabPaths) -> None:
+@pytest.mark.parametrize("words", [("pause", "wt0"), ("retest",)], ids=lambda words: words[0])
+def test_commands_to_an_absent_engine_say_how_to_start_it(lab: LabPaths, words: tuple[str, ...]) -> None:
     """Exit code 7 and the command that helps."""
-    done = nightlab("pause", "wt0", lab=lab.root)
+    done = nightlab(*words, lab=lab.root)
     assert (done.returncode, "nightlab start" in done.stderr) == (7, True)
 
 

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import subprocess
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -16,11 +18,15 @@ from agentcore import events as ev
 from agentcore import promoter, retest
 from agentcore.commands import Desk as FrontDesk
 from agentcore.control import Command
+from agentcore.overview import Live, overview
 from agentcore.plan import Limits, StartRun, plan
 from agentcore.state import LabState
+from agentcore.synthetic import night, project
+from agentcore.synthetic.world import World
 from tests import toy
 from tests.agentcore.labs import Desk, Instant, open_desk
 from tests.agentcore.tales import CONFIG, Tale, calibrated
+from tui.story import tell
 from worktrees.layout import LabPaths
 from worktrees.project import ProjectError, RetestSettings, parse
 from worktrees.repository import TRUNK, VERIFIED
@@ -210,6 +216,25 @@ async def test_a_change_that_others_stand_on_is_named_and_left(tmp_path: Path) -
         assert "#1 made trunk worse" in at.lab.state.warnings["retest"]
 
 
+async def test_the_overview_tells_what_a_verified_trunk_is_worth(tmp_path: Path) -> None:
+    """Its large runs over the first trunk's, with the interval; the verdict above is of the newest retest alone."""
+    async with lab(tmp_path / "lab", every=1) as at:
+        await merged(at, 2)
+        scene = overview(at.lab.state, Live(), 200.0)
+        assert scene.verified is not None and scene.retest is not None
+        assert (at.trunk(), "PROVEN") == (scene.verified.commit, scene.retest.word)
+        assert (0.4, 0.2) == (pytest.approx(scene.verified.gain), pytest.approx(scene.retest.gain))
+
+
+async def test_every_step_of_a_retest_is_told_in_words(tmp_path: Path) -> None:
+    """From its start to the revert, in the order in which it happened."""
+    async with lab(tmp_path / "lab", every=3, B=3.0) as at:
+        await merged(at, 3)
+        told = [line for entry in at.lab.state.recent if (line := tell(entry, at.lab.state))]
+        found = [each.word for each in told if each.who == "trunk" and each.word in ("RETEST", "REVERTED")]
+        assert [*4 * ["RETEST"], "REVERTED"] == found, "its start, trunk, two trunks between, the end"
+
+
 # --- Kills, hands, people ---
 
 
@@ -357,6 +382,28 @@ def test_a_large_run_that_fails_twice_ends_the_retest() -> None:
         tale.tell(ev.RunEnded(number, "crash", None, "out of memory", 1.0, 0.0, 1.0, 9.0))
     end = retest.ending(tale.state)
     assert end is not None and (end[0], True) == ("LEFT", end[1].endswith("out of memory"))
+
+
+# --- A whole night ---
+
+
+def night_of(root: Path, world: World, experiments: int) -> LabState:
+    """Let a synthetic lab with retests work through so many experiments."""
+    paths = project.make(root, world)
+    with paths.config.open("a") as file:
+        file.write('\n[retest]\nbudget = "8 s"\nevery = 3\nseeds = 2\n')
+    who = ("-c", "user.name=test", "-c", "user.email=test@localhost")
+    subprocess.run(["git", "-C", str(root), *who, "commit", "-qam", "Retest"], check=True, timeout=20)
+    return asyncio.run(night.work(paths, world, experiments=experiments))
+
+
+def test_what_transfers_is_proven_in_a_night_of_the_real_engine(tmp_path: Path) -> None:
+    """Ideas that keep their effect are proven, none is taken out, and never do two large runs go at once."""
+    state = night_of(tmp_path / "lab", World(seed=2, helps=0.4, help_sigma=6.0, transfers=1.0), 60)
+    found = Counter(each.state for each in state.candidates.values())
+    large = sorted((run.started, run.ended or 0.0) for run in state.runs.values() if run.purpose == "retest")
+    overlaps = [one for one, other in pairwise(large) if other[0] < one[1]]
+    assert (True, 0, []) == (found["PROVEN"] >= 3, found["REVERTED"], overlaps), found
 
 
 # --- Settings ---

@@ -222,7 +222,7 @@ def _status(observer: Observer, scene: Overview) -> dict[str, Any]:
         "pinned": dict(state.pinned),
         "gate": state.gate.mode,
         "confirmation": asdict(scene.gate),
-        "verified": scene.verified,
+        "verified": asdict(scene.verified) if scene.verified else None,
         "retest": asdict(scene.retest) if scene.retest else None,
         "engine": {"alive": observer.engine_alive(), "pid": state.engine.pid if state.engine else None},
         "cost": asdict(scene.cost),
@@ -261,6 +261,13 @@ def _print_status(observer: Observer, scene: Overview, now: float) -> None:
     if scene.calibration:
         done, wanted = scene.calibration
         print(f"baseline: {done} of {wanted} runs done; experiments start after them")
+    if scene.verified:
+        verified = scene.verified
+        words = f"verified {verified.commit[:7]} at the larger size"
+        if verified.gain is not None and verified.interval is not None:
+            low, high = (fmt.gain(each) for each in verified.interval)
+            words += f", gain over the first trunk there {fmt.gain(verified.gain)} ({low} to {high})"
+        print(words)
     if scene.retest:
         print(f"retest {scene.retest.number}: {scene.retest.word}  {printable(scene.retest.text)}")
     for row in scene.rows:
