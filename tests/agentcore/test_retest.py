@@ -207,6 +207,17 @@ async def test_after_a_revert_the_lab_goes_on(tmp_path: Path) -> None:
         )
 
 
+async def test_two_that_a_revert_has_joined_are_named_together(tmp_path: Path) -> None:
+    """After the first culprit went no trunk stands between the two behind it: neither is taken out on suspicion."""
+    async with lab(tmp_path / "lab", every=3, A=3.0, C=3.0) as at:
+        await merged(at, 3)
+        people = FrontDesk(at.lab, lambda reason, now: None)
+        await people.handle(Command("retest", by="ann"))
+        await at.work({})
+        assert (["REVERTED", "LEFT"], "BC") == (words(at), holds(at))
+        assert "#2 or #3" in at.lab.state.warnings["retest"]
+
+
 async def test_a_change_that_others_stand_on_is_named_and_left(tmp_path: Path) -> None:
     """A conflict reverts nothing, warns, and is not asked again at once."""
     async with lab(tmp_path / "lab", every=2, A=3.0) as at:
