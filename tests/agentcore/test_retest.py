@@ -7,7 +7,7 @@ import itertools
 import subprocess
 from collections import Counter
 from collections.abc import AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, closing
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -15,17 +15,20 @@ from pathlib import Path
 import pytest
 
 from agentcore import events as ev
-from agentcore import promoter, retest
+from agentcore import promoter, retest, verbs
 from agentcore.commands import Desk as FrontDesk
 from agentcore.control import Command
+from agentcore.fold import fold
+from agentcore.journal import Reader
 from agentcore.overview import Live, overview
 from agentcore.plan import Limits, StartRun, plan
 from agentcore.state import LabState
 from agentcore.synthetic import night, project
 from agentcore.synthetic.world import World
+from agentcore.verbs import STOPPED
 from tests import toy
 from tests.agentcore.labs import Desk, Instant, open_desk
-from tests.agentcore.tales import CONFIG, Tale, calibrated
+from tests.agentcore.tales import CONFIG, Tale, calibrated, started
 from tui.story import tell
 from worktrees.layout import LabPaths
 from worktrees.project import ProjectError, RetestSettings, parse
@@ -301,6 +304,71 @@ async def test_a_trunk_that_was_taken_back_is_not_judged(tmp_path: Path) -> None
         assert ["DROPPED"] == words(at)
 
 
+async def test_what_an_earlier_revert_left_alone_in_a_step_is_taken_out_itself(tmp_path: Path) -> None:
+    """Trunk's step is then the revert of another change: to take that back would bring the other one in again."""
+    async with lab(tmp_path / "lab", every=0, A=3.0, B=3.0) as at:
+        await merged(at, 2)
+        for _ in range(2):
+            at.lab.record(retest.begin(at.lab.state, "you"))
+            await at.work({})
+        assert (["REVERTED", "REVERTED"], "", {1: "REVERTED", 2: "REVERTED"}) == (words(at), holds(at), at.states())
+
+
+async def test_a_retest_takes_nothing_out_while_promotions_have_stopped(tmp_path: Path) -> None:
+    """What it found waits until a person has looked at trunk."""
+    async with lab(tmp_path / "lab", every=0, A=3.0) as at:
+        await merged(at, 2)
+        at.lab.record(retest.begin(at.lab.state, "you"))
+        while not (at.lab.state.retest and at.lab.state.retest.prepared):
+            await one_round(at)
+        at.lab.say(STOPPED, "trunk holds another tree")
+        await at.work({})
+        before = holds(at)
+        at.lab.say(STOPPED, "")
+        await at.work({})
+        assert ("AB", "B", ["REVERTED"]) == (before, holds(at), words(at))
+
+
+async def test_while_a_retest_moves_trunk_nobody_else_does(tmp_path: Path) -> None:
+    """Its intent is that of every revert: people are told to ask again, and no other retest begins."""
+    async with lab(tmp_path / "lab", every=0) as at:
+        await merged(at, 2)
+        trunk = at.trunk()
+        at.lab.record(ev.RevertIntended(1, trunk, "r1", "t9", "nonce", "retest", "gain -2.8", retest=1))
+        refused = verbs.refusal(at.lab.state, "revert", 2)
+        with pytest.raises(promoter.Refused, match="being moved for #1"):
+            await promoter.undo(at.lab, "you", None)
+        assert (refused, True) == (verbs.busy(at.lab.state), bool(refused and retest.refusal(at.lab.state)))
+
+
+async def test_a_revert_that_comes_too_late_leaves_the_word_of_the_retest(tmp_path: Path) -> None:
+    """A proven change whose revert found another trunk is in trunk as before: PROVEN, not merely MERGED."""
+    async with lab(tmp_path / "lab", every=1) as at:
+        await merged(at, 1)
+        trunk, first = at.trunk(), at.lab.state.baseline_tree
+        at.lab.record(ev.RevertIntended(1, trunk, at.lab.repository.land(first, trunk, "R"), first, "n", "ann", "why"))
+        by_hand = at.lab.repository.land(at.lab.repository.tree_of(trunk), trunk, "By hand")
+        assert at.lab.repository.swap_trunk(trunk, by_hand)
+        await promoter.recover(at.lab)
+        assert ({1: "PROVEN"}, None) == (at.states(), at.lab.state.intent)
+
+
+async def test_a_person_and_a_retest_revert_in_the_same_way(tmp_path: Path) -> None:
+    """A person's revert ends the retest that tries the change; the journal, read again, has the same state."""
+    async with lab(tmp_path / "lab", every=0, C=3.0) as at:
+        await merged(at, 3)
+        at.lab.record(retest.begin(at.lab.state, "you"))
+        await promoter.revert(at.lab, 2, "ann", "half the code")
+        await at.work({})
+        at.lab.record(retest.begin(at.lab.state, "you"))
+        await at.work({})
+        state = at.lab.state
+        with closing(Reader(at.lab.paths.journal)) as reader:
+            assert state == fold(reader.after(0))
+        ends = {1: "MERGED", 2: "REVERTED", 3: "REVERTED"}
+        assert (["DROPPED", "REVERTED"], "A", ends) == (words(at), holds(at), at.states())
+
+
 async def test_a_retest_comes_when_a_person_asks(tmp_path: Path) -> None:
     """By its name in the journal; a second question while it runs is refused, as is one with nothing to try."""
     async with lab(tmp_path / "lab", every=0) as at:
@@ -393,6 +461,26 @@ def test_a_large_run_that_fails_twice_ends_the_retest() -> None:
         tale.tell(ev.RunEnded(number, "crash", None, "out of memory", 1.0, 0.0, 1.0, 9.0))
     end = retest.ending(tale.state)
     assert end is not None and (end[0], True) == ("LEFT", end[1].endswith("out of memory"))
+
+
+def due(*events: ev.Event) -> bool:
+    """Return whether a retest starts by itself after one promotion and these events."""
+    tale = calibrated(2, replace(CONFIG, retest=RetestSettings(budget="8 GFLOP", every=1)))
+    tale.merge(tale.ready("wt0", "t1"))
+    tale.pool("t1", {3: 0.8})
+    tale.tell(*events)
+    return isinstance(retest.next_event(tale.state, may_start=True), ev.RetestStarted)
+
+
+def test_none_starts_while_promotions_have_stopped() -> None:
+    """Nobody knows what trunk is then; it starts once a person has looked."""
+    stopped = ev.WarningRaised(STOPPED, "trunk holds another tree")
+    assert (True, False, True) == (due(), due(stopped), due(stopped, ev.WarningCleared(STOPPED)))
+
+
+def test_none_starts_without_a_sandbox() -> None:
+    """What agents' code says of itself there verifies nothing."""
+    assert not due(replace(started(2), walls="none"))
 
 
 # --- A whole night ---
