@@ -12,7 +12,7 @@ demo: $(READY)
 	@$(VENV)/bin/nightlab demo $(DEMO) $(ARGS)
 
 test: check
-	$(VENV)/bin/pytest -q -n 3
+	$(VENV)/bin/pytest -q -n 2
 
 check: $(READY)
 	$(VENV)/bin/ruff check .

@@ -6,6 +6,7 @@ import asyncio
 import errno
 import logging
 import os
+import signal
 import sys
 import time
 from pathlib import Path
@@ -94,6 +95,8 @@ def start(paths: LabPaths, *, bare: bool = False) -> int:
     end, ended = time.monotonic() + START_PATIENCE_S, False
     while time.monotonic() < end:
         if (pid := _answering(paths)) is not None:
+            if pid != engine:
+                _end(engine)
             return pid
         ended = ended or processes.has_ended(engine)
         if ended and not processes.is_locked(paths.lock):  # locked: somebody else's engine is starting just now
@@ -125,6 +128,14 @@ def _answering(paths: LabPaths) -> int | None:
     except EngineUnreachable:
         return None
     return int(answer.body["pid"])
+
+
+def _end(engine: int) -> None:
+    """End an engine of ours that came second: left alone it would take the lab as soon as the first one leaves."""
+    end = time.monotonic() + START_PATIENCE_S
+    while not processes.has_ended(engine) and time.monotonic() < end:
+        processes.send([engine], signal.SIGTERM)
+        time.sleep(0.05)
 
 
 def _last_words(log: Path, mark: int) -> str:

@@ -18,6 +18,8 @@ from agentcore.plan import Limits
 from agentcore.state import LabState
 from tests import toy
 from tests.engines import end_lab, spawn, state_of, wait_for
+from tests.worktrees import running
+from worktrees import processes
 from worktrees.layout import LabPaths
 from worktrees.repository import TRUNK
 
@@ -249,3 +251,20 @@ def test_a_merge_is_refused_when_the_facts_have_changed(quick: LabPaths, engines
     expect = {"trunk": "0" * 40, "landing": ready.landing}
     answer = launch.send(quick, Command("merge", arguments={"experiment": ready.experiment, "expect": expect}))
     assert (answer.code, answer.message[:23]) == (5, "changed while you read:")
+
+
+def test_an_engine_that_came_second_does_not_wait_for_its_turn(lab: LabPaths, engines: Spawn) -> None:
+    """Two starts at a time: the one that lost is gone before its caller goes on, and takes no lab later."""
+    first = engines(lab)  # it does not answer yet, so the start below begins an engine of its own
+    pid = launch.start(lab)
+    os.kill(pid, signal.SIGTERM)
+    first.wait()
+    running.wait_for(lambda: not [each for each in processes.every() if _is_engine(each.pid, lab)])
+
+
+def _is_engine(pid: int, lab: LabPaths) -> bool:
+    try:
+        words = Path(f"/proc/{pid}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return False
+    return b"agentcore" in words and os.fsencode(lab.root) in words
