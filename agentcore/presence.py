@@ -8,6 +8,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from worktrees import processes
+
 
 @contextmanager
 def watching(lock: Path) -> Iterator[None]:
@@ -23,14 +25,4 @@ def watching(lock: Path) -> Iterator[None]:
 
 def is_watched(lock: Path) -> bool:
     """Tell whether a view is open, from its lock."""
-    try:
-        descriptor = os.open(lock, os.O_RDWR | os.O_CLOEXEC)
-    except FileNotFoundError:
-        return False
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        return True
-    finally:
-        os.close(descriptor)
-    return False
+    return processes.is_locked(lock, is_shared=True)

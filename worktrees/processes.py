@@ -204,14 +204,14 @@ def try_lock(path: Path, patience_s: float = 0.0) -> int | None:
         time.sleep(0.01)
 
 
-def is_locked(path: Path) -> bool:
-    """Tell whether a process holds the lock file `path`."""
+def is_locked(path: Path, *, is_shared: bool = False) -> bool:
+    """Tell whether a process holds the lock file `path`, or, where it `is_shared`, whether anybody shares it."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
         return False
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, (fcntl.LOCK_EX if is_shared else fcntl.LOCK_SH) | fcntl.LOCK_NB)
     except BlockingIOError:
         return True
     finally:
