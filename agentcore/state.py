@@ -1,6 +1,6 @@
 """What is true of a lab? Its nouns, and the state that holds them.
 
-Every reader (view, command line, brief, engine) reads only this; how it follows from the events is told in fold.py. The
+Every reader (view, command line, brief, engine) reads only this; how it follows from the events is told in fold/. The
 big tables are persistent maps (immutables.Map): a step costs the same at ten experiments and at ten thousand.
 """
 

@@ -31,9 +31,9 @@ def test_a_journal_out_of_order_is_an_error(seq: int) -> None:
 
 def test_every_event_has_a_fold() -> None:
     """A type that nobody folds would stop every reader."""
-    from agentcore.fold import _apply
+    from agentcore.fold.change import follow
 
-    assert set(ev.TYPES.values()) <= set(_apply.registry)
+    assert set(ev.TYPES.values()) <= set(follow.registry)
 
 
 def test_folding_in_parts_is_folding_at_once() -> None:

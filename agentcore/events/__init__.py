@@ -1,0 +1,143 @@
+"""What can happen in a lab?
+
+Every fact that matters is one of these events, appended to the journal by the engine and by nobody else. State is
+their fold (agentcore/fold). An event records what was decided or observed, never what could be derived from earlier
+ones. Where an event announces a side effect (RunStarted, MergeIntended) it is written *before* the effect, so that
+after a kill the intent is known and the effect can be looked up.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass
+
+import msgspec
+
+from agentcore.events.candidate import (
+    CandidateExtended,
+    CandidateJudged,
+    CandidateMoved,
+    CandidateRebased,
+    CandidateState,
+    ThresholdChanged,
+)
+from agentcore.events.experiment import (
+    ExperimentDecided,
+    ExperimentPinned,
+    ExperimentProposed,
+    ExperimentRebased,
+    ExperimentUnpinned,
+    Outcome,
+    RunEnded,
+    RunStarted,
+)
+from agentcore.events.lab import (
+    EngineStarted,
+    EngineStopped,
+    LabConfigured,
+    Level,
+    ModeChanged,
+    PromptsChanged,
+    WarningCleared,
+    WarningRaised,
+)
+from agentcore.events.retest import (
+    RetestEnded,
+    RetestEnding,
+    RetestJudged,
+    RetestStarted,
+    RetestVerdict,
+    RevertPrepared,
+    Step,
+)
+from agentcore.events.trunk import MergeIntended, RevertIntended, TrunkMoved
+from agentcore.events.worktree import (
+    AgentBarred,
+    AgentFailed,
+    AgentsAssigned,
+    AgentState,
+    AgentStateChanged,
+    MessageSent,
+    MessagesRead,
+    NoteTaken,
+    RoomEntered,
+    ThinkingStarted,
+    TokensUsed,
+    WorktreeCreated,
+    WorktreeMoved,
+    WorktreePaused,
+    WorktreeResumed,
+)
+
+Event = (
+    LabConfigured
+    | EngineStarted
+    | EngineStopped
+    | WorktreeCreated
+    | WorktreeMoved
+    | WorktreePaused
+    | WorktreeResumed
+    | AgentsAssigned
+    | AgentBarred
+    | ThinkingStarted
+    | RoomEntered
+    | AgentStateChanged
+    | TokensUsed
+    | NoteTaken
+    | MessageSent
+    | MessagesRead
+    | PromptsChanged
+    | AgentFailed
+    | ExperimentProposed
+    | ExperimentRebased
+    | RunStarted
+    | RunEnded
+    | ExperimentDecided
+    | CandidateRebased
+    | CandidateJudged
+    | ThresholdChanged
+    | CandidateMoved
+    | MergeIntended
+    | RevertIntended
+    | TrunkMoved
+    | CandidateExtended
+    | ExperimentPinned
+    | ExperimentUnpinned
+    | ModeChanged
+    | RetestStarted
+    | RetestJudged
+    | RevertPrepared
+    | RetestEnded
+    | WarningRaised
+    | WarningCleared
+)
+
+
+TYPES: dict[str, type[Event]] = {kind.__name__: kind for kind in Event.__args__}
+
+
+@dataclass(frozen=True)
+class Entry:
+    """An event in the journal: its place in the order, when it was written (Unix time), and itself."""
+
+    seq: int
+    at: float
+    event: Event
+
+
+def encode(event: Event) -> tuple[str, bytes]:
+    """Return the event's type name and its JSON body."""
+    return type(event).__name__, msgspec.json.encode(event)
+
+
+def decode(name: str, body: bytes) -> Event:
+    """Return the event of that type. Raises ValueError naming the nearest known type, or the field that is wrong."""
+    kind = TYPES.get(name)
+    if kind is None:
+        near = difflib.get_close_matches(name, TYPES, n=1)
+        hint = f" (nearest known: {near[0]})" if near else ""
+        raise ValueError(f"unknown event {name!r}{hint}: this journal was written by a newer nightlab")
+    try:
+        return msgspec.json.decode(body, type=kind)
+    except msgspec.DecodeError as error:
+        raise ValueError(f"event {name}: {error}") from error

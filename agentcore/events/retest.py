@@ -1,0 +1,73 @@
+"""What can happen in a retest of trunk at the larger size?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+from worktrees.statistics import Verdict
+
+RetestVerdict = Literal["PROVEN", "FADED", "SHORT"]
+"""SHORT: the trunk that was tried is worse than the one that it was compared with."""
+
+
+RetestEnding = Literal["PROVEN", "FADED", "REVERTED", "LEFT", "DROPPED"]
+"""LEFT: it fell short, or did not train, and nothing could be taken out: a person is told. DROPPED: its question has
+gone, because trunk was moved back or the settings changed."""
+
+
+@dataclass(frozen=True)
+class Step:
+    """A move of trunk: the experiments that it brought, and where trunk stood then."""
+
+    experiments: tuple[int, ...]
+    commit: str
+    tree: str
+
+
+@dataclass(frozen=True)
+class RetestStarted:
+    """Trunk is compared, at the larger size, with the trunk that was last verified."""
+
+    retest: int
+    steps: tuple[Step, ...]
+    """First the verified trunk, last the one that is tried; between them what bisection may ask for."""
+    seeds: tuple[int, ...]
+    """Of every trunk that is compared."""
+    scale: int
+    budget: str
+    by: str
+
+
+@dataclass(frozen=True)
+class RetestJudged:
+    """What the large runs say of one step, compared with the first."""
+
+    retest: int
+    step: int
+    word: RetestVerdict
+    verdict: Verdict
+    runs: tuple[int, ...]
+    """The runs that it rests on."""
+    reason: str
+
+
+@dataclass(frozen=True)
+class RevertPrepared:
+    """Trunk without the experiment that a retest found: this tree is run once at the small size, then it may land."""
+
+    retest: int
+    experiment: int
+    old: str
+    """The trunk that it was made from."""
+    new: str
+    tree: str
+
+
+@dataclass(frozen=True)
+class RetestEnded:
+    """A retest is over; one that ends with a revert ends with its TrunkMoved instead."""
+
+    retest: int
+    word: RetestEnding
+    reason: str

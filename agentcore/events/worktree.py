@@ -1,0 +1,152 @@
+"""What can happen in a worktree and to its agent?"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+from agentcore.spending import Usage
+
+AgentState = Literal["THINK", "LIMIT", "CUT", "REFUSED", "FULL"]
+"""THINK: it works. LIMIT: it waits for the provider. CUT: a reply reached its limit of tokens. REFUSED: the model
+declined. FULL: the conversation reached the model's context."""
+
+
+@dataclass(frozen=True)
+class WorktreeCreated:
+    """A worktree with its branch, its agent, and the slot that is its home."""
+
+    worktree: str
+    slot: str
+    agent: str
+    base: str
+    tree: str
+
+
+@dataclass(frozen=True)
+class WorktreeMoved:
+    """The worktree stands on `base` again, with no edits of its own."""
+
+    worktree: str
+    base: str
+    tree: str
+
+
+@dataclass(frozen=True)
+class WorktreePaused:
+    """No new experiment starts in this worktree until it is resumed."""
+
+    worktree: str
+    reason: str
+    by: str
+
+
+@dataclass(frozen=True)
+class WorktreeResumed:
+    """The worktree takes experiments again."""
+
+    worktree: str
+    by: str
+
+
+@dataclass(frozen=True)
+class AgentsAssigned:
+    """These agents work in the worktrees from now on."""
+
+    agents: Mapping[str, str]
+    """{worktree: backend}."""
+    model: str = ""
+    """What the backend `anthropic` asks; empty where no worktree has it."""
+    reason: str = ""
+    """Why it is not what lab.toml says; empty where it is."""
+
+
+@dataclass(frozen=True)
+class AgentBarred:
+    """No agent of this backend can work until a person does something: a refused key, an unknown model, no credit."""
+
+    agent: str
+    word: str
+    """key, model or credit."""
+    reason: str
+
+
+@dataclass(frozen=True)
+class ThinkingStarted:
+    """The worktree's agent was asked for a proposal."""
+
+    worktree: str
+    agent: str = ""
+    direction: str = ""
+    fixes: int | None = None
+    """The crashed experiment that it may mend this time."""
+
+
+@dataclass(frozen=True)
+class RoomEntered:
+    """The sandbox of an agent's commands was tried before the first of them started, and every wall stood."""
+
+    worktree: str
+    walls: str
+    checks: int
+    """How many things were tried."""
+
+
+@dataclass(frozen=True)
+class AgentStateChanged:
+    """The agent that thinks in a worktree waits, or goes on."""
+
+    worktree: str
+    state: AgentState
+    text: str
+    until: float | None = None
+    """Unix time at which it goes on by itself, where that is known."""
+
+
+@dataclass(frozen=True)
+class TokensUsed:
+    """One model turn was paid for, whatever came of it."""
+
+    worktree: str
+    model: str
+    usage: Usage
+    usd: float
+
+
+@dataclass(frozen=True)
+class NoteTaken:
+    """The agent wants to read this again when it next thinks in this worktree."""
+
+    worktree: str
+    text: str
+
+
+@dataclass(frozen=True)
+class MessageSent:
+    """The researcher said something to the agent of a worktree."""
+
+    worktree: str
+    text: str
+    by: str
+
+
+@dataclass(frozen=True)
+class MessagesRead:
+    """The agent has been given the first `count` messages of its worktree."""
+
+    worktree: str
+    count: int
+
+
+@dataclass(frozen=True)
+class AgentFailed:
+    """The agent returned no usable proposal."""
+
+    worktree: str
+    reason: str
+    agent: str = ""
+    excused: bool = False
+    """It is no failure of the agent: the lab's money was spent, its key was refused."""
+    transcript_sha256: str = ""
+    """Of the finished transcript; empty where there is none."""

@@ -1,0 +1,73 @@
+"""How does what happens to the lab as a whole change the lab's state?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from immutables import Map
+
+from agentcore import events as ev
+from agentcore.fold.change import end_retest, follow, mend, on_worktree, outdate
+from agentcore.state import Engine, LabState
+
+
+@follow.register
+def _(event: ev.LabConfigured, state: LabState, at: float) -> LabState:
+    """Forget every pool when the harness or the budget changed: the scores are not comparable any more."""
+    if state.config and state.large_harness != replace(state, config=event).large_harness:
+        state = replace(end_retest(state, "DROPPED", "the settings changed", at), large=Map(), large_failed=Map())
+    if state.config is None or state.config.harness == event.harness:
+        return replace(state, config=event)
+    candidates = outdate(state.candidates, "", at)
+    for number, candidate in candidates.items():
+        if candidate.confirmations:  # its confirmations were by another harness: it begins anew
+            candidates = candidates.set(number, replace(candidate, confirmations=0))
+    return replace(
+        state,
+        config=event,
+        pools=Map(),
+        failed=Map(),
+        trees=Map(),
+        baseline_tree=state.trunk.tree if state.trunk else "",
+        candidates=candidates,
+    )
+
+
+@follow.register
+def _(event: ev.EngineStarted, state: LabState, at: float) -> LabState:
+    """Give broken trees and barred agents another try: whoever starts an engine may have mended what was wrong."""
+    engine = Engine(event.pid, event.start_ticks, event.boot_id, event.version, since=at, walls=event.walls)
+    state = replace(state, engine=engine, slots=event.slots, failed=Map(), barred=Map(), large_failed=Map())
+    for worktree in state.worktrees.values():
+        if worktree.thinking is not None:
+            state = mend(state, worktree.thinking.fixes, -1)  # it had no fair chance
+            state = on_worktree(state, worktree.name, thinking=None, at="")
+    return state
+
+
+@follow.register
+def _(event: ev.EngineStopped, state: LabState, at: float) -> LabState:
+    engine = replace(state.engine, stopped=at, reason=event.reason) if state.engine else None
+    return replace(state, engine=engine)
+
+
+@follow.register
+def _(event: ev.PromptsChanged, state: LabState, at: float) -> LabState:
+    return replace(state, prompts=state.prompts + 1, prompts_digest=event.digest)
+
+
+@follow.register
+def _(event: ev.ModeChanged, state: LabState, at: float) -> LabState:
+    if state.config is None:
+        return state
+    return replace(state, config=replace(state.config, gate=replace(state.gate, mode=event.mode)))
+
+
+@follow.register
+def _(event: ev.WarningRaised, state: LabState, at: float) -> LabState:
+    return replace(state, warnings=state.warnings.set(event.topic, event.message))
+
+
+@follow.register
+def _(event: ev.WarningCleared, state: LabState, at: float) -> LabState:
+    return replace(state, warnings=state.warnings.delete(event.topic)) if event.topic in state.warnings else state

@@ -1,0 +1,133 @@
+"""How does what happens to a worktree and its agent change the lab's state?"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+from immutables import Map
+
+from agentcore import events as ev
+from agentcore.fold.change import follow, mend, on_worktree, waited_s
+from agentcore.spending import Spending
+from agentcore.state import LabState, Message, Thinking, Worktree
+
+NOTES, MESSAGES = 20, 50
+"""Notes and messages kept per worktree."""
+
+
+@follow.register
+def _(event: ev.WorktreeCreated, state: LabState, at: float) -> LabState:
+    worktree = Worktree(event.worktree, event.slot, event.agent, event.base, event.tree, at=event.base, since=at)
+    return replace(state, worktrees=state.worktrees.set(event.worktree, worktree))
+
+
+@follow.register
+def _(event: ev.WorktreeMoved, state: LabState, at: float) -> LabState:
+    return on_worktree(state, event.worktree, base=event.base, base_tree=event.tree, at=event.base)
+
+
+@follow.register
+def _(event: ev.WorktreePaused, state: LabState, at: float) -> LabState:
+    return on_worktree(state, event.worktree, since=at, paused=event.reason, paused_by=event.by)
+
+
+@follow.register
+def _(event: ev.WorktreeResumed, state: LabState, at: float) -> LabState:
+    """Try everything again that may have stopped it."""
+    state = replace(state, barred=Map())
+    return on_worktree(state, event.worktree, since=at, paused="", paused_by="", failures=0, silent=0)
+
+
+@follow.register
+def _(event: ev.AgentsAssigned, state: LabState, at: float) -> LabState:
+    for name, agent in event.agents.items():
+        if name in state.worktrees:
+            state = on_worktree(state, name, agent=agent)
+    return replace(state, agents=event)
+
+
+@follow.register
+def _(event: ev.AgentBarred, state: LabState, at: float) -> LabState:
+    return replace(state, barred=state.barred.set(event.agent, event))
+
+
+@follow.register
+def _(event: ev.ThinkingStarted, state: LabState, at: float) -> LabState:
+    worktree = state.worktrees[event.worktree]
+    thinking = Thinking(
+        agent=event.agent or worktree.agent,
+        since=at,
+        direction=event.direction,
+        fixes=event.fixes,
+        prompts=state.prompts,
+        changed=at,
+    )
+    state = mend(state, event.fixes, 1)
+    return on_worktree(state, event.worktree, thinking=thinking, asked=worktree.asked + 1)
+
+
+@follow.register
+def _(event: ev.AgentStateChanged, state: LabState, at: float) -> LabState:
+    thinking = state.worktrees[event.worktree].thinking
+    if thinking is None:
+        return state
+    thinking = replace(
+        thinking,
+        state=event.state,
+        text=event.text,
+        until=event.until,
+        changed=at,
+        waited_s=waited_s(thinking, at),
+    )
+    return on_worktree(state, event.worktree, thinking=thinking)
+
+
+@follow.register
+def _(event: ev.RoomEntered, state: LabState, at: float) -> LabState:
+    return state  # evidence for the log alone
+
+
+@follow.register
+def _(event: ev.TokensUsed, state: LabState, at: float) -> LabState:
+    worktree = state.worktrees[event.worktree]
+    spent = Spending(event.usage, event.usd, turns=1)
+    agent = worktree.agent
+    if worktree.thinking is not None:
+        agent = worktree.thinking.agent
+        thinking = replace(worktree.thinking, spent=worktree.thinking.spent + spent)
+        state = on_worktree(state, worktree.name, thinking=thinking)
+    state = on_worktree(state, worktree.name, spent=worktree.spent + spent)
+    by_agent = state.spent_by.set(agent, state.spent_by.get(agent, Spending()) + spent)
+    return replace(state, spent=state.spent + spent, spent_by=by_agent)
+
+
+@follow.register
+def _(event: ev.NoteTaken, state: LabState, at: float) -> LabState:
+    notes = (*state.worktrees[event.worktree].notes, event.text)[-NOTES:]
+    return on_worktree(state, event.worktree, notes=notes)
+
+
+@follow.register
+def _(event: ev.MessageSent, state: LabState, at: float) -> LabState:
+    worktree = state.worktrees[event.worktree]
+    messages = (*worktree.messages, Message(at, event.text, event.by))
+    gone = max(0, min(len(messages) - MESSAGES, worktree.read))  # one that nobody has read is never dropped
+    return on_worktree(state, event.worktree, messages=messages[gone:], read=worktree.read - gone)
+
+
+@follow.register
+def _(event: ev.MessagesRead, state: LabState, at: float) -> LabState:
+    return on_worktree(state, event.worktree, read=state.worktrees[event.worktree].read + event.count)
+
+
+@follow.register
+def _(event: ev.AgentFailed, state: LabState, at: float) -> LabState:
+    worktree = state.worktrees[event.worktree]
+    agent = event.agent or worktree.agent
+    changes: dict[str, Any] = {}
+    if not event.excused:
+        counter = "silent" if event.agent not in ("", "search") else "failures"  # "": it was not even asked
+        changes = {counter: getattr(worktree, counter) + 1, "trouble": event.reason}
+        state = replace(state, failed_by=state.failed_by.set(agent, state.failed_by.get(agent, 0) + 1))
+    return on_worktree(state, event.worktree, since=at, thinking=None, at="", **changes)
