@@ -13,7 +13,7 @@ rows of an engine that was killed.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
@@ -145,12 +145,16 @@ class Reader:
 
         Raises JournalError for a damaged file and for an event that this version does not know.
         """
+        yield from self._select("seq > ?", [seq])
+
+    def _select(self, condition: str, values: Sequence[object]) -> Iterator[Entry]:
         if not self._path.exists():
             return
         try:
             if self._db is None:
                 self._db = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, isolation_level=None)
-            rows = self._db.execute("SELECT seq, at, type, body FROM events WHERE seq > ? ORDER BY seq", (seq,))
+            query = f"SELECT seq, at, type, body FROM events WHERE {condition} ORDER BY seq"  # noqa: S608 (ours)
+            rows = self._db.execute(query, values)
             for number, at, name, body in rows:
                 yield Entry(number, at, decode(name, body))
         except sqlite3.OperationalError as error:
@@ -158,6 +162,12 @@ class Reader:
                 raise JournalError(f"cannot read {self._path}: {error}") from error
         except (sqlite3.Error, ValueError) as error:
             raise JournalError(f"cannot read {self._path}: {error}") from error
+
+    def of(self, kinds: Iterable[type[Event]]) -> Iterator[Entry]:
+        """Yield the entries of some types of event, in order. Errors are those of `after`."""
+        names = [kind.__name__ for kind in kinds]
+        marks = ", ".join("?" for _ in names)
+        yield from self._select(f"type IN ({marks})", names)
 
     def close(self) -> None:
         """Release the file."""

@@ -16,6 +16,7 @@ from worktrees.metrics import last_point
 from worktrees.processes import is_alive
 
 if TYPE_CHECKING:
+    from agentcore.report import Report
     from worktrees.diff import Diff
 
 
@@ -61,6 +62,18 @@ class Observer:
         from worktrees import diff  # here: pygit2 costs 0.1 s, which the first paint need not wait for
 
         return diff.of_worktree(self.paths.worktree(worktree), self.state.worktrees[worktree].base)
+
+    def report(self, state: LabState, scene: Overview, since: float) -> Report:
+        """Answer the report's questions about the time since `since`. To be called from a thread: up to a second in a
+        lab of thousands of experiments. Raises JournalError.
+        """
+        from agentcore.report import TOLD, report  # here: only a person who asks for it needs it
+
+        reader = Reader(self.paths.journal)
+        try:
+            return report(state, scene, reader.of(TOLD), since, disk_mb=self.paths.size_mb())
+        finally:
+            reader.close()
 
     def _devices(self) -> dict[str, DeviceSample]:
         try:

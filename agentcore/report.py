@@ -23,6 +23,18 @@ from worktrees.text import printable
 NAMED, SHORT = 3, 30
 """Things that an answer names (more are counted), and characters of an idea in it."""
 
+TOLD = (
+    ev.LabConfigured,
+    ev.EngineStarted,
+    ev.EngineStopped,
+    ev.WarningRaised,
+    ev.AgentBarred,
+    ev.AgentStateChanged,
+    ev.WorktreePaused,
+    ev.CandidateJudged,
+)
+"""Events that the state does not keep and the answers need; the first one of a lab is among them."""
+
 FAILURES = {
     "drop": "no gain",
     "crash": "crashed",
@@ -62,8 +74,8 @@ class Report:
 def report(state: LabState, scene: Overview, happened: Iterable[Entry], since: float, *, disk_mb: float) -> Report:
     """Answer the ten questions for the time from `since` to the newest event.
 
-    `scene`: the overview of the same state. `happened`: the journal from its first entry. `disk_mb`: what the lab holds
-    on the disk.
+    `scene`: the overview of the same state. `happened`: the journal's entries of the types `TOLD`, from the first on.
+    `disk_mb`: what the lab holds on the disk.
     """
     entries = list(happened)
     since = max(since, entries[0].at) if entries else since

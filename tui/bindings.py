@@ -13,7 +13,7 @@ from agentcore import verbs
 from agentcore.overview import Overview, WorktreeRow
 from agentcore.state import LabState
 
-SCREENS = {"L": "lab", "W": "worktree", "Q": "queue", "E": "events", "D": "diff"}
+SCREENS = {"L": "lab", "W": "worktree", "Q": "queue", "P": "report", "E": "events", "D": "diff"}
 """Letter: name of each screen; "diff" is the full-screen reader and has no number of its own."""
 
 ALL = "".join(SCREENS)
@@ -151,6 +151,7 @@ TABLE: tuple[Binding, ...] = (
     Binding("lab", ("1",), "lab", "All worktrees, the queue, the last events", ALL, "screens"),
     Binding("worktree", ("2",), "worktree", "The selected worktree: its diff and its log", ALL, "screens", _row),
     Binding("queue", ("3",), "queue", "The merge queue", ALL, "screens"),
+    Binding("report", ("7",), "report", "What happened while nobody looked, in ten lines", ALL, "screens"),
     Binding("events", ("8",), "events", "Everything that happened", ALL, "screens"),
     Binding("previous", ("-",), "previous", "Back to the screen before this one", ALL, "screens"),
     Binding("up", ("escape",), "back", "One level up; never stops any work", ALL, "screens", rank=60),
@@ -160,8 +161,8 @@ TABLE: tuple[Binding, ...] = (
     Binding("last", ("G", "end"), "last", "Last line", ALL, "moving"),
     Binding("page-down", ("ctrl+d", "pagedown"), "half page down", "Half a page down", ALL, "moving"),
     Binding("page-up", ("ctrl+u", "pageup"), "half page up", "Half a page up", ALL, "moving"),
-    Binding("scroll-down", ("J",), "scroll", "Scroll the preview down, the list stays", "LQ", "moving"),
-    Binding("scroll-up", ("K",), "scroll preview up", "Scroll the preview up, the list stays", "LQ", "moving"),
+    Binding("scroll-down", ("J",), "scroll", "Scroll the preview down, the list stays", "LQP", "moving"),
+    Binding("scroll-up", ("K",), "scroll preview up", "Scroll the preview up, the list stays", "LQP", "moving"),
     Binding("left", ("h", "left"), "left", "Scroll sideways to the left", "WD", "moving"),
     Binding("right", ("l", "right"), "right", "Scroll sideways to the right", "WD", "moving"),
     Binding(
@@ -174,6 +175,7 @@ TABLE: tuple[Binding, ...] = (
     Binding("previous-worktree", ("[",), "worktree before", "The same view of the worktree before", "W", "moving"),
     Binding("follow", ("F",), "follow", "Go back to the newest and stay there", "WED", "moving", rank=35),
     Binding("open", ("enter",), "open", "Open what is selected", "LQ", "looking", _row, rank=10),
+    Binding("open-answer", ("enter",), "open", "Where the answer comes from", "P", "looking", rank=10),
     Binding("diff", ("d",), "diff", "The whole diff of what is selected", "LWQ", "looking", _row, rank=15),
     Binding("attend", ("a",), "attend", "Go to the next thing that needs you", ALL, "looking", _attend, rank=50),
     Binding("merge", ("m",), "merge", "Merge a READY candidate into trunk (asks)", "LWQD", "deciding", _merge, rank=18),

@@ -94,6 +94,21 @@ def queue(width: int, height: int) -> Places:
     return {**left, **_stack(right, [("diff", height)], width - right)}
 
 
+def report(width: int, height: int, answers: int) -> Places:
+    """The answers above the plot; what stands behind one is beside them (wide) or below."""
+    if width < WIDE:
+        listed = min(answers, height)
+        rest = height - listed
+        plot = min(8, rest - 6) if rest >= 12 else 0
+        return _stack(width, [("answers", listed), ("progress", plot), ("detail", rest - plot)])
+    left = width * 62 // 100
+    listed = min(answers + 2, height)
+    return {
+        **_stack(left, [("answers", listed), ("progress", height - listed)]),
+        **_stack(width - left, [("detail", height)], left),
+    }
+
+
 def worktree(width: int, height: int, pane: str, *, agent: bool) -> Places:
     """Diff and log side by side where there is room, else the chosen one; what goes on now is below.
 

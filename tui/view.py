@@ -25,15 +25,20 @@ from tui.screens.events import EventsScreen
 from tui.screens.lab import LabScreen
 from tui.screens.queue import QueueScreen
 from tui.screens.reader import ReaderScreen
+from tui.screens.report import ReportScreen
 from tui.screens.worktree import WorktreeScreen
 from tui.theme import Theme
 from worktrees.layout import LabPaths
 
 if TYPE_CHECKING:
+    from agentcore.report import Report
     from worktrees.diff import Diff
 
 POLL_S = 0.4
 """How often the journal is asked for news; everything else is read once a second."""
+
+WINDOW_S = 12 * 3600.0
+"""How far a report looks back where nobody said that they leave."""
 
 AWAY_POLL_S = 5.0
 """The same while the terminal says that nobody looks."""
@@ -70,6 +75,8 @@ class View(App[None], inherit_bindings=False):
         """The worktree that all screens mean."""
         self.unsent: dict[str, str] = {}
         """What was to be said to a worktree's agent and did not reach the engine: `i` offers it again."""
+        self.report: Report | None = None
+        """What happened since somebody was here last; None until it was looked up."""
         self._attention = attention.Attention()
         self._title_shown = ""
         self._previous = "lab"
@@ -94,8 +101,8 @@ class View(App[None], inherit_bindings=False):
     def on_mount(self) -> None:
         """Read the lab once, show screen 1, then start what keeps it current."""
         self._reader = ReaderScreen(self)
-        screens = (LabScreen(self), WorktreeScreen(self), QueueScreen(self), EventsScreen(self), self._reader)
-        for screen in screens:
+        own = (LabScreen, WorktreeScreen, QueueScreen, ReportScreen, EventsScreen)
+        for screen in (*(kind(self) for kind in own), self._reader):
             self.install_screen(screen, screen.NAME)
         self.look_again()
         self.push_screen("lab")
@@ -229,6 +236,16 @@ class View(App[None], inherit_bindings=False):
         idea = self.scene.state.experiments[experiment]
         ends = (candidate.trunk, candidate.commit) if candidate and candidate.commit else (idea.base, idea.commit)
         return self._changes.get(*ends)
+
+    def look_up_report(self) -> None:
+        """Answer the report's questions in a thread, and paint them."""
+        self.run_worker(self._look_up_report(), exclusive=True, group="report")
+
+    async def _look_up_report(self) -> None:
+        scene = self.scene
+        since = scene.now - WINDOW_S
+        self.report = await asyncio.to_thread(self.follower.observer.report, scene.state, scene.overview, since)
+        self.paint()
 
     @property
     def is_settled(self) -> bool:

@@ -5,6 +5,8 @@ The researcher's repository is the lab; everything that the lab makes lies in `.
 
 from __future__ import annotations
 
+import os
+from contextlib import suppress
 from functools import lru_cache
 from pathlib import Path
 
@@ -32,6 +34,15 @@ class LabPaths:
         self.transcripts = self.dot / "transcripts"
         self.prompts = self.root / "prompts"
         self.runs = self.dot / "runs"
+
+    def size_mb(self) -> float:
+        """Return what `.lab` holds on the disk, in mebibytes; a file that vanishes meanwhile counts nothing."""
+        blocks = 0
+        for folder, _, names in os.walk(self.dot):
+            for name in names:
+                with suppress(FileNotFoundError):
+                    blocks += os.lstat(os.path.join(folder, name)).st_blocks
+        return blocks * 512 / 2**20
 
     def worktree(self, name: str) -> Path:
         """Return the checkout that the agent of worktree `name` edits."""

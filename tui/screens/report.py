@@ -1,0 +1,84 @@
+"""Screen 7: what happened while nobody looked, in ten lines."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+
+from agentcore import format as fmt
+from tui import layout
+from tui.follow import Scene
+from tui.screens.base import Action, BaseScreen
+from tui.widgets.pane import Pane
+from tui.widgets.progress import ProgressPane
+from tui.widgets.report import AnswerPane, AnswersList
+
+if TYPE_CHECKING:
+    from tui.view import View
+
+AGAIN_S = 10.0
+"""How often the answers are looked up again while the screen is open."""
+
+
+class ReportScreen(BaseScreen):
+    """The ten answers, the plot, and what stands behind the selected answer."""
+
+    NAME = "report"
+
+    def __init__(self, view: View) -> None:
+        super().__init__(view)
+        self.answers = AnswersList(view.look)
+        self.progress = ProgressPane(view.look)
+        self.detail = AnswerPane(view.look)
+        self._read_at: float | None = None
+
+    def panes(self) -> Iterable[Pane]:
+        """Return the panes."""
+        return self.answers, self.progress, self.detail
+
+    def places(self, width: int, height: int) -> layout.Places:
+        """Place the panes."""
+        narrow = width < layout.WIDE
+        self.answers.frame = "bare" if narrow else "box"
+        self.progress.frame = self.detail.frame = "rule" if narrow else "box"
+        return layout.report(width, height, self.answers.count() or 1)
+
+    def actions(self) -> dict[str, Action]:
+        """Return what this screen's keys do."""
+        return {
+            **super().actions(),
+            "down": lambda: self._move(1),
+            "above": lambda: self._move(-1),
+            "first": lambda: self._move(-self.answers.count()),
+            "last": lambda: self._move(self.answers.count()),
+            "page-down": lambda: self.detail.page(1),
+            "page-up": lambda: self.detail.page(-1),
+            "scroll-down": lambda: self.detail.scroll_by(1),
+            "scroll-up": lambda: self.detail.scroll_by(-1),
+            "open-answer": self._open,
+        }
+
+    def show(self, scene: Scene) -> None:
+        """Hand the newest answers to the panes, and have them looked up again now and then."""
+        if self._read_at is None or scene.now - self._read_at >= AGAIN_S:
+            self._read_at = scene.now
+            self.view.look_up_report()
+        report = self.view.report
+        self.answers.report = self.detail.report = report
+        self.detail.chosen = self.answers.cursor
+        self.progress.progress, self.progress.experiments = scene.progress, scene.overview.experiments
+        self.progress.waiting = "no experiment has a score yet"
+        if report:
+            length = fmt.duration(report.until - report.since)
+            self.bar.about = f"{fmt.clock(report.since)} to {fmt.clock(report.until)}, {length}"
+
+    def _move(self, delta: int) -> None:
+        self.answers.move(delta)
+        self.paint()
+
+    def _open(self) -> None:
+        report = self.view.report
+        if report is None:
+            self.say("the journal is still being read")
+        elif self.view.is_screen_installed(screen := report.answers[self.answers.cursor].screen):
+            self.view.go(screen)
