@@ -15,7 +15,7 @@ from agentcore.agents import Proposal
 from agentcore.brief import Brief
 from agentcore.commands import LIMIT, MESSAGE_CHARACTERS, REFUSED, USAGE, Desk
 from agentcore.control import Answer, Command
-from agentcore.fold import MESSAGES
+from agentcore.fold.worktree import MESSAGES
 from agentcore.lab import Lab
 from agentcore.scrub import LEFT_OUT, Scrubber
 from agentcore.seed import prompts_folder
