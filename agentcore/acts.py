@@ -33,6 +33,8 @@ DECISIONS = (
     ev.ExperimentPinned,
     ev.ExperimentUnpinned,
     ev.ModeChanged,
+    ev.IdeaAdded,
+    ev.IdeaDropped,
     ev.TrunkMoved,
     ev.WarningRaised,
 )

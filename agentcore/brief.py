@@ -12,11 +12,12 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from agentcore.ideas import open_ideas
 from agentcore.judging import noise, threshold
 from agentcore.prompts import Texts, fill
 from agentcore.state import Experiment, LabState, Worktree
 
-KEPT, NEAR, OWN, OTHERS, DEAD = 30, 12, 12, 25, 30
+KEPT, NEAR, OWN, OTHERS, DEAD, IDEAS = 30, 12, 12, 25, 30, 12
 """Experiments listed of each sort."""
 TRACEBACK_LINES = 40
 CLEARLY_WORSE = -2.0
@@ -83,6 +84,7 @@ def write(
         "conflicts": "\n".join(_line(state, state.experiments[each]) for each in conflicts(state, worktree)) or "None.",
         "notes": _bullets(state.worktrees[worktree].notes) if worktree in state.worktrees else "None.",
         "messages": _messages(state.worktrees.get(worktree)),
+        "ideas": _bullets(f"idea {each.number} (from {each.by}): {each.text}" for each in open_ideas(state)[:IDEAS]),
         "crash": _crash(state, texts, crash, traceback) if crash else "None.",
         "source": "\n\n".join(f"### {path}\n\n```python\n{body}```" for path, body in source.items()),
     }

@@ -34,6 +34,8 @@ class Desk:
             "resume": self._resume,
             "say": self._say,
             "release": self._release,
+            "idea": self._idea,
+            "drop-idea": self._drop_idea,
             "retest": self._retest,
             "stop": self._leave,
             "ping": self._ping,
@@ -126,6 +128,25 @@ class Desk:
         for name in readers:
             self._lab.record(ev.MessageSent(name, text, command.by))
         return Answer(0, f"told {', '.join(readers)}: read at the agent's next turn", {"worktrees": readers})
+
+    async def _idea(self, command: Command) -> Answer:
+        text = self._lab.scrubber.clean(str(command.arguments["text"])).strip()[:MESSAGE_CHARACTERS]
+        if not text:
+            return Answer(USAGE, "an idea needs words")
+        number = max(self._lab.state.ideas, default=0) + 1
+        self._lab.record(ev.IdeaAdded(number, text, command.by))
+        return Answer(0, f"idea {number} is offered to every agent from its next proposal on", {"idea": number})
+
+    async def _drop_idea(self, command: Command) -> Answer:
+        number = int(command.arguments["idea"])
+        idea = self._lab.state.ideas.get(number)
+        if idea is None:
+            known = ", ".join(str(each) for each in sorted(self._lab.state.ideas)) or "none"
+            return Answer(REFUSED, f"there is no idea {number}; there are: {known}")
+        if idea.dropped_by:
+            return Answer(REFUSED, f"idea {number} was dropped already, by {idea.dropped_by}")
+        self._lab.record(ev.IdeaDropped(number, command.by))
+        return Answer(0, f"idea {number} is not offered any more", {"idea": number})
 
     async def _leave(self, command: Command) -> Answer:
         now = bool(command.arguments.get("now"))

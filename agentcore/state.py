@@ -229,6 +229,18 @@ class Candidate:
 
 
 @dataclass(frozen=True)
+class Idea:
+    """An idea that waits for an agent; what became of it is told by the experiments that name it (ideas.py)."""
+
+    number: int
+    text: str
+    by: str
+    at: float
+    dropped_by: str = ""
+    """Who took it from the list; empty while it is offered."""
+
+
+@dataclass(frozen=True)
 class Tally:
     """The verdicts of all confirmations so far, whatever became of the candidates."""
 
@@ -330,6 +342,7 @@ class LabState:
     """Newest last; only that one may be open."""
     verified: tuple[str, ...] = ()
     """The trunk commits whose gain held at the larger size, newest last."""
+    ideas: Map[int, Idea] = field(default_factory=Map)
     warnings: Map[str, str] = field(default_factory=Map)
     recent: tuple[Entry, ...] = ()
 

@@ -227,6 +227,17 @@ COMMANDS = (
         ),
         'nightlab say wt0 "prefer changes that shrink the code"',
     ),
+    Entry(
+        "ideas",
+        "ideas:ideas",
+        "ideas that wait for an agent, and what became of them",
+        (
+            Argument(("action",), {"choices": ("list", "add", "drop"), "nargs": "?", "default": "list"}),
+            Argument(("text",), {"metavar": "TEXT|N", "nargs": "*", "help": "the idea in words, or its number"}),
+            JSON,
+        ),
+        'nightlab ideas add "value embeddings on alternate layers"',
+    ),
     Entry("pause", "decide:pause", "let a worktree start nothing new", (Argument(("worktree",)), JSON)),
     Entry("resume", "decide:resume", "let a paused worktree go on", (Argument(("worktree",)), JSON)),
     Entry(

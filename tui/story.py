@@ -83,6 +83,16 @@ def _(event: ev.WorktreeCreated, state: LabState) -> _Parts:
 
 
 @_tell.register
+def _(event: ev.IdeaAdded, state: LabState) -> _Parts:
+    return " ", "text", event.by, None, "IDEA", f"{event.idea}: {event.text}", False
+
+
+@_tell.register
+def _(event: ev.IdeaDropped, state: LabState) -> _Parts:
+    return "-", "grey", event.by, None, "IDEA", f"{event.idea} is not offered any more", False
+
+
+@_tell.register
 def _(event: ev.WorktreePaused, state: LabState) -> _Parts:
     text = event.reason if event.by in event.reason else f"{event.reason} (by {event.by})"
     return "=", "wait", event.worktree, None, "PAUSE", text, False

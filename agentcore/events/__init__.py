@@ -31,6 +31,7 @@ from agentcore.events.experiment import (
     RunEnded,
     RunStarted,
 )
+from agentcore.events.idea import IdeaAdded, IdeaDropped
 from agentcore.events.lab import (
     EngineStarted,
     EngineStopped,
@@ -108,6 +109,8 @@ Event = (
     | RetestJudged
     | RevertPrepared
     | RetestEnded
+    | IdeaAdded
+    | IdeaDropped
     | WarningRaised
     | WarningCleared
 )

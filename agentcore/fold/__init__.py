@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from agentcore import events as ev
 from agentcore.events import Entry
-from agentcore.fold import candidate, experiment, lab, retest, trunk, worktree  # noqa: F401 (each registers its events)
+from agentcore.fold import candidate, experiment, idea, lab, retest, trunk, worktree  # noqa: F401 (each registers its events)
 from agentcore.fold.change import follow
 from agentcore.state import LabState
 

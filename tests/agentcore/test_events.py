@@ -60,6 +60,8 @@ EVENTS: tuple[Event, ...] = (
     ev.RetestJudged(1, 1, "SHORT", Verdict(-0.1, 0.05, (1,), False), (7, 8), "gain -0.1"),
     ev.RevertPrepared(1, 1, "l2", "r0", "t8"),
     ev.RetestEnded(1, "FADED", "gain +0.01"),
+    ev.IdeaAdded(1, "tie the embeddings", "ada"),
+    ev.IdeaDropped(1, "ada"),
     ev.WarningRaised("disk", "full"),
     ev.WarningCleared("disk"),
 )
