@@ -6,7 +6,7 @@ import os
 import sys
 
 from tui.options import ViewOptions
-from tui.theme import choose
+from tui.theme import DUMB, choose
 from tui.view import View
 from worktrees.layout import LabPaths
 
@@ -19,8 +19,8 @@ def open_view(paths: LabPaths, *, options: ViewOptions) -> int:
     0 detached, 1 a fault of ours, 2 no usable terminal, 143 and 129 ended by a signal.
     """
     env = dict(os.environ)
-    if env.get("TERM", "dumb") == "dumb" or not (sys.stdin.isatty() and sys.stdout.isatty()):
-        print("nightlab: this is no terminal that a view can be drawn on; use: nightlab status", file=sys.stderr)
+    if not (sys.stdin.isatty() and sys.stdout.isatty()):
+        print(f"nightlab: {DUMB}", file=sys.stderr)
         return 2
     try:
         look = choose(options.theme, env=env, ascii_only=options.ascii)
@@ -28,7 +28,7 @@ def open_view(paths: LabPaths, *, options: ViewOptions) -> int:
         print(f"nightlab: {error}", file=sys.stderr)
         return 2
     os.environ.pop("NO_COLOR", None)  # Textual would answer it with greys; our mono theme has no colour at all
-    view = View(paths, options, look)
+    view = View(paths, options, look, env=env)
     try:
         view.run(mouse=options.mouse)
     finally:

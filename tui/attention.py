@@ -1,48 +1,97 @@
-"""When does the view call a person? A bell once per event, and a title that says how things stand.
+"""When does the view call a person? Decided from the events that came since it was opened, never from differences
+between two looks: what happens while nobody looks is not missed, and nothing is called for twice.
 
-The bell rings when something becomes true, never for what was already so when the view was opened, never again for the
-same thing, at most once in 30 seconds, and for READY candidates once in ten minutes.
+The bell rings when something becomes true that needs a person, at most once in 30 seconds, and for READY candidates
+once in ten minutes. What has no event of its own is an engine that was killed: that is seen, once for each engine.
 """
 
 from __future__ import annotations
 
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from agentcore import events as ev
+from agentcore.events import Entry, Event
+from agentcore.state import LabState
 from tui import format as fmt
 from tui.follow import Scene
+from tui.lines import Line, tame
+from tui.story import Told, tell
 
 BELL_S = 30.0
 READY_S = 600.0
 
 RUNNING = ("BASE", "CONFIRM", "RETEST", "WARM", "TRAIN", "EVAL")
 
-READY = "ready "
-"""How the key of a candidate that waits for a person begins."""
+DESKTOP = 200
+"""Characters of a desktop notification."""
+
+Level = Literal["urgent", "ready", "news"]
+"""urgent: a person is needed. ready: one may merge. news: told, and never rung for."""
 
 
-class Attention:
-    """Remembers what was already called for."""
+@dataclass(frozen=True)
+class Call:
+    """One thing that a person is told when it becomes true."""
 
-    def __init__(self) -> None:
-        self._seen: set[str] | None = None
-        self._rung = self._rung_ready = float("-inf")
+    level: Level
+    told: Told
 
-    def rings(self, scene: Scene) -> bool:
-        """Return True where this scene is a reason to ring, once."""
-        now = {need.key for need in scene.overview.needs}
-        if self._seen is None:
-            if scene.state.seq:
-                self._seen = now
-            return False
-        new = now - self._seen
-        self._seen |= new
-        urgent = any(not key.startswith(READY) for key in new)
-        if not new or scene.now - self._rung < BELL_S:
-            return False
-        if not urgent:
-            if scene.now - self._rung_ready < READY_S:
-                return False
-            self._rung_ready = scene.now
-        self._rung = scene.now
-        return True
+    @property
+    def line(self) -> Line:
+        """The line of the list of events, so that a call that was missed is found there."""
+        told = self.told
+        number = f" #{told.experiment}" if told.experiment is not None else ""
+        return (
+            (told.glyph, told.role),
+            (f" {told.who}{number} ", "text"),
+            (told.word, told.role),
+            (f" {told.text}", "text"),
+        )
+
+    @property
+    def text(self) -> str:
+        """The same in plain words."""
+        return tame("".join(text for text, _ in self.line)).strip()
+
+
+@dataclass(frozen=True)
+class Ear:
+    """What was heard so far."""
+
+    heard: int | None = None
+    """The newest event that was; None before the first look, which is nothing new."""
+    rung: float = float("-inf")
+    rung_ready: float = float("-inf")
+    gone: int = 0
+    """The killed engine that was called for."""
+
+
+def listen(ear: Ear, scene: Scene) -> tuple[Ear, tuple[Call, ...], bool]:
+    """Return what was heard by now, what is new of it, and whether the bell rings."""
+    gone = _gone(scene)
+    if ear.heard is None:
+        return Ear(scene.state.seq, gone=gone), (), False
+    calls = news(scene.state, ear.heard)
+    if gone and gone != ear.gone:
+        text = f"process {gone} is not running any more. Start it: nightlab start"
+        calls = (*calls, Call("urgent", Told(scene.now, "x", "you", "engine", None, "LOST", text)))
+    ear = replace(ear, heard=scene.state.seq, gone=gone or ear.gone)
+    levels = {call.level for call in calls}
+    if "urgent" in levels and scene.now - ear.rung >= BELL_S:
+        return replace(ear, rung=scene.now), calls, True
+    if "ready" in levels and scene.now - ear.rung >= BELL_S and scene.now - ear.rung_ready >= READY_S:
+        return replace(ear, rung=scene.now, rung_ready=scene.now), calls, True
+    return ear, calls, False
+
+
+def news(state: LabState, since: int) -> tuple[Call, ...]:
+    """Return what a person is told of the events after number `since`, oldest first."""
+    found = []
+    for entry in state.recent:
+        if entry.seq > since and (call := _call(entry, state)):
+            found.append(call)
+    return tuple(found)
 
 
 def title(scene: Scene, *, ascii_only: bool) -> str:
@@ -54,4 +103,45 @@ def title(scene: Scene, *, ascii_only: bool) -> str:
         parts.append(f"{'>' if ascii_only else '▸'} {running} ")
     if scene.overview.trunk and scene.overview.trunk.score is not None:
         parts.append(fmt.score(scene.overview.trunk.score))
-    return " ".join(parts).strip()
+    return tame(" ".join(parts).strip())
+
+
+def desktop(call: Call, *, in_tmux: bool) -> str:
+    """Return the sequence of a desktop notification (OSC 9), wrapped so that tmux passes it on."""
+    sequence = f"\x1b]9;nightlab: {call.text[:DESKTOP]}\x07"
+    doubled = sequence.replace("\x1b", "\x1b\x1b")
+    return f"\x1bPtmux;{doubled}\x1b\\" if in_tmux else sequence
+
+
+def _call(entry: Entry, state: LabState) -> Call | None:
+    level = _level(entry.event, state)
+    told = tell(entry, state) if level else None
+    return Call(level, told) if level and told else None
+
+
+def _level(event: Event, state: LabState) -> Level | None:
+    """Return how much an event is a person's business; None where they need not be told."""
+    match event:
+        case ev.AgentBarred() | ev.WarningRaised() | ev.RetestEnded(word="LEFT"):
+            return "urgent"
+        case ev.WorktreePaused(by="engine"):  # parked: an agent's own doing, not a person's
+            return "urgent"
+        case ev.EngineStopped(reason=reason):
+            return "news" if "you" in reason.split() else "urgent"
+        case ev.ThresholdChanged(z_confirm=z):
+            return "urgent" if z > state.gate.z_confirm else None
+        case ev.CandidateMoved(state="BLOCKED" | "CONFLICT") | ev.CandidateJudged(state="BLOCKED" | "CONFLICT"):
+            return "urgent"
+        case ev.CandidateMoved(state="READY") | ev.CandidateJudged(state="READY"):
+            return "ready" if state.gate.mode == "me" else None
+        case ev.TrunkMoved(by=by, old=old):
+            return "news" if by != "you" and old.strip("0") else None
+        case ev.RetestEnded(word="PROVEN" | "FADED" | "REVERTED"):
+            return "news"
+    return None
+
+
+def _gone(scene: Scene) -> int:
+    """Return the process of an engine that is gone without a word; 0 where there is none."""
+    engine = scene.state.engine
+    return 0 if engine is None or engine.stopped is not None or scene.live.engine_alive else engine.pid

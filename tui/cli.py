@@ -54,9 +54,11 @@ NEEDED_WHY = Argument(("--because",), {"metavar": "TEXT", "required": True, "hel
 EXPERIMENTS = Argument(("--experiments",), {"type": int, "metavar": "N", "help": "end after N experiments"})
 FOLDER = Argument(("dir",), {"nargs": "?", "help": "folder of the lab"})
 VIEW = (
-    Argument(("--theme",), {"help": "colours: see nightlab's help screen"}),
+    Argument(("--theme",), {"help": "colours: cb-dark, cb-light, ansi, mono, contrast"}),
     _flag("--ascii", about="no character outside ASCII"),
     _flag("--readonly", about="look only: every key that changes something says so"),
+    _flag("--mouse", about="take the mouse; without it selecting and copying is the terminal's"),
+    _flag("--slow", about="for a thin line: paint every 5 seconds, no plots"),
     NO_SANDBOX,
 )
 
@@ -257,6 +259,24 @@ COMMANDS = (
         ),
         "nightlab snapshot queue --size 160x45 --svg queue.svg",
     ),
+    Entry(
+        "keys",
+        "taste:keys",
+        "every key, what it does and where",
+        (
+            _flag("--check", about="only say whether your own keys can be used; exit 2 if not"),
+            _flag("--markdown", about="as the document docs/keys.md"),
+            JSON,
+        ),
+    ),
+    Entry("config", "taste:config", "where settings lie", (Argument(("what",), {"choices": ("path",)}),)),
+    Entry(
+        "completion",
+        "taste:completion",
+        "what a shell needs to complete nightlab's words",
+        (Argument(("shell",), {"choices": ("bash", "zsh", "fish")}),),
+        "source <(nightlab completion bash)",
+    ),
     Entry("version", "care:version", "print the version"),
 )
 
@@ -285,7 +305,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def _parse(words: list[str]) -> argparse.Namespace:
-    parser = _parser()
+    words_of = parser()
     names = [entry.name for entry in COMMANDS]
     first = next((word for word in words if not word.startswith("-")), None)
     if first is None and not {"-h", "--help"} & set(words):
@@ -294,12 +314,13 @@ def _parse(words: list[str]) -> argparse.Namespace:
         near = get_close_matches(first, names, n=1)
         hint = f"did you mean `nightlab {near[0]}`?" if near else "see nightlab --help"
         raise Ending(USAGE, f"unknown command {first!r}; {hint}")
-    return parser.parse_args(words)
+    return words_of.parse_args(words)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = _Parser(prog="nightlab", description="A research lab in a terminal.")
-    commands = parser.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
+def parser() -> argparse.ArgumentParser:
+    """Return the parser of the whole command line."""
+    whole = _Parser(prog="nightlab", description="A research lab in a terminal.")
+    commands = whole.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
     for entry in COMMANDS:
         example = f"example: {entry.example}" if entry.example else None
         sub = commands.add_parser(entry.name, help=entry.about, description=entry.about, epilog=example)
@@ -307,7 +328,7 @@ def _parser() -> argparse.ArgumentParser:
         sub.add_argument("--lab", metavar="DIR", help="the lab's folder; default: the current one, or $NIGHTLAB_DIR")
         for argument in entry.arguments:
             sub.add_argument(*argument.names, **argument.options)
-    return parser
+    return whole
 
 
 def _handler(target: str) -> Handler:

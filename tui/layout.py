@@ -24,16 +24,16 @@ def is_small(width: int, height: int) -> bool:
     return width < MIN_WIDTH or height < MIN_HEIGHT
 
 
-def lab(width: int, height: int, rows: int, slots: int) -> Places:
+def lab(width: int, height: int, rows: int, slots: int, *, plots: bool = True) -> Places:
     """Place the overview's panes between row 0 and `height` (title, strip and key line are not counted)."""
     if width < MEDIUM:
-        return _narrow(width, height, rows)
+        return _narrow(width, height, rows, plots)
     if width < WIDE:
         return _medium(width, height, rows)
-    return _wide(width, height, rows, slots)
+    return _wide(width, height, rows, slots, plots)
 
 
-def _narrow(width: int, height: int, rows: int) -> Places:
+def _narrow(width: int, height: int, rows: int, plots: bool) -> Places:
     """List, detail, plot, events from the top; unframed list, ruled others."""
     listed = min(rows + 1, height)
     rest = height - listed
@@ -41,7 +41,7 @@ def _narrow(width: int, height: int, rows: int) -> Places:
     rest -= detail
     events = 3 if rest >= 3 else 0
     rest -= events
-    plot = min(rest, 6 if rest < 12 else 10) if rest >= 6 else 0
+    plot = min(rest, 6 if rest < 12 else 10) if plots and rest >= 6 else 0
     events += rest - plot if events else 0
     spare = rest - plot if not events else 0
     return _stack(width, [("rows", listed + spare), ("detail", detail), ("progress", plot), ("events", events)])
@@ -56,14 +56,14 @@ def _medium(width: int, height: int, rows: int) -> Places:
     return _stack(width, [("rows", height - diff - events), ("diff", diff), ("events", events)])
 
 
-def _wide(width: int, height: int, rows: int, slots: int) -> Places:
+def _wide(width: int, height: int, rows: int, slots: int, plots: bool) -> Places:
     """Left: list, plot, events. Right: diff, devices, queue. The lower edges are one line."""
     right = max(56, min(100, width * 35 // 100))
     left = width - right
     below = max(5, min(12, height // 4))
     listed = min(rows + 4, height - below)
     plot = height - below - listed
-    if plot < 7:
+    if plot < 7 or not plots:
         listed, plot = height - below, 0
     devices = slots + 2 if slots and height - below - slots - 2 >= 8 else 0
     return {

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import lru_cache
 
 from rich.style import Style
@@ -67,7 +68,7 @@ _DARK = {
     "hunk": "#9a9a9a",
     "keyword": "bold",
     "literal": "#c9b68c",
-    "comment": "#8f8f8f italic",
+    "comment": "#969696 italic",
 }
 
 _LIGHT = {
@@ -116,7 +117,78 @@ _DARK_256 = {
     "remove-changed": "bold color(231) on color(130)",
     "hunk": "color(247)",
     "literal": "color(180)",
-    "comment": "color(245)",
+    "comment": "color(247)",
+}
+
+# On white no two indices of the palette are as far apart as the 24-bit colours; good and bad are 41 under protanopia.
+_LIGHT_256 = {
+    **_LIGHT,
+    "text": "color(235) on color(231)",
+    "run": "color(24)",
+    "good": "color(23)",
+    "bad": "color(124)",
+    "you": "bold color(58)",
+    "grey": "color(59)",
+    "wait": "color(59)",
+    "frame": "color(248)",
+    "focus": "color(235)",
+    "title": "bold color(16)",
+    "key": "bold color(16)",
+    "selected": "bold on color(253)",
+    "sheet": "on color(255)",
+    "add": "color(17) on color(153)",
+    "remove": "color(52) on color(223)",
+    "add-changed": "bold color(17) on color(117)",
+    "remove-changed": "bold color(52) on color(216)",
+    "hunk": "color(59)",
+    "literal": "color(58)",
+    "comment": "color(59)",
+}
+
+# For bad light and weak eyes: every role has a contrast of 10 or more on black, what is selected is reverse.
+_CONTRAST = {
+    **_DARK,
+    "text": "#ffffff on #000000",
+    "run": "#8fd3ff",
+    "good": "#3cf5bb",
+    "bad": "#ff9a5c",
+    "you": "bold #fff200",
+    "grey": "#d0d0d0",
+    "wait": "#d0d0d0",
+    "frame": "#d0d0d0",
+    "focus": "bold #ffffff",
+    "selected": "bold reverse",
+    "sheet": "on #000000",
+    "add": "#ffffff on #00467f",
+    "remove": "#ffffff on #7a3a00",
+    "add-changed": "bold #000000 on #8fd3ff",
+    "remove-changed": "bold #000000 on #ffb884",
+    "hunk": "#d0d0d0",
+    "literal": "#ffe0a0",
+    "comment": "#d0d0d0 italic",
+}
+
+_CONTRAST_256 = {
+    **_CONTRAST,
+    "text": "color(231) on color(16)",
+    "run": "color(117)",
+    "good": "color(43)",
+    "bad": "color(215)",
+    "you": "bold color(226)",
+    "grey": "color(252)",
+    "wait": "color(252)",
+    "frame": "color(252)",
+    "focus": "bold color(231)",
+    "title": "bold color(231)",
+    "key": "bold color(231)",
+    "sheet": "on color(16)",
+    "add": "color(231) on color(24)",
+    "remove": "color(231) on color(94)",
+    "add-changed": "bold color(16) on color(117)",
+    "remove-changed": "bold color(16) on color(216)",
+    "hunk": "color(252)",
+    "literal": "color(223)",
+    "comment": "color(252)",
 }
 
 # Never "bright black": several 16-colour palettes make it the background.
@@ -156,22 +228,37 @@ _MONO = {
     "remove-changed": "reverse",
 }
 
-NAMES = ("cb-dark", "cb-light", "ansi", "mono")
+NAMES = ("cb-dark", "cb-light", "ansi", "mono", "contrast")
+
+DUMB = "this is no terminal that a view can be drawn on; use: nightlab status"
 
 
 def choose(name: str, *, env: Mapping[str, str], ascii_only: bool) -> Theme:
     """Return the theme called `name`, or with an empty name the one that the terminal described by `env` can show.
 
     `NO_COLOR` (set and not empty) makes it mono; no sign of 256 colours makes it the terminal's own 16. Raises
-    ValueError for an unknown name. `env` must be read before Textual's App is made: it removes `NO_COLOR`.
+    ValueError for an unknown name, and for a terminal that obeys no sequence at all.
+
+    `env` must be read before Textual's App is made: it removes `NO_COLOR`.
     """
+    if env.get("TERM", "dumb") == "dumb":
+        raise ValueError(DUMB)
     if name and name not in NAMES:
-        raise ValueError(f"no theme {name!r}; there are: {', '.join(NAMES)}")
+        near = get_close_matches(name, NAMES, n=1, cutoff=0.4)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise ValueError(f"no theme {name!r}; there are: {', '.join(NAMES)}{hint}")
     depth = 24 if env.get("COLORTERM") in ("truecolor", "24bit") else 8 if "256" in env.get("TERM", "") else 4
     if not name:
         name = "mono" if env.get("NO_COLOR") else "cb-dark" if depth > 4 else "ansi"
-    dark = _DARK if depth == 24 else _DARK_256
-    table = {"cb-dark": dark, "cb-light": _LIGHT, "ansi": _ANSI, "mono": _MONO}[name]
+    whole = depth == 24
+    tables = {
+        "cb-dark": _DARK if whole else _DARK_256,
+        "cb-light": _LIGHT if whole else _LIGHT_256,
+        "contrast": _CONTRAST if whole else _CONTRAST_256,
+        "ansi": _ANSI,
+        "mono": _MONO,
+    }
+    table = tables[name]
     return Theme(name, ascii_only or not _is_utf8(env), tuple(table.items()))
 
 

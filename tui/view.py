@@ -7,16 +7,18 @@ that touch the world: the poll timer, the file watcher, the engine's socket, the
 from __future__ import annotations
 
 import asyncio
+import shlex
 import signal
 import time
 import traceback
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from textual.app import App
 
 from agentcore.control import Answer, Command, EngineUnreachable, ask
-from tui import attention
+from tui import attention, hints, lending
 from tui.follow import Follower, Scene
 from tui.live import AgentSteps, Changes, LiveDiff, RunLog
 from tui.options import ViewOptions
@@ -60,11 +62,16 @@ class View(App[None], inherit_bindings=False):
         *,
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
+        env: Mapping[str, str] | None = None,
     ) -> None:
         super().__init__(ansi_color=True)
         self.animation_level = "none"
         self.paths, self.options, self.look = paths, options, look
         self.clock, self.monotonic = clock, monotonic
+        self.env = env or {}
+        """The environment as it was before the toolkit changed it; children get it."""
+        self.table = options.table
+        """The keys: as shipped, as somebody keyed them, without those that this terminal cannot serve."""
         self.follower = Follower(paths, clock(), options.refresh_s)
         self.live = LiveDiff(self.follower.observer, self.paint)
         self.run_log = RunLog(self.paint)
@@ -77,7 +84,9 @@ class View(App[None], inherit_bindings=False):
         """What was to be said to a worktree's agent and did not reach the engine: `i` offers it again."""
         self.report: Report | None = None
         """What happened since somebody was here last; None until it was looked up."""
-        self._attention = attention.Attention()
+        self._ear = attention.Ear()
+        self._hinted = hints.known(paths.hints) if options.hints else set(hints.WORDS)
+        self._poll_s = max(POLL_S, options.refresh_s) if options.refresh_s > 1 else POLL_S
         self._title_shown = ""
         self._previous = "lab"
         self._attended = -1
@@ -100,13 +109,15 @@ class View(App[None], inherit_bindings=False):
 
     def on_mount(self) -> None:
         """Read the lab once, show screen 1, then start what keeps it current."""
+        if not (self._driver and self._driver.can_suspend):
+            self.table = tuple(binding for binding in self.table if not binding.suspends)
         self._reader = ReaderScreen(self)
         own = (LabScreen, WorktreeScreen, QueueScreen, ReportScreen, EventsScreen)
         for screen in (*(kind(self) for kind in own), self._reader):
             self.install_screen(screen, screen.NAME)
         self.look_again()
         self.push_screen("lab")
-        self._timer = self.set_interval(POLL_S, self.tick)
+        self._timer = self.set_interval(self._poll_s, self.tick)
         self.run_worker(self.live.run(), name="live diff")
         self.run_worker(self.run_log.run(), name="run log")
         self.run_worker(self.steps.run(), name="agent steps")
@@ -139,7 +150,7 @@ class View(App[None], inherit_bindings=False):
 
     def on_app_focus(self) -> None:
         """Be current again."""
-        self._poll_every(POLL_S)
+        self._poll_every(self._poll_s)
         self.tick()
 
     def _poll_every(self, seconds: float) -> None:
@@ -152,12 +163,27 @@ class View(App[None], inherit_bindings=False):
         if self.selected not in names:
             self.selected = names[0] if names else ""
         self._want_diff()
-        if self._attention.rings(scene):
+        self._ear, calls, rings = attention.listen(self._ear, scene)
+        if rings and self.options.bell:
             self.bell()
+        for call in calls:
+            if self.options.osc9 and call.level != "news":
+                self.send_raw(attention.desktop(call, in_tmux=bool(self.env.get("TMUX"))))
         title = attention.title(scene, ascii_only=self.look.ascii)
-        if title != self._title_shown and self._driver and not self.is_headless:
+        if title != self._title_shown and self.options.title:
             self._title_shown = title
-            self._driver.write(f"\x1b]2;{title}\x07")
+            self.send_raw(f"\x1b]2;{title}\x07")
+        if (front := self.front) and calls:
+            front.announce(calls[-1])
+        elif front:
+            self._hint(front)
+
+    def _hint(self, front: BaseScreen) -> None:
+        """Tell a newcomer one of the things that nobody guesses, once."""
+        if front.is_calm and (name := hints.due(self.scene, self._hinted)):
+            self._hinted.add(name)
+            hints.remember(self.paths.hints, self._hinted)
+            front.tell_note(((hints.words(name, self.table), "bold"),), right=False)
 
     def _want_diff(self) -> None:
         worktree = self.scene.state.worktrees.get(self.selected)
@@ -222,13 +248,22 @@ class View(App[None], inherit_bindings=False):
         worktree = self.scene.state.worktrees.get(self.selected)
         asked = worktree.asked if worktree else 0
         self.steps.follow(self.paths.transcript(self.selected, asked) if asked else None, self.selected)
-        row = self.scene.row(self.selected)
+        number = self._run_of(self.selected)
+        path = self.paths.run(number).log if number is not None else None
+        self.run_log.follow(path, f"of run {number}" if number is not None else "")
+
+    def log_of(self, worktree: str) -> Path | None:
+        """Return the log of a worktree's current or last run."""
+        number = self._run_of(worktree)
+        return self.paths.run(number).log if number is not None else None
+
+    def _run_of(self, worktree: str) -> int | None:
+        row = self.scene.row(worktree)
         number = row.run if row else None
         if row and number is None and row.experiment is not None:
             experiment = self.scene.state.experiments.get(row.experiment)
             number = experiment.run if experiment else None
-        path = self.paths.run(number).log if number is not None else None
-        self.run_log.follow(path, f"of run {number}" if number is not None else "")
+        return number
 
     def change_of(self, experiment: int) -> Diff | None:
         """Return a candidate's change; None until a thread has read it, and then the screen is painted again."""
@@ -256,6 +291,33 @@ class View(App[None], inherit_bindings=False):
         if self._reader:
             self._reader.experiment = experiment
             self.go("diff")
+
+    # The terminal
+
+    def send_raw(self, sequence: str) -> None:
+        """Send the terminal a sequence that paints nothing."""
+        if self._driver and not self.is_headless:
+            self._driver.write(sequence)
+
+    def shell(self) -> None:
+        """Give the terminal to a shell in the selected worktree."""
+        self._lend([self.env.get("SHELL") or "/bin/sh"], self.paths.worktree(self.selected))
+
+    def edit(self) -> None:
+        """Give the terminal to an editor with the direction of the selected worktree."""
+        row = self.scene.row(self.selected)
+        file = self.paths.directions / f"{row.direction}.md" if row and row.direction else self.paths.program
+        editor = shlex.split(self.env.get("VISUAL") or self.env.get("EDITOR") or "vi")
+        self._lend([*editor, str(file)], self.paths.root)
+
+    def _lend(self, argv: Sequence[str], folder: Path) -> None:
+        """Give the terminal to a program, and come back when it has ended."""
+        said = lending.lend(self, argv, folder, self.env)
+        self.look_again()
+        if front := self.front:
+            front.redraw()
+            front.paint()
+            front.say(said)
 
     # Acting
 

@@ -13,7 +13,7 @@ from agentcore.progress import progress
 from tests.tui.labs import BASELINE, LabMaker, small_lab
 from tui import format as fmt
 from tui import layout
-from tui.attention import Attention, title
+from tui.attention import Call, Ear, desktop, listen, title
 from tui.follow import Follower, Scene
 from tui.lines import clip, fit, flush, tame, wrap
 from tui.story import tell
@@ -222,10 +222,11 @@ def test_the_history_has_one_bar_for_five_seconds() -> None:
 class Bell:
     """A lab with somebody who listens."""
 
-    def __init__(self, root: Path) -> None:
-        self.lab = small_lab(root)
+    def __init__(self, root: Path, lab: LabMaker | None = None) -> None:
+        self.lab = lab or small_lab(root)
         self.follower = Follower(self.lab.paths, self.lab.now)
-        self.attention = Attention()
+        self.ear = Ear()
+        self.calls: tuple[Call, ...] = ()
         self.now = self.lab.now
 
     def scene(self, after: float = 0.0) -> Scene:
@@ -236,7 +237,8 @@ class Bell:
 
     def rings(self, after: float = 0.0) -> bool:
         """Tell whether the bell rings `after` seconds later."""
-        return self.attention.rings(self.scene(after))
+        self.ear, self.calls, rings = listen(self.ear, self.scene(after))
+        return rings
 
 
 def test_the_bell_rings_once_for_what_becomes_true(tmp_path: Path) -> None:
@@ -260,6 +262,52 @@ def test_ready_rings_once_in_ten_minutes_a_warning_sooner(tmp_path: Path) -> Non
     assert bell.rings(after=1)
     bell.lab.tell(ev.WarningRaised("key", "refused"))
     assert not bell.rings(after=5)
+
+
+def test_what_came_and_went_between_two_looks_still_rings(tmp_path: Path) -> None:
+    """A warning that was cleared again before the view looked is an event all the same."""
+    bell = Bell(tmp_path)
+    assert not bell.rings()
+    bell.lab.tell(ev.WarningRaised("disk", "3G free"))
+    bell.lab.tell(ev.WarningCleared("disk"))
+    assert bell.rings()
+    assert ["! disk WARN 3G free"] == [call.text for call in bell.calls]
+
+
+def test_only_what_needs_a_person_rings(tmp_path: Path) -> None:
+    """A merge by the gate is told and not rung for; a drop, a keep or your own pause are not even told."""
+    bell = Bell(tmp_path)
+    number = bell.lab.make_ready("wt0", "idea")
+    assert not bell.rings()
+    bell.lab.experiment("wt1", "worse", "drop", 1.7040)
+    bell.lab.tell(ev.WorktreePaused("wt1", "by you", "you"))
+    assert (False, ()) == (bell.rings(), bell.calls)
+    bell.lab.merge(number, by="gate")
+    assert (False, ["news"]) == (bell.rings(), [call.level for call in bell.calls])
+    bell.lab.tell(ev.WorktreePaused("wt0", "3 crashes in a row", "engine"))
+    assert (True, ["urgent"]) == (bell.rings(), [call.level for call in bell.calls])
+
+
+def test_an_engine_that_was_killed_rings_once(tmp_path: Path) -> None:
+    """It writes no event; what was so when the view was opened does not ring."""
+    lab = small_lab(tmp_path, alive=False)
+    bell = Bell(tmp_path, lab)
+    assert [False, False] == [bell.rings(), bell.rings(after=60)]
+    engine = lab.state.engine
+    assert engine
+    lab.tell(ev.EngineStarted(engine.pid + 1, engine.start_ticks, engine.boot_id, "0.1.0", lab.slots, "full"))
+    assert [True, False] == [bell.rings(), bell.rings(after=60)]
+
+
+def test_a_desktop_notification_is_wrapped_for_tmux(tmp_path: Path) -> None:
+    """Only text goes into it, whatever the event holds; tmux passes on what is doubled and framed."""
+    bell = Bell(tmp_path)
+    bell.rings()
+    bell.lab.tell(ev.WarningRaised("disk", "3G\x07 free\x1b]0;PWN\x07"))
+    bell.rings()
+    assert "\x1b]9;nightlab: ! disk WARN 3G free\x07" == desktop(bell.calls[0], in_tmux=False)
+    wrapped = "\x1bPtmux;\x1b\x1b]9;nightlab: ! disk WARN 3G free\x07\x1b\\"
+    assert wrapped == desktop(bell.calls[0], in_tmux=True)
 
 
 def test_the_title_counts_needs_and_runs(tmp_path: Path) -> None:

@@ -17,6 +17,7 @@ from tui import format as fmt
 from tui.exits import FAILED, NEEDS_PERSON, OK, USAGE, Ending
 from tui.output import print_json, print_table
 from tui.place import find_lab
+from tui.unified import unified
 from worktrees.metrics import tail_text
 from worktrees.text import printable
 
@@ -116,12 +117,7 @@ def diff(arguments: Namespace) -> int:
     else:
         experiment = _find_experiment(observer.state, name)
         found = diffs.between(observer.paths.root, experiment.base, experiment.commit)
-    for file in found.files:
-        print(f"--- {file.path}\n+++ {file.path}")
-        for hunk in file.hunks:
-            print(hunk.header)
-            for line in hunk.lines:
-                print(f"{line.origin}{line.text}")
+    print(unified(found), end="")
     return OK
 
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from argparse import Namespace
 
 from agentcore import launch
 from agentcore.presence import watching
-from tui.exits import OK, Ending
+from tui.bindings import KeymapError
+from tui.exits import OK, USAGE, Ending
+from tui.options import ViewOptions, chosen
 from tui.place import find_lab
+from tui.settings import SettingsError, location
 from worktrees.layout import LabPaths
 
 
@@ -29,13 +33,28 @@ def open_lab(paths: LabPaths, arguments: Namespace) -> int:
             start_engine(paths, bare=arguments.no_sandbox)
         print(f"No terminal here, so no view: the lab at {paths.root} is running.  nightlab status, nightlab stop")
         return OK
+    options = _options(arguments)  # before anything is started: what cannot be shown need not run
     with watching(paths.watchers):
-        if not arguments.readonly:
+        if not options.readonly:
             start_engine(paths, bare=arguments.no_sandbox)
-        from tui.app import ViewOptions, open_view  # here: the toolkit is for the view alone
+        from tui.app import open_view  # here: the toolkit is for the view alone
 
-        options = ViewOptions(theme=arguments.theme or "", ascii=arguments.ascii, readonly=arguments.readonly)
         return open_view(paths, options=options)
+
+
+def _options(arguments: Namespace) -> ViewOptions:
+    """Return what was chosen about the view. Raises Ending where that, or this terminal, cannot be used."""
+    from tui.commands.taste import own_settings
+    from tui.theme import choose
+
+    try:
+        options = chosen(arguments, os.environ, own_settings())
+        choose(options.theme, env=os.environ, ascii_only=options.ascii)
+    except KeymapError as error:
+        raise Ending(USAGE, f"{location(os.environ)} [keys]: {error}") from error
+    except (SettingsError, ValueError) as error:
+        raise Ending(USAGE, str(error)) from error
+    return options
 
 
 def start_engine(paths: LabPaths, *, bare: bool) -> int:

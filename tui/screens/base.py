@@ -1,4 +1,4 @@
-"""What do all screens share? Title, strip and key line, the dispatch of keys by the one table, sheets, the text line.
+"""What do all screens share? Title, strip and key line, the dispatch of keys by the one table, what lies over a screen.
 
 A screen gives its panes, their places, and one function for each binding of its own. It paints what the scene says and
 passes what a person wants on to the view; it never changes the lab by itself.
@@ -16,13 +16,22 @@ from textual.screen import Screen
 
 from tui import bindings, layout
 from tui import format as fmt
-from tui.bindings import Situation, Target
+from tui.attention import Call
+from tui.bindings import Binding, Situation, Target
+from tui.exporting import Listing, Maker
 from tui.follow import Scene
-from tui.sheets import merge, undo
+from tui.lines import Line
+from tui.screens.finding import Finder
+from tui.screens.taking import Taker
+from tui.sheets import lift, merge, undo
 from tui.sheets.entry import Entry
+from tui.sheets.menu import Menu
+from tui.sheets.palette import Choice, Palette
 from tui.sheets.sheet import Question, Sheet
+from tui.sheets.typing import TextLine
 from tui.widgets.bars import Clock, KeyLine, Strip, TitleBar, key_rows
-from tui.widgets.pane import Pane
+from tui.widgets.note import NoteLine
+from tui.widgets.pane import ListPane, Pane, TextPane
 from tui.widgets.small import SmallPane
 
 if TYPE_CHECKING:
@@ -30,6 +39,9 @@ if TYPE_CHECKING:
 
 ANSWER_S = 6.0
 """How long the answer to a key stands in the strip."""
+
+FAR = 1_000_000
+"""More lines than any list or text has."""
 
 CLOCK = 9
 """Cells of the clock at the right end of a wide title."""
@@ -42,7 +54,7 @@ class BaseScreen(Screen[None], inherit_bindings=False):
 
     NAME: ClassVar[str]
     AUTO_FOCUS = None
-    DEFAULT_CSS = "BaseScreen { layers: base sheet; overflow: hidden; }"
+    DEFAULT_CSS = "BaseScreen { layers: base note sheet; overflow: hidden; }"
 
     def __init__(self, view: View) -> None:
         super().__init__(name=self.NAME)
@@ -51,12 +63,20 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         self.bar = TitleBar(look, self.NAME)
         self.clock = Clock(look)
         self.strip = Strip(look)
-        self.keys = KeyLine(look, self.NAME)
+        self.keys = KeyLine(look, self.NAME, view.table)
         self.small = SmallPane(look)
+        self.note = NoteLine(look)
         self.sheet: Sheet | None = None
         self.entry: Entry | None = None
+        self.over: TextLine | Menu | None = None
+        """What else takes the keys just now: the palette, a menu, the line that is looked for."""
+        self.marks: set[object] = set()
+        """What is marked: the next action takes all of it."""
+        self.is_full = False
+        """Whether the pane that has the focus takes the whole screen."""
+        self._finder, self._taker = Finder(self), Taker(self)
         self._places: Mapping[str, Region] = {}
-        self._answered = 0
+        self._answered = self._noted = 0
 
     # What a screen gives
 
@@ -73,7 +93,21 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         return {
             **{name: self._go(name) for name in ("lab", "worktree", "queue", "report", "events")},
             "previous": self.view.previous,
-            "up": self.leave,
+            "up": self.step_up,
+            "tab": lambda: self.next_pane(1),
+            "tab-back": lambda: self.next_pane(-1),
+            "full": self.toggle_full,
+            "mark": self.toggle_mark,
+            "look-for": self._finder.open,
+            "next-match": self.find_next,
+            "previous-match": self.find_previous,
+            "copy": self._taker.ask_copy,
+            "export": self._taker.ask_export,
+            "copy-selected": self._taker.copy_selected,
+            "shell": self.view.shell,
+            "edit": self.view.edit,
+            "palette": self.open_palette,
+            "lift-rule": self.ask_lift,
             "help": self.view.help,
             "detach": self.view.detach,
             "redraw": self.redraw,
@@ -93,11 +127,48 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         """Go one level up."""
         self.view.go("lab")
 
+    def ring(self) -> Iterable[Pane]:
+        """Return the panes that `tab` goes through, those that are hidden included."""
+        return ()
+
+    def under_cursor(self) -> object | None:
+        """Return what `space` marks."""
+        return None
+
+    def copyable(self) -> dict[str, str]:
+        """Return what `y` offers, by the letter: h hash, d diff, p path, m message, l log, t turn."""
+        from tui import worth  # here: it reads transcripts, which the first paint does not
+
+        return worth.of_worktrees(self.view, [self.view.selected])
+
+    def listing(self) -> Listing | None:
+        """Return what this screen lists, as a table; None where it lists nothing."""
+        return None
+
+    def exportable(self) -> dict[str, Maker]:
+        """Return what `E` offers, by the letter: m markdown, t tsv, j json, p png, s svg."""
+        return self._taker.forms(self.listing())
+
+    def filter_by(self, text: str) -> None:
+        """List only what holds `text`; nothing here unless a screen has a list that it may shorten."""
+
+    def find(self, text: str) -> None:
+        """Go to where `text` stands in the pane that has the focus."""
+        self._finder.find(text)
+
+    def find_next(self) -> None:
+        """Go to the next match."""
+        self._finder.again(1)
+
+    def find_previous(self) -> None:
+        """Go to the match before."""
+        self._finder.again(-1)
+
     # Painting
 
     def compose(self) -> ComposeResult:
         """Make the widgets."""
-        yield from (self.bar, self.clock, self.strip, *self.panes(), self.keys, self.small)
+        yield from (self.bar, self.clock, self.strip, *self.panes(), self.keys, self.small, self.note)
 
     def paint(self) -> None:
         """Show the view's newest scene."""
@@ -121,7 +192,8 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         self._places = places
         for pane in (self.bar, self.clock, self.strip, *self.panes(), self.keys, self.small):
             pane.place(places.get(pane.id or ""))
-        for over in (self.sheet, self.entry):
+        self.note.hide()
+        for over in (self.sheet, self.entry, self.over):
             if over:
                 over.fit_into(width, height)
 
@@ -148,6 +220,28 @@ class BaseScreen(Screen[None], inherit_bindings=False):
             mine = self._answered
             self.set_timer(ANSWER_S, lambda: self.say("") if mine == self._answered else None)
 
+    def announce(self, call: Call) -> None:
+        """Tell a piece of news for a few seconds: in the strip where the screen is narrow, else above the keys."""
+        if self.size.width >= layout.MEDIUM:
+            self.tell_note(call.line)
+        elif self.is_calm:
+            self.say(call.text)
+
+    @property
+    def is_calm(self) -> bool:
+        """True while nothing lies over the screen and nothing is being told."""
+        return not (self.sheet or self.entry or self.over or self.strip.answer or self.note.line)
+
+    def tell_note(self, line: Line, *, right: bool = True) -> None:
+        """Say something over the lowest line above the keys, for a few seconds; never over a sheet."""
+        width, height = self.size
+        if self.sheet or self.entry or self.over or layout.is_small(width, height):
+            return
+        self.note.show(line, width=width, bottom=height - key_rows(self.size), right=right)
+        self._noted += 1
+        mine = self._noted
+        self.set_timer(ANSWER_S, lambda: self.note.hide() if mine == self._noted else None)
+
     def _placed(self, width: int, height: int) -> Mapping[str, Region]:
         if layout.is_small(width, height):
             return {"small": Region(0, 0, width, height)}
@@ -161,6 +255,8 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         if clock:
             places["clock"] = Region(width - clock, 0, clock, 1)
         inside = self.places(width, height - 2 - keys)
+        if self.is_full and (pane := self.focused_pane) and pane.id:
+            inside = layout.whole(width, height - 2 - keys, pane.id)
         return places | {name: region.translate((0, 2)) for name, region in inside.items()}
 
     # Keys
@@ -170,13 +266,18 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         event.stop()
         event.prevent_default()
         key = event.character if event.is_printable and event.character else event.key
-        if over := self.sheet or self.entry:
+        if over := self.sheet or self.entry or self.over:
             over.press(key)
             return
-        binding = bindings.find(self.NAME, key)
+        binding = bindings.find(self.NAME, key, self.view.table)
         if binding is None:
             self.say(f"{key} does nothing here; ? lists the keys")
-        elif reason := binding.disabled(self.situation()):
+        else:
+            self.do(binding)
+
+    def do(self, binding: Binding) -> None:
+        """Do what a binding says, or say why not."""
+        if reason := binding.disabled(self.situation()):
             self.say(reason)
         else:
             self.say("")
@@ -185,8 +286,9 @@ class BaseScreen(Screen[None], inherit_bindings=False):
     def on_paste(self, event: events.Paste) -> None:
         """Take pasted text where text is asked for, and nowhere else: what it spells could be keys."""
         event.stop()
-        if self.entry:
-            self.entry.insert(event.text)
+        line = self.entry or self.over
+        if isinstance(line, TextLine):
+            line.insert(event.text)
 
     def situation(self) -> Situation:
         """Return what permissions depend on."""
@@ -203,7 +305,120 @@ class BaseScreen(Screen[None], inherit_bindings=False):
     def _go(self, name: str) -> Action:
         return lambda: self.view.go(name)
 
+    def step_up(self) -> None:
+        """Close the full screen, else end the search, else go one level up."""
+        if self.is_full:
+            self.toggle_full()
+        elif not self._finder.end():
+            self.leave()
+
+    # The focus
+
+    def moving(self, move: Callable[[int], None], main: ListPane) -> dict[str, Action]:
+        """Return what the moving keys do on a screen whose `main` list is moved by `move`.
+
+        Where `tab` gave the focus to another pane, that is scrolled instead.
+        """
+
+        def by(delta: int) -> None:
+            pane = self.focused_pane
+            if isinstance(pane, TextPane):
+                pane.scroll_by(delta)
+            elif pane is main or not isinstance(pane, ListPane):
+                move(delta)
+            else:
+                pane.move(delta)
+
+        def page(direction: int) -> None:
+            pane = self.focused_pane
+            by(direction * max(1, (pane if isinstance(pane, TextPane) else main).inner()[1] // 2))
+
+        return {
+            "down": lambda: by(1),
+            "above": lambda: by(-1),
+            "first": lambda: by(-FAR),
+            "last": lambda: by(FAR),
+            "page-down": lambda: page(1),
+            "page-up": lambda: page(-1),
+        }
+
+    @property
+    def focused_pane(self) -> Pane | None:
+        """The pane that the moving keys mean: the one with the heavy frame, else the first list or text."""
+        placed = [pane for pane in self.panes() if pane.id and (self.is_full or pane.id in self._places)]
+        heavy = [pane for pane in placed if pane.heavy]
+        return next(iter((*heavy, *(pane for pane in placed if isinstance(pane, ListPane | TextPane)))), None)
+
+    def next_pane(self, step: int) -> None:
+        """Give the focus to the next pane of the ring."""
+        ring = [pane for pane in self.ring() if pane.id in self._places or self.is_full]
+        if len(ring) < 2:
+            self.say("there is one pane here")
+            return
+        now = self.focused_pane
+        at = ring.index(now) if now in ring else 0
+        self.focus_on(ring[(at + step) % len(ring)])
+
+    def focus_on(self, chosen: Pane) -> None:
+        """Give the focus to a pane."""
+        for pane in self.ring():
+            pane.heavy = pane is chosen
+        self.paint()
+        self.say(f"keys move {chosen.id}; tab: the next pane   f: full screen")
+
+    def toggle_full(self) -> None:
+        """Give the whole screen to the pane that has the focus, or take it back."""
+        if not (self.is_full or self.focused_pane):
+            self.say("there is no pane to enlarge")
+            return
+        self.is_full = not self.is_full
+        self.paint()
+
+    def toggle_mark(self) -> None:
+        """Mark what is under the cursor, or unmark it."""
+        if (thing := self.under_cursor()) is None:
+            self.say("there is nothing to mark")
+            return
+        self.marks ^= {thing}
+        self.paint()
+        self.say(f"{len(self.marks)} marked: the next action takes all of them" if self.marks else "nothing is marked")
+
+    # What lies over the screen
+
+    def lay_over(self, over: TextLine | Menu) -> None:
+        """Let something take the keys until it is lifted."""
+        self.note.hide()
+        self.over = over
+        self.mount(over)
+        over.fit_into(*self.size)
+
+    def lift_over(self) -> None:
+        """Take away what was laid over the screen."""
+        if self.over:
+            self.over.remove()
+            self.over = None
+        self.paint()
+
+    def open_palette(self) -> None:
+        """Offer every action by name: those of this screen first."""
+        situation = self.situation()
+        here = list(bindings.on_screen(self.NAME, self.view.table))
+        choices = [Choice(each, each.disabled(situation)) for each in here if each.id != "palette"]
+        elsewhere = (each for each in self.view.table if each not in here)
+        choices += [Choice(each, f"on screen {bindings.where(each)}") for each in elsewhere]
+        self.lay_over(Palette(self.view.look, choices=choices, close=self._chose))
+
+    def _chose(self, binding: Binding | None) -> None:
+        self.lift_over()
+        if binding:
+            self.do(binding)
+
     # Sheets
+
+    def ask_lift(self) -> None:
+        """Ask before the rule is lifted that holds the selected candidate, else the first BLOCKED one."""
+        if number := bindings.blocked(self.situation()):
+            self.open_sheet(lambda scene: lift.question(scene, number))
 
     def ask_merge(self) -> None:
         """Ask before merging this screen's target."""
@@ -213,6 +428,7 @@ class BaseScreen(Screen[None], inherit_bindings=False):
     def open_sheet(self, ask: Callable[[Scene], Question]) -> None:
         """Put a question over this screen."""
         view = self.view
+        self.note.hide()
         self.sheet = Sheet(view.look, ask=ask, fresh=view.look_again, send=view.command, clock=view.monotonic)
         self.mount(self.sheet)
         self.sheet.fit_into(*self.size)

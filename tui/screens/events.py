@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from tui import layout
+from tui.exporting import Listing
 from tui.follow import Scene
 from tui.screens.base import Action, BaseScreen
+from tui.story import Told, line
 from tui.widgets.events import EventsList
 from tui.widgets.pane import Pane
 
@@ -47,4 +50,36 @@ class EventsScreen(BaseScreen):
 
     def show(self, scene: Scene) -> None:
         """Hand the events to the list."""
+        self.list.marks = self.marks
         self.list.feed(scene.told)
+
+    def filter_by(self, text: str) -> None:
+        """List only the events that hold `text`."""
+        self.list.frame = "rule" if text else "bare"
+        self.list.filter_by(text, self.view.scene.told)
+
+    def under_cursor(self) -> object | None:
+        """Return the selected event."""
+        return self.list.selected
+
+    def copyable(self) -> dict[str, str]:
+        """Return the marked events, else the selected one, as lines; of its experiment what else there is."""
+        from tui import worth
+
+        one = self.list.selected
+        if one is None:
+            return {}
+        of = worth.of_experiments(self.view, [one.experiment] if one.experiment is not None else [])
+        chosen = [told for told in self.list.told if told in self.marks] or [one]
+        return of | {"m": "\n".join(line(told) for told in chosen)}
+
+    def listing(self) -> Listing:
+        """Return the events that are listed."""
+        head = ("AT", "WHO", "EXPERIMENT", "EVENT", "WHAT")
+        return Listing(head, tuple(row(told) for told in self.list.told))
+
+
+def row(told: Told) -> tuple[str, ...]:
+    """Return one event as cells; its time as programs read it."""
+    at = datetime.fromtimestamp(told.at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    return at, told.who, "" if told.experiment is None else str(told.experiment), told.word, told.text

@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from agentcore.overview import WorktreeRow
+from tui import format as fmt
 from tui import layout
 from tui.bindings import Target
+from tui.exporting import Listing
 from tui.follow import Scene
 from tui.screens.base import Action, BaseScreen
 from tui.screens.change import show_change
@@ -18,7 +21,7 @@ from tui.widgets.events import EventsPane
 from tui.widgets.pane import Pane
 from tui.widgets.progress import ProgressPane
 from tui.widgets.queue import QueuePane
-from tui.widgets.rows import RowsTable
+from tui.widgets.rows import RowsTable, run_cell
 from tui.widgets.welcome import WelcomePane
 
 if TYPE_CHECKING:
@@ -65,21 +68,18 @@ class LabScreen(BaseScreen):
         narrow = width < layout.MEDIUM
         self.rows.frame = "bare" if narrow else "box"
         self.progress.frame = self.events.frame = "rule" if narrow else "box"
-        return layout.lab(width, height, len(scene.overview.rows), len(scene.state.slots))
+        return layout.lab(
+            width, height, len(scene.overview.rows), len(scene.state.slots), plots=self.view.options.plots
+        )
 
     def actions(self) -> dict[str, Action]:
         """Return what this screen's keys do."""
         return {
             **super().actions(),
-            "down": lambda: self._move(1),
-            "above": lambda: self._move(-1),
-            "first": lambda: self._move(-self.rows.count()),
-            "last": lambda: self._move(self.rows.count()),
-            "page-down": lambda: self._move(max(1, self.rows.inner()[1] // 2)),
-            "page-up": lambda: self._move(-max(1, self.rows.inner()[1] // 2)),
+            **self.moving(self._move, self.rows),
             "scroll-down": lambda: self.diff.scroll_by(PREVIEW_LINES),
             "scroll-up": lambda: self.diff.scroll_by(-PREVIEW_LINES),
-            "open": lambda: self.view.go("worktree"),
+            "open": self._open,
             "diff": self.view.read_worktree,
             "pause": self.view.pause,
             "tell": self.open_entry,
@@ -91,6 +91,7 @@ class LabScreen(BaseScreen):
 
     def show(self, scene: Scene) -> None:
         """Hand the scene to the panes."""
+        self.rows.marks = self.marks
         self.rows.scene = self.detail.scene = self.devices.scene = self.queue.scene = scene
         self.rows.select(self.view.selected)
         self.detail.row = self.rows.selected
@@ -101,14 +102,63 @@ class LabScreen(BaseScreen):
         self.welcome.situation, self.welcome.trouble = self.situation(), scene.trouble
         show_change(self.view, self.diff)
 
+    def ring(self) -> Iterable[Pane]:
+        """Return the panes that are worth the whole screen."""
+        return self.rows, self.diff, self.progress, self.devices, self.events, self.queue
+
+    def under_cursor(self) -> object | None:
+        """Return the selected worktree."""
+        return self.view.selected or None
+
+    def find(self, text: str) -> None:
+        """Go to the worktree, or the place in the diff, that holds `text`."""
+        super().find(text)
+        self._mean_row()
+
+    def find_next(self) -> None:
+        """Go to the next match."""
+        super().find_next()
+        self._mean_row()
+
+    def find_previous(self) -> None:
+        """Go to the match before."""
+        super().find_previous()
+        self._mean_row()
+
+    def copyable(self) -> dict[str, str]:
+        """Return what can be copied of the marked worktrees, else of the selected one."""
+        from tui import worth
+
+        return worth.of_worktrees(self.view, sorted(map(str, self.marks)) or [self.view.selected])
+
+    def listing(self) -> Listing:
+        """Return the worktrees as a table."""
+        head = ("SLOT", "WORKTREE", "STATE", "RUN", "BEST", "GAIN", "SIGMAS", "EXPERIMENTS", "IDEA")
+        scene = self.view.scene
+        return Listing(head, tuple(cells(row, scene) for row in scene.overview.rows))
+
     def target(self, scene: Scene) -> Target | None:
         """Return the selected worktree's candidate."""
         return target_of_row(scene, self.view.selected)
 
     def _move(self, delta: int) -> None:
         self.rows.move(delta)
+        self._mean_row()
+
+    def _mean_row(self) -> None:
+        """Let all screens mean the row that the cursor went to."""
         if row := self.rows.selected:
             self.view.select(row.worktree)
+
+    def _open(self) -> None:
+        """Open what the pane with the focus is about."""
+        self.view.go({"events": "events", "queue": "queue"}.get((self.focused_pane or self.rows).id or "", "worktree"))
+
+
+def cells(row: WorktreeRow, scene: Scene) -> tuple[str, ...]:
+    """Return one worktree as cells."""
+    numbers = (fmt.score(row.best), fmt.gain(row.gain), fmt.sigmas(row.z), str(row.experiments))
+    return row.slot, row.worktree, row.state, run_cell(row, scene)[0], *numbers, row.idea
 
 
 def waiting(scene: Scene) -> str:

@@ -9,6 +9,7 @@ from agentcore.state import LabState
 from tui import format as fmt
 from tui import layout
 from tui.bindings import Target
+from tui.exporting import Listing
 from tui.follow import Scene
 from tui.lines import Line, clip
 from tui.screens.base import Action, BaseScreen
@@ -17,7 +18,7 @@ from tui.sheets import take_out
 from tui.theme import CANDIDATES, Theme
 from tui.widgets.diff import DiffPane
 from tui.widgets.pane import Pane
-from tui.widgets.queue import QueueItem, QueueList, gate_sentences
+from tui.widgets.queue import QueueItem, QueueList, gate_sentences, seeds_cell
 
 if TYPE_CHECKING:
     from tui.view import View
@@ -71,12 +72,7 @@ class QueueScreen(BaseScreen):
         """Return what this screen's keys do."""
         return {
             **super().actions(),
-            "down": lambda: self._move(1),
-            "above": lambda: self._move(-1),
-            "first": lambda: self._move(-self.candidates.count()),
-            "last": lambda: self._move(self.candidates.count()),
-            "page-down": lambda: self._move(5),
-            "page-up": lambda: self._move(-5),
+            **self.moving(self._move, self.candidates),
             "scroll-down": lambda: self.diff.scroll_by(PREVIEW_LINES),
             "scroll-up": lambda: self.diff.scroll_by(-PREVIEW_LINES),
             "verify": lambda: self._decide("verify"),
@@ -88,12 +84,40 @@ class QueueScreen(BaseScreen):
 
     def show(self, scene: Scene) -> None:
         """Hand the scene to the panes."""
+        self.candidates.marks = self.marks
         self.candidates.feed(scene)
         item = self.candidates.selected
         self.evidence.state, self.evidence.item = scene.state, item
         self.diff.empty = "reading" if item else "no candidate is selected"
         change = self.view.change_of(item.experiment) if item else None
         self.diff.show(change, subject=f"{item.worktree} #{item.experiment}" if item else "diff")
+
+    def ring(self) -> Iterable[Pane]:
+        """Return the list and the change."""
+        return self.candidates, self.diff
+
+    def filter_by(self, text: str) -> None:
+        """List only the candidates that hold `text`."""
+        self.candidates.wanted = text
+        self.paint()
+
+    def under_cursor(self) -> object | None:
+        """Return the selected candidate's number."""
+        item = self.candidates.selected
+        return item.experiment if item else None
+
+    def copyable(self) -> dict[str, str]:
+        """Return what can be copied of the marked candidates, else of the selected one."""
+        from tui import worth
+
+        item = self.candidates.selected
+        marked = [each.experiment for each in self.candidates.items if each.experiment in self.marks]
+        return worth.of_experiments(self.view, marked or ([item.experiment] if item else []))
+
+    def listing(self) -> Listing:
+        """Return the candidates that are listed."""
+        head = ("STATE", "WORKTREE", "EXPERIMENT", "GAIN", "SIGMAS", "SEEDS", "IDEA", "WHY")
+        return Listing(head, tuple(row(item) for item in self.candidates.items))
 
     def target(self, scene: Scene) -> Target | None:
         """Return the selected candidate, and never another one."""
@@ -127,6 +151,17 @@ class QueueScreen(BaseScreen):
             self.view.read_candidate(item.experiment)
         else:
             self.say("there is no candidate to read")
+
+
+def row(item: QueueItem) -> tuple[str, ...]:
+    """Return one candidate as cells."""
+    numbers = (
+        str(item.experiment),
+        fmt.gain(item.gain),
+        fmt.sigmas(item.z),
+        seeds_cell(item.open) if item.open else "",
+    )
+    return item.state, item.worktree, *numbers, item.idea, item.note
 
 
 def evidence(state: LabState, item: QueueItem) -> list[tuple[str, str]]:

@@ -6,7 +6,7 @@ from textual.geometry import Size
 
 from agentcore.accounts import Cost
 from tui import format as fmt
-from tui.bindings import ALL, Binding, key_line, on_screen
+from tui.bindings import ALL, TABLE, Binding, Table, key_line, on_screen
 from tui.follow import Scene
 from tui.lines import Line, cells, clip, spread
 from tui.theme import Theme
@@ -86,18 +86,19 @@ class Strip(Pane):
 class KeyLine(Pane):
     """The keys of this screen, most used first; what does not fit is left out whole."""
 
-    def __init__(self, look: Theme, screen: str) -> None:
+    def __init__(self, look: Theme, screen: str, table: Table = TABLE) -> None:
         super().__init__(look, id="keys", frame="bare")
         self.screen_name = screen
+        self.table = table
 
     def body(self, width: int, height: int) -> list[Line]:
         """Return one line, or two where there is room: what the screen does, then where else to go."""
-        keys = key_line(self.screen_name)
+        keys = key_line(self.screen_name, self.table)
         if height == 1:
             return [_filled([_tight(key) for key in keys], width, 2, keep_last=True)]
         everywhere = [key for key in keys if key.screens == ALL]
         here = [key for key in keys if key.screens != ALL]
-        screens = [key for key in on_screen(self.screen_name) if key.keys[0] in NUMBERS.values()]
+        screens = [key for key in on_screen(self.screen_name, self.table) if key.id in NUMBERS]
         jumps = _filled([_loose(key) for key in screens], width, 2, keep_last=False)
         return [
             _filled([_loose(key) for key in here], width, 3, keep_last=False),
@@ -166,7 +167,7 @@ def _trunk(scene: Scene, wide: bool) -> Line:
 
 
 def _tight(key: Binding) -> Line:
-    if key.id == "help":
+    if key.shown == "?":
         return (("?", "key"), ("help", "text"))
     return ((key.shown, "key"), (f":{key.label}", "text"))
 

@@ -98,6 +98,10 @@ class DiffPane(TextPane):
         """Return the number of lines of the flattened change."""
         return max(1, len(self._entries))
 
+    def text_of(self, index: int) -> str:
+        """Return one line as it is searched: without its colours, which cost more than the search."""
+        return self._entries[index].text if self._entries else ""
+
     def line(self, index: int, width: int) -> Line:
         """Return one line."""
         if not self._entries:

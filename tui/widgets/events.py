@@ -6,9 +6,10 @@ from collections.abc import Sequence
 
 from tui import format as fmt
 from tui.lines import Line, fit
-from tui.story import Told
+from tui.story import Told, line
 from tui.theme import Theme
 from tui.widgets.pane import Frame, ListPane, Pane
+from tui.widgets.searched import holds
 
 ROOMY = 90
 """From this width on an event's words stand in columns."""
@@ -38,9 +39,23 @@ class EventsList(ListPane):
         super().__init__(look, id="events", frame=frame)
         self.told: Sequence[Told] = ()
         self.newer = 0
+        self.wanted = ""
+        """Only events are listed that hold it."""
+
+    def head(self) -> tuple[str, str]:
+        """Return what is listed, where it is not all."""
+        return (f"events that hold {self.wanted}: {len(self.told)}", "esc: all") if self.wanted else ("", "")
+
+    def filter_by(self, text: str, told: Sequence[Told]) -> None:
+        """List only what holds `text`, from the newest on."""
+        self.wanted, self.told = text, ()
+        self.cursor = self.top = self.newer = 0
+        self.feed(told)
 
     def feed(self, told: Sequence[Told]) -> None:
         """Show the events, newest first; the cursor stays on its event unless it is on the newest."""
+        if self.wanted:
+            told = [one for one in told if holds(line(one), self.wanted)]
         new = next((i for i, one in enumerate(told) if self.told and one is self.told[0]), len(told))
         if self.cursor and self.told and new:
             self.cursor += new
@@ -71,10 +86,15 @@ class EventsList(ListPane):
 
     def item(self, index: int, width: int) -> Line:
         """Return the line of one event."""
-        line = event_line(self.told[index], width - 1)
+        cells = event_line(self.told[index], width - 1)
+        sign, cells = self.sign(index, self.told[index]), ((cells[0][0][1:], cells[0][1]), *cells[1:])
         if index != self.cursor:
-            return ((" ", "text"), *line)
-        return ((">", "bold selected"), *((text, f"{role} selected") for text, role in line), (" " * width, "selected"))
+            return ((sign, "bold"), *cells)
+        return (
+            (sign, "bold selected"),
+            *((text, f"{role} selected") for text, role in cells),
+            (" " * width, "selected"),
+        )
 
     def footer(self, width: int) -> list[Line]:
         """Say how many events came while the list stands still."""

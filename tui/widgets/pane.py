@@ -7,6 +7,7 @@ second that passes sends a few dozen bytes. One pane is one Textual widget, what
 
 from __future__ import annotations
 
+from collections.abc import Set
 from functools import lru_cache
 from typing import Literal
 
@@ -17,6 +18,10 @@ from textual.widget import Widget
 
 from tui.lines import BLANK, Line, Span, cells, clip, difference, spread, strip
 from tui.theme import Theme
+from tui.widgets.searched import Searched, mark
+
+ANY_WIDTH = 300
+"""A line is searched as it would stand in so many cells."""
 
 Frame = Literal["box", "rule", "bare"]
 """Box: lines around it. Rule: a titled line above it, for narrow screens. Bare: nothing."""
@@ -36,6 +41,8 @@ class Pane(Widget):
         self.heavy = heavy
         self.over = ""
         """A role that is laid over the whole pane."""
+        self.needle = ""
+        """What is looked for; it is marked wherever it stands."""
         self._strips: list[Strip] = []
 
     def head(self) -> tuple[str, str]:
@@ -88,6 +95,8 @@ class Pane(Widget):
     def _compose_strips(self) -> list[Strip]:
         width, height = self.inner()
         lines = self.body(width, height)[:height] if width and height else []
+        if self.needle:
+            lines = [mark(line, self.needle) for line in lines]
         lines += [BLANK] * (height - len(lines))
         if self.frame == "box":
             return self._boxed(lines)
@@ -129,13 +138,19 @@ def _between(side: Span, line: Line, width: int, look: Theme, over: str) -> Stri
     return Strip([*edge, *strip(line, width - 2, look, over), *edge], width)
 
 
-class ListPane(Pane):
+class ListPane(Pane, Searched):
     """A pane of items with a cursor; only the visible items are built, however many there are."""
 
     def __init__(self, look: Theme, *, id: str, frame: Frame = "box", heavy: bool = False) -> None:  # noqa: A002
         super().__init__(look, id=id, frame=frame, heavy=heavy)
         self.cursor = 0
         self.top = 0
+        self.marks: Set[object] = frozenset()
+        """What is marked, by what the screen calls an item."""
+
+    def sign(self, index: int, thing: object) -> str:
+        """Return the two cells before an item: the cursor's, the mark's."""
+        return (">" if index == self.cursor else " ") + ("*" if thing in self.marks else " ")
 
     def count(self) -> int:
         """Return how many items there are."""
@@ -152,6 +167,18 @@ class ListPane(Pane):
     def footer(self, width: int) -> list[Line]:
         """Return the lines below the items, at the pane's lower edge."""
         return []
+
+    def text_of(self, index: int) -> str:
+        """Return one item as it is searched."""
+        return "".join(text for text, _ in self.item(index, ANY_WIDTH))
+
+    def reach(self, index: int) -> None:
+        """Put the cursor on one item."""
+        self.move(index - self.cursor)
+
+    def begin(self) -> int:
+        """Return the item under the cursor."""
+        return self.cursor
 
     def move(self, delta: int) -> None:
         """Move the cursor by `delta` items, stopping at both ends."""
@@ -175,7 +202,7 @@ class ListPane(Pane):
         return [*above, *items, *([BLANK] * (room - len(items))), *below]
 
 
-class TextPane(Pane):
+class TextPane(Pane, Searched):
     """A pane of lines that is read by scrolling; only the visible lines are built."""
 
     def __init__(self, look: Theme, *, id: str, frame: Frame = "box", heavy: bool = False) -> None:  # noqa: A002
@@ -194,6 +221,20 @@ class TextPane(Pane):
     def footer(self, width: int) -> list[Line]:
         """Return lines that stay at the lower edge; they are left out where the pane is low."""
         return []
+
+    def text_of(self, index: int) -> str:
+        """Return one line as it is searched."""
+        return "".join(text for text, _ in self.line(index, ANY_WIDTH))
+
+    def reach(self, index: int) -> None:
+        """Scroll until one line is in view, not at the very edge."""
+        height = self.inner()[1]
+        if not self.top <= index < self.top + height - len(self.footer(self.inner()[0])):
+            self.scroll_by(index - self.top - height // 3)
+
+    def begin(self) -> int:
+        """Return the first line in view."""
+        return self.top
 
     def scroll_by(self, lines: int) -> None:
         """Scroll down by `lines` (up where negative), stopping at both ends."""

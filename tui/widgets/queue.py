@@ -12,6 +12,7 @@ from tui.lines import BLANK, Line, fit, flush, overlay, wrap
 from tui.theme import CANDIDATES, Theme
 from tui.widgets.pane import ListPane, Pane
 from tui.widgets.rows import gain_role
+from tui.widgets.searched import holds
 
 TAIL = 16
 """Cells for gain, standard errors and seeds, or for the reason."""
@@ -68,11 +69,14 @@ class QueueList(ListPane):
         super().__init__(look, id="candidates", heavy=True)
         self.scene: Scene | None = None
         self.items: tuple[QueueItem, ...] = ()
+        self.wanted = ""
+        """Only candidates are listed that hold it."""
 
     def feed(self, scene: Scene) -> None:
         """Show the scene's candidates; the cursor stays on its candidate."""
         held = self.selected
-        self.scene, self.items = scene, queue_items(scene)
+        self.scene = scene
+        self.items = tuple(item for item in queue_items(scene) if holds(told(item), self.wanted))
         if held:
             self.select(held.experiment)
         self.paint()
@@ -89,6 +93,8 @@ class QueueList(ListPane):
 
     def head(self) -> tuple[str, str]:
         """Return the titles; on the right how far what passed can be believed, once anything was confirmed."""
+        if self.wanted:
+            return f"candidates that hold {self.wanted}: {len(self.items)}", "esc: all"
         found = gate_summary(self.scene.state) if self.scene else None
         if found is None or found.false_share is None:
             return "candidates", "READY first, then in order of arrival"
@@ -115,9 +121,9 @@ class QueueList(ListPane):
         seeds = seeds_cell(row) if row else ""
         lines = fmt.change(row.added, row.removed) if row else ""
         numbers = f"{flush(fmt.score(row.score) if row else '', 6)} "
-        mark = ">" if index == self.cursor else " "
+        sign = self.sign(index, item.experiment)
         line: Line = (
-            (f" {mark} " if self.frame == "box" else f"{mark} ", "bold"),
+            (f" {sign}" if self.frame == "box" else sign, "bold"),
             (fit(item.state, 9), role),
             (f" {fit(f'{item.worktree} #{item.experiment}', 9)} {fit(item.idea, _idea_width(width))} ", "text"),
             (numbers, "text"),
@@ -131,8 +137,14 @@ class QueueList(ListPane):
     def body(self, width: int, height: int) -> list[Line]:
         """Return the list, or a sentence where it is empty."""
         if not self.items:
-            return [BLANK, ((f" {EMPTY}", "text"),)]
+            empty = f"no candidate holds {self.wanted}; esc lists all" if self.wanted else EMPTY
+            return [BLANK, ((f" {empty}", "text"),)]
         return super().body(width, height)
+
+
+def told(item: QueueItem) -> str:
+    """Return a candidate as it is searched."""
+    return f"{item.state} {item.worktree} #{item.experiment} {item.idea} {item.note}"
 
 
 def _idea_width(width: int) -> int:

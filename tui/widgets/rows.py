@@ -69,8 +69,8 @@ class RowsTable(ListPane):
         """Return the line of one worktree."""
         assert self.scene is not None
         row = self.scene.overview.rows[index]
-        mark = ">" if index == self.cursor else " "
-        line: list[tuple[str, str]] = [(f" {mark} " if self.frame == "box" else f"{mark} ", "bold")]
+        sign = self.sign(index, row.worktree)
+        line: list[tuple[str, str]] = [(f" {sign}" if self.frame == "box" else sign, "bold")]
         gap = " " * self._gap()
         for column in self._shown:
             text, role = column.cell(row, self.scene)

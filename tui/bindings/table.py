@@ -6,67 +6,13 @@ that none of them can tell another story. A key that cannot act says why: `disab
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-
 from agentcore import verbs
-from agentcore.overview import Overview, WorktreeRow
-from agentcore.state import LabState
+from tui.bindings.binding import Binding, Reason, Situation, Target
 
 SCREENS = {"L": "lab", "W": "worktree", "Q": "queue", "P": "report", "E": "events", "D": "diff"}
 """Letter: name of each screen; "diff" is the full-screen reader and has no number of its own."""
 
 ALL = "".join(SCREENS)
-
-
-@dataclass(frozen=True)
-class Target:
-    """The candidate that a merge would take."""
-
-    experiment: int
-    worktree: str
-    state: str
-    reason: str = ""
-    seeds_done: int = 0
-    seeds: int = 0
-
-
-@dataclass(frozen=True)
-class Situation:
-    """What a key's permission depends on: what is selected, and what the lab is able to do."""
-
-    state: LabState
-    overview: Overview
-    row: WorktreeRow | None
-    """The selected worktree."""
-    target: Target | None
-    engine_alive: bool
-    readonly: bool
-
-
-Reason = Callable[[Situation], str]
-
-
-@dataclass(frozen=True)
-class Binding:
-    """One key: its identity, how it is pressed, how it is called, where it works, why it may be refused."""
-
-    id: str
-    keys: tuple[str, ...]
-    """The first is shown; printable keys by their character, others by Textual's name."""
-    label: str
-    tooltip: str
-    screens: str
-    """Letters of `SCREENS`."""
-    group: str
-    disabled: Reason = lambda situation: ""
-    rank: int = 0
-    """Place in the key line, most used first; 0: not shown there."""
-
-    @property
-    def shown(self) -> str:
-        """The key as people know it."""
-        return {"escape": "esc", "enter": "enter", "down": "↓", "tab": "tab"}.get(self.keys[0], self.keys[0])
 
 
 def _changing(situation: Situation) -> str:
@@ -114,6 +60,17 @@ def _candidate(*names: str) -> Reason:
         return reasons[0] if all(reasons) else ""
 
     return reason
+
+
+def blocked(situation: Situation) -> int | None:
+    """Return the candidate that a rule holds: the selected one, else the first of all."""
+    held = sorted(number for number, each in situation.state.candidates.items() if each.state == "BLOCKED")
+    target = situation.target.experiment if situation.target else None
+    return target if target in held else next(iter(held), None)
+
+
+def _lift(situation: Situation) -> str:
+    return _changing(situation) or ("" if blocked(situation) else "no candidate is BLOCKED by a rule")
 
 
 def _undo(situation: Situation) -> str:
@@ -169,8 +126,13 @@ TABLE: tuple[Binding, ...] = (
         "next-hunk", ("}",), "next hunk", "Next hunk of the diff, next error of log or agent", "WD", "moving", rank=30
     ),
     Binding("previous-hunk", ("{",), "hunk before", "Hunk or error before", "WD", "moving"),
-    Binding("tab", ("tab",), "next pane", "Next pane: Diff, Log, Agent", "W", "moving", rank=20),
-    Binding("tab-back", ("shift+tab",), "pane before", "Pane before", "W", "moving"),
+    Binding("tab", ("tab",), "next pane", "Next pane", ALL, "moving", rank=65),
+    Binding("tab-back", ("shift+tab",), "pane before", "Pane before", ALL, "moving"),
+    Binding("full", ("f",), "full", "This pane on the whole screen, and back", ALL, "moving"),
+    Binding("look-for", ("/",), "find", "List only what holds a word, or search a text", ALL, "moving", rank=62),
+    Binding("next-match", ("n",), "next match", "Next place that holds the word", ALL, "moving"),
+    Binding("previous-match", ("N",), "match before", "Place before that holds the word", ALL, "moving"),
+    Binding("mark", (" ",), "mark", "Mark or unmark; the next action takes all marked", "LQE", "moving"),
     Binding("next-worktree", ("]",), "next worktree", "The same view of the next worktree", "W", "moving", rank=40),
     Binding("previous-worktree", ("[",), "worktree before", "The same view of the worktree before", "W", "moving"),
     Binding("follow", ("F",), "follow", "Go back to the newest and stay there", "WED", "moving", rank=35),
@@ -214,35 +176,20 @@ TABLE: tuple[Binding, ...] = (
         "tell", ("i",), "tell", "Tell its agent something: one line, enter sends", "LW", "deciding", _tell, rank=22
     ),
     Binding("pause", ("p",), "pause", "Pause after the current run; again: resume", "LW", "deciding", _pause, rank=25),
+    Binding("lift-rule", (), "lift rule", "Let a BLOCKED candidate go on, its diff read", ALL, "deciding", _lift),
+    Binding("copy", ("y",), "copy", "Copy: h hash, d diff, p path, m message, l log, t turn", ALL, "taking along"),
+    Binding("export", ("E",), "export", "To a file: m markdown, t tsv, j json, p png, s svg", ALL, "taking along"),
+    Binding(
+        "shell", ("s",), "shell", "A shell in the worktree; exit comes back", "LWQ", "taking along", _row, suspends=True
+    ),
+    Binding(
+        "edit", ("e",), "edit", "Its direction in $EDITOR: what it is to try", "LW", "taking along", _row, suspends=True
+    ),
+    Binding("palette", (":", "ctrl+p"), "actions", "Every action by name, also those without a key", ALL, "the view"),
     Binding("help", ("?", "f1"), "help", "Every key, every state and its colour", ALL, "the view", rank=1),
     Binding("redraw", ("ctrl+l",), "redraw", "Draw the screen again", ALL, "the view"),
-    Binding("detach", ("q", "ctrl+q", "ctrl+c"), "detach", "Close this view, work goes on", ALL, "the view", rank=70),
+    Binding(
+        "copy-selected", ("ctrl+c",), "copy or detach", "Copy what the mouse selected; else as detach", ALL, "the view"
+    ),
+    Binding("detach", ("q", "ctrl+q"), "detach", "Close this view, work goes on", ALL, "the view", rank=70),
 )
-
-
-def on_screen(screen: str) -> Iterator[Binding]:
-    """Yield the bindings that work on `screen`, in the table's order."""
-    return (binding for binding in TABLE if screen in {SCREENS[letter] for letter in binding.screens})
-
-
-def find(screen: str, key: str) -> Binding | None:
-    """Return the binding of `key` on `screen`."""
-    return next((binding for binding in on_screen(screen) if key in binding.keys), None)
-
-
-def key_line(screen: str) -> list[Binding]:
-    """Return the bindings for the key line of `screen`, most used first."""
-    return sorted((binding for binding in on_screen(screen) if binding.rank), key=lambda binding: binding.rank)
-
-
-def conflicts() -> list[str]:
-    """Return one sentence for each key with two meanings on one screen; a test keeps it empty."""
-    found = []
-    for screen in SCREENS.values():
-        owners: dict[str, str] = {}
-        for binding in on_screen(screen):
-            for key in binding.keys:
-                if key in owners:
-                    found.append(f"{key} on {screen}: {owners[key]} and {binding.id}")
-                owners[key] = binding.id
-    return found

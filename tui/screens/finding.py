@@ -1,0 +1,63 @@
+"""How is a word found on a screen? A list is shortened to what holds it, a text goes to where it stands."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tui.sheets.search import SearchLine
+from tui.widgets.pane import ListPane, TextPane
+
+if TYPE_CHECKING:
+    from tui.screens.base import BaseScreen
+
+
+class Finder:
+    """What `/`, `n` and `N` do, and what is looked for."""
+
+    def __init__(self, screen: BaseScreen) -> None:
+        self.text = ""
+        self._screen = screen
+
+    def open(self) -> None:
+        """Ask for the word; the screen answers each letter."""
+        self._screen.lay_over(
+            SearchLine(self._screen.view.look, answer=self._answer, close=self._close, text=self.text)
+        )
+
+    def find(self, text: str) -> None:
+        """Go to the first match in the pane that has the focus."""
+        pane = self._screen.focused_pane
+        if isinstance(pane, ListPane | TextPane) and not pane.find(text):
+            self._screen.say(f"{text} stands nowhere here")
+
+    def again(self, step: int) -> None:
+        """Go to another match, in the pane that has the focus."""
+        pane = self._screen.focused_pane
+        if not self.text:
+            self._screen.say("nothing is looked for; / begins")
+        elif isinstance(pane, ListPane | TextPane) and pane.needle != self.text:
+            self.find(self.text)  # the focus has moved on since
+        elif not (isinstance(pane, ListPane | TextPane) and pane.again(step)):
+            self._screen.say(f"{self.text} stands nowhere here")
+
+    def end(self) -> bool:
+        """Forget what is looked for; False where nothing was."""
+        if not self.text:
+            return False
+        self._answer("")
+        self._screen.paint()
+        return True
+
+    def _answer(self, text: str) -> None:
+        self.text = text
+        self._screen.say("")
+        self._screen.filter_by(text)
+        if text:
+            self._screen.find(text)
+        else:
+            for pane in self._screen.panes():
+                pane.needle = ""
+
+    def _close(self, text: str) -> None:
+        self.text = text
+        self._screen.lift_over()

@@ -1,0 +1,93 @@
+"""How does something leave the view? By the clipboard (`y`), or as a file (`E`)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tui.clipboard import give
+from tui.exporting import FORMS, Listing, Maker, makers, save
+from tui.sheets.menu import Menu
+
+if TYPE_CHECKING:
+    from tui.screens.base import BaseScreen
+
+
+class Taker:
+    """What `y`, `E` and ctrl+c do on one screen."""
+
+    def __init__(self, screen: BaseScreen) -> None:
+        self._screen = screen
+
+    def ask_copy(self) -> None:
+        """Offer what can be copied here."""
+        from tui.worth import LETTERS  # here: with it comes what reads transcripts
+
+        found = self._screen.copyable()
+        if not found:
+            self._screen.say("there is nothing to copy here")
+            return
+        items = [(letter, _described(LETTERS.get(letter, letter), text)) for letter, text in found.items()]
+        self._screen.lay_over(Menu(self._screen.view.look, "copy", items, lambda letter: self._copy(found, letter)))
+
+    def ask_export(self) -> None:
+        """Offer the forms in which this screen can be written to a file."""
+        forms = self._screen.exportable()
+        items = [(letter, FORMS.get(letter, (letter, ""))[0]) for letter in forms]
+        look = self._screen.view.look
+        self._screen.lay_over(Menu(look, "write to .lab/exports", items, lambda letter: self._export(forms, letter)))
+
+    def copy_selected(self) -> None:
+        """Copy what the mouse selected; without a selection close the view."""
+        if text := self._screen.get_selected_text():
+            self._screen.clear_selection()
+            self._give(text)
+        else:
+            self._screen.view.detach()
+
+    def forms(self, listing: Listing | None) -> dict[str, Maker]:
+        """Return the forms of a table, and the picture that every screen has."""
+        screen = self._screen
+        return {
+            **(makers(listing, screen.NAME) if listing else {}),
+            "s": lambda: screen.view.export_screenshot(simplify=True),
+        }
+
+    def _copy(self, found: dict[str, str], letter: str) -> None:
+        self._screen.lift_over()
+        if letter:
+            self._give(found[letter])
+        else:
+            self._screen.say("nothing was copied")
+
+    def _give(self, text: str) -> None:
+        self._screen.view.run_worker(self._given(text), exclusive=True, group="clipboard")
+
+    async def _given(self, text: str) -> None:
+        view = self._screen.view
+        self._screen.say(await give(text, file=view.paths.clipboard, env=view.env, write=view.send_raw))
+
+    def _export(self, forms: dict[str, Maker], letter: str) -> None:
+        self._screen.lift_over()
+        if not letter:
+            self._screen.say("nothing was written")
+            return
+        view = self._screen.view
+        if letter == "s":  # the picture is of the screen as it is once the menu has gone
+            view.call_after_refresh(lambda: self._write(forms[letter], letter))
+        else:
+            self._write(forms[letter], letter)
+
+    def _write(self, make: Maker, letter: str) -> None:
+        view = self._screen.view
+        try:
+            path = save(make(), view.paths.exports, self._screen.NAME, FORMS[letter][1], view.clock())
+        except OSError as error:
+            self._screen.say(f"not written: {error}")
+            return
+        self._screen.say(f"written: {path.relative_to(view.paths.root)}")
+
+
+def _described(name: str, text: str) -> str:
+    """Return what a letter stands for, with its first words or its size."""
+    lines = text.splitlines()
+    return f"{name:<8} {lines[0] if len(lines) == 1 else f'{len(lines)} lines'}"
