@@ -94,6 +94,19 @@ def queue(width: int, height: int) -> Places:
     return {**left, **_stack(right, [("diff", height)], width - right)}
 
 
+def directions(width: int, height: int, pane: str, worktrees: int) -> Places:
+    """The chosen pane under its tabs; where there is room all four: the program beside the others."""
+    if width < WIDE:
+        return _stack(width, [("tabs", 1), (pane, height - 1)])
+    left = max(60, min(100, width // 2))
+    listed = min(worktrees + 3, height // 3)
+    rules = min(20, (height - listed) * 3 // 5)
+    return {
+        **_stack(left, [("program", height)]),
+        **_stack(width - left, [("assigned", listed), ("ideas", height - listed - rules), ("rules", rules)], left),
+    }
+
+
 def report(width: int, height: int, answers: int) -> Places:
     """The answers above the plot; what stands behind one is beside them (wide) or below."""
     if width < WIDE:

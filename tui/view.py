@@ -23,6 +23,7 @@ from tui.follow import Follower, Scene
 from tui.live import AgentSteps, Changes, LiveDiff, RunLog
 from tui.options import ViewOptions
 from tui.screens.base import BaseScreen
+from tui.screens.directions import DirectionsScreen
 from tui.screens.events import EventsScreen
 from tui.screens.lab import LabScreen
 from tui.screens.queue import QueueScreen
@@ -112,7 +113,7 @@ class View(App[None], inherit_bindings=False):
         if not (self._driver and self._driver.can_suspend):
             self.table = tuple(binding for binding in self.table if not binding.suspends)
         self._reader = ReaderScreen(self)
-        own = (LabScreen, WorktreeScreen, QueueScreen, ReportScreen, EventsScreen)
+        own = (LabScreen, WorktreeScreen, QueueScreen, DirectionsScreen, ReportScreen, EventsScreen)
         for screen in (*(kind(self) for kind in own), self._reader):
             self.install_screen(screen, screen.NAME)
         self.look_again()
@@ -306,7 +307,10 @@ class View(App[None], inherit_bindings=False):
     def edit(self) -> None:
         """Give the terminal to an editor with the direction of the selected worktree."""
         row = self.scene.row(self.selected)
-        file = self.paths.directions / f"{row.direction}.md" if row and row.direction else self.paths.program
+        self.edit_file(self.paths.directions / f"{row.direction}.md" if row and row.direction else self.paths.program)
+
+    def edit_file(self, file: Path) -> None:
+        """Give the terminal to an editor with a file of the lab."""
         editor = shlex.split(self.env.get("VISUAL") or self.env.get("EDITOR") or "vi")
         self._lend([*editor, str(file)], self.paths.root)
 
@@ -340,6 +344,10 @@ class View(App[None], inherit_bindings=False):
     def decide(self, verb: str, experiment: int) -> None:
         """Ask the engine to do something with a candidate that asks no question back."""
         self.run_worker(self._ask(verb, {"experiment": experiment}), exclusive=True, group="tell")
+
+    def ask_engine(self, verb: str, arguments: Mapping[str, object]) -> None:
+        """Ask the engine for something that asks no question back, and tell its answer."""
+        self.run_worker(self._ask(verb, arguments), exclusive=True, group="tell")
 
     def tell(self, worktree: str, text: str) -> None:
         """Say something to the agent of `worktree`."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 from agentcore import verbs
 from tui.bindings.binding import Binding, Reason, Situation, Target
 
-SCREENS = {"L": "lab", "W": "worktree", "Q": "queue", "P": "report", "E": "events", "D": "diff"}
+SCREENS = {"L": "lab", "W": "worktree", "Q": "queue", "I": "directions", "P": "report", "E": "events", "D": "diff"}
 """Letter: name of each screen; "diff" is the full-screen reader and has no number of its own."""
 
 ALL = "".join(SCREENS)
@@ -108,6 +108,7 @@ TABLE: tuple[Binding, ...] = (
     Binding("lab", ("1",), "lab", "All worktrees, the queue, the last events", ALL, "screens"),
     Binding("worktree", ("2",), "worktree", "The selected worktree: its diff and its log", ALL, "screens", _row),
     Binding("queue", ("3",), "queue", "The merge queue", ALL, "screens"),
+    Binding("directions", ("6",), "directions", "What agents are told; ideas; rules", ALL, "screens"),
     Binding("report", ("7",), "report", "What happened while nobody looked, in ten lines", ALL, "screens"),
     Binding("events", ("8",), "events", "Everything that happened", ALL, "screens"),
     Binding("previous", ("-",), "previous", "Back to the screen before this one", ALL, "screens"),
@@ -173,9 +174,11 @@ TABLE: tuple[Binding, ...] = (
     ),
     Binding("undo", ("u",), "undo", "Take the last merge back (asks)", ALL, "deciding", _undo, rank=55),
     Binding(
-        "tell", ("i",), "tell", "Tell its agent something: one line, enter sends", "LW", "deciding", _tell, rank=22
+        "tell", ("i",), "tell", "Tell its agent something: one line, enter sends", "LWI", "deciding", _tell, rank=22
     ),
     Binding("pause", ("p",), "pause", "Pause after the current run; again: resume", "LW", "deciding", _pause, rank=25),
+    Binding("new-idea", ("c",), "new idea", "Write an idea down for any agent", "I", "deciding", _changing, rank=12),
+    Binding("drop-idea", ("x",), "drop idea", "Offer the idea to no agent", "I", "deciding", _changing, rank=16),
     Binding("lift-rule", (), "lift rule", "Let a BLOCKED candidate go on, its diff read", ALL, "deciding", _lift),
     Binding("copy", ("y",), "copy", "Copy: h hash, d diff, p path, m message, l log, t turn", ALL, "taking along"),
     Binding("export", ("E",), "export", "To a file: m markdown, t tsv, j json, p png, s svg", ALL, "taking along"),
@@ -184,6 +187,16 @@ TABLE: tuple[Binding, ...] = (
     ),
     Binding(
         "edit", ("e",), "edit", "Its direction in $EDITOR: what it is to try", "LW", "taking along", _row, suspends=True
+    ),
+    Binding(
+        "edit-words",
+        ("e",),
+        "edit",
+        "This text in $EDITOR; agents read it at their next proposal",
+        "I",
+        "taking along",
+        rank=10,
+        suspends=True,
     ),
     Binding("palette", (":", "ctrl+p"), "actions", "Every action by name, also those without a key", ALL, "the view"),
     Binding("help", ("?", "f1"), "help", "Every key, every state and its colour", ALL, "the view", rank=1),

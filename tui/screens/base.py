@@ -91,7 +91,7 @@ class BaseScreen(Screen[None], inherit_bindings=False):
     def actions(self) -> dict[str, Action]:
         """Return what each binding of this screen does, by the binding's id."""
         return {
-            **{name: self._go(name) for name in ("lab", "worktree", "queue", "report", "events")},
+            **{name: self._go(name) for name in ("lab", "worktree", "queue", "directions", "report", "events")},
             "previous": self.view.previous,
             "up": self.step_up,
             "tab": lambda: self.next_pane(1),
