@@ -13,6 +13,7 @@ _ESCAPES = re.compile(
     r"|[PX^_][^\x1b\n]*(?:\x1b\\)?"  # DCS, SOS, PM, APC
     r"|[ -/]*[0-~])"  # everything else of two bytes and more
 )
+_STYLE = re.compile(r"\x1b\[[0-9;:]*m")
 _CONTROLS = re.compile(
     r"[\x00-\x08\x0b-\x1f\x7f-\x9f"
     r"\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ufff9-\ufffb\U000e0000-\U000e007f"  # invisible ones
@@ -26,3 +27,9 @@ def printable(text: str, tab: int = 4) -> str:
     Newlines stay: the caller decides where lines end.
     """
     return _CONTROLS.sub("", _ESCAPES.sub("", text)).replace("\t", " " * tab)
+
+
+def coloured(text: str) -> str:
+    """Return `text` as `printable` does, but with the escape sequences that choose a colour or a weight."""
+    styles = ["", *_STYLE.findall(text)]
+    return "".join(style + printable(part) for style, part in zip(styles, _STYLE.split(text), strict=True))
