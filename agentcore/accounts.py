@@ -19,6 +19,8 @@ class SlotUse:
     """busy_s / wall_s; None before there is anything to divide."""
     total_busy_s: float
     """Seconds of training and evaluation of all time."""
+    idle_s: float | None = None
+    """Seconds since its last run ended; None while one goes on, and before there was any."""
 
 
 @dataclass(frozen=True)
@@ -60,10 +62,12 @@ def slot_use(state: LabState, slot: str, now: float) -> SlotUse:
     """A run counts by its stages' own seconds; one that goes on, from its start; both only since the engine started."""
     runs = [run for run in state.runs.values() if run.slot == slot]
     total_s = sum(run.train_s + run.evaluate_s for run in runs)
+    ended = [run.ended for run in runs if run.ended is not None]
+    idle_s = max(0.0, now - max(ended)) if ended and len(ended) == len(runs) else None
     engine = state.engine
     begun = [run.started for run in runs if engine and (run.ended is None or run.ended >= engine.since)]
     if engine is None or not begun:
-        return SlotUse(slot, 0.0, 0.0, None, total_s)
+        return SlotUse(slot, 0.0, 0.0, None, total_s, idle_s)
     since, end = max(engine.since, min(begun)), engine.stopped or now
     busy_s = 0.0
     for run in runs:
@@ -72,4 +76,4 @@ def slot_use(state: LabState, slot: str, now: float) -> SlotUse:
         elif run.ended >= since:
             busy_s += min(run.train_s + run.evaluate_s, run.ended - since)
     wall_s = max(0.0, end - since)
-    return SlotUse(slot, busy_s, wall_s, busy_s / wall_s if wall_s else None, total_s)
+    return SlotUse(slot, busy_s, wall_s, busy_s / wall_s if wall_s else None, total_s, idle_s)

@@ -18,6 +18,7 @@ from worktrees.processes import is_alive
 if TYPE_CHECKING:
     from agentcore.report import Report
     from worktrees.diff import Diff
+    from worktrees.project import Sources
 
 
 class Observer:
@@ -57,11 +58,20 @@ class Observer:
         engine = self.state.engine
         return engine is not None and is_alive(engine.pid, engine.start_ticks, engine.boot_id)
 
-    def diff_of(self, worktree: str) -> Diff:
-        """Return what the agent's checkout changes against the commit that it stands on, live."""
+    def diff_of(self, worktree: str, base: str = "") -> Diff:
+        """Return what the agent's checkout changes, live: against `base`, else the commit that it stands on."""
         from worktrees import diff  # here: pygit2 costs 0.1 s, which the first paint need not wait for
 
-        return diff.of_worktree(self.paths.worktree(worktree), self.state.worktrees[worktree].base)
+        return diff.of_worktree(self.paths.worktree(worktree), base or self.state.worktrees[worktree].base)
+
+    def sources(self) -> Sources | None:
+        """Return which files may be changed; None where lab.toml cannot be read. For a thread, as `diff_of`."""
+        from worktrees.project import ProjectError, load
+
+        try:
+            return load(self.paths.config).project
+        except (ProjectError, OSError):
+            return None
 
     def report(self, state: LabState, scene: Overview, since: float) -> Report:
         """Answer the report's questions about the time since `since`. To be called from a thread: up to a second in a

@@ -75,6 +75,8 @@ class Message:
     at: float
     text: str
     by: str
+    read: float | None = None
+    """When its agent was given it, Unix time; None before."""
 
 
 @dataclass(frozen=True)

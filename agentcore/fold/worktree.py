@@ -118,7 +118,11 @@ def _(event: ev.MessageSent, state: LabState, at: float) -> LabState:
 
 @follow.register
 def _(event: ev.MessagesRead, state: LabState, at: float) -> LabState:
-    return on_worktree(state, event.worktree, read=state.worktrees[event.worktree].read + event.count)
+    worktree = state.worktrees[event.worktree]
+    new, read = worktree.messages[worktree.read :], worktree.read + event.count
+    seen = (replace(each, read=at) for each in new[: event.count])
+    messages = (*worktree.messages[: worktree.read], *seen, *new[event.count :])
+    return on_worktree(state, event.worktree, messages=messages, read=read)
 
 
 @follow.register

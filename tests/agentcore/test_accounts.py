@@ -147,3 +147,13 @@ def test_a_clock_that_went_back_gives_no_negative_share() -> None:
     """Somebody set it."""
     at = clock().run(1000, None)
     assert (None, 0.0) == (at.share(900), slot_use(at.tale.state, "cpu0", 900).busy_s)
+
+
+def test_a_slot_is_idle_since_its_last_run_ended() -> None:
+    """While one runs it is not, and before any it was never busy."""
+    lab = clock()
+    assert None is slot_use(lab.tale.state, "cpu1", 1100.0).idle_s
+    lab.run(1000.0, 1010.0, "cpu1")
+    assert 90.0 == slot_use(lab.tale.state, "cpu1", 1100.0).idle_s
+    lab.run(1050.0, None, "cpu1")
+    assert None is slot_use(lab.tale.state, "cpu1", 1100.0).idle_s
