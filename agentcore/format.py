@@ -83,6 +83,13 @@ def tokens(number: int) -> str:
     return f"{number / 1000:.0f}k" if number < 999_500 else f"{number / 1e6:.1f}M"
 
 
+def rate(number: float) -> str:
+    """Write how many there are in a second: `812`, `41.2k`, `1.59M`."""
+    if number < 1000:
+        return f"{number:.0f}"
+    return f"{number / 1000:.1f}k" if number < 999_950 else f"{number / 1e6:.2f}M"
+
+
 def short(commit: str) -> str:
     """Write a commit or tree by its first seven digits."""
     return commit[:7]

@@ -123,17 +123,24 @@ def report(width: int, height: int, answers: int) -> Places:
 
 
 def worktree(width: int, height: int, pane: str, *, agent: bool) -> Places:
-    """Diff and log side by side where there is room, else the chosen one; what goes on now is below.
+    """Facts above; below them diff, log, curve and agent at once where there is room, else the chosen one.
 
-    With `agent` its steps stand at the right, and the log goes below the diff.
+    What goes on now stands below the chosen one, and in the place of an agent that has no steps to show.
     """
     if width < WIDE:
-        now = 0 if height < 12 else 3 if width < MEDIUM else 4
-        return _stack(width, [("tabs", 1), (pane, height - 1 - now), ("detail", now)])
-    left = max(width // 2, min(100, width * 54 // 100))
-    log = height * 3 // 7 if agent else 0
-    right = _stack(width - left, [("agent" if agent else "log", height - 4), ("detail", 4)], left)
-    return {**_stack(left, [("diff", height - log), ("log", log)]), **right}
+        facts = 1 if height >= 12 else 0
+        now = 0 if height < 17 else 4 if width < MEDIUM else 5
+        return _stack(width, [("facts", facts), ("tabs", 1), (pane, height - 1 - facts - now), ("now", now)])
+    rest = height - 2
+    left, log = max(width // 2, min(100, width * 54 // 100)), rest * 3 // 7
+    low = rest if rest < 20 else rest * 3 // 5
+    low = low if agent else min(5, rest)
+    places = {
+        **_stack(width, [("facts", 2)]),
+        **_stack(left, [("diff", rest - log), ("log", log)]),
+        **_stack(width - left, [("curve", rest - low), ("agent" if agent else "now", low)], left),
+    }
+    return {name: place if name == "facts" else place.translate((0, 2)) for name, place in places.items()}
 
 
 def whole(width: int, height: int, pane: str) -> Places:

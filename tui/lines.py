@@ -69,6 +69,27 @@ def overlay(line: Line, role: str) -> Line:
     return tuple((text, f"{own} {role}") for text, own in line)
 
 
+def window(line: Line, start: int, width: int) -> Line:
+    """Return at most `width` cells of `line` from cell `start` on; of a wide glyph that is cut a blank remains."""
+    result: list[Span] = []
+    for text, role in line:
+        text = tame(text)
+        if text.isascii():
+            size, part = len(text), text[max(0, start) : max(0, start + width)]
+        else:
+            size, part = cell_len(text), _between(text, start, start + width)
+        if part:
+            result.append((part, role))
+        start -= size
+    return tuple(result)
+
+
+def fill(line: Line, width: int, role: str) -> Line:
+    """Return `line` in exactly `width` cells, padded in `role`."""
+    line = window(line, 0, width)
+    return (*line, (" " * (width - cells(line)), role))
+
+
 def spread(left: Line, right: Line, width: int, fill: Span = (" ", "text")) -> Line:
     """Return `left` and `right` at the two ends of `width` cells; `right` is left out where they would touch."""
     gap = width - cells(left) - cells(right)
@@ -116,6 +137,19 @@ def difference(old: Strip, new: Strip) -> tuple[int, int] | None:
     left = _common(list(old), list(new), 1)
     right = new.cell_length - _common(list(reversed(list(old))), list(reversed(list(new))), -1)
     return (left, right) if left < right else (0, new.cell_length)
+
+
+def _between(text: str, start: int, end: int) -> str:
+    """Return the cells of `text` from `start` to before `end`."""
+    result, at = [], 0
+    for character in text:
+        size = cell_len(character)
+        if start <= at and at + size <= end:
+            result.append(character)
+        else:
+            result.append(" " * (min(at + size, end) - max(at, start)))
+        at += size
+    return "".join(result)
 
 
 def _common(old: list[Segment], new: list[Segment], step: int) -> int:

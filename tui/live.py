@@ -13,13 +13,18 @@ from typing import TYPE_CHECKING
 
 from agentcore.observer import Observer
 from agentcore.transcript import Tail
+from tui.pace import Pace
 from tui.steps import StepTold, tell_step
 
 if TYPE_CHECKING:
     from worktrees.diff import Diff
+    from worktrees.printed import Printed
+    from worktrees.project import Sources
 
-PAUSE_S = 0.35
-"""Least time between two readings of a worktree: a saved file is seen within half a second."""
+PAUSE_S = 1.0
+"""Least time between two readings of a worktree: a file that is saved is seen at once, one that is written all the time
+once a second.
+"""
 
 LOG_PAUSE_S = 1.0
 """The same for a log, which grows all the time."""
@@ -42,22 +47,23 @@ class LiveDiff:
 
     def __init__(self, observer: Observer, changed: Callable[[], None]) -> None:
         self.diff: Diff | None = None
-        self.of = ""
-        """The worktree that `diff` belongs to."""
+        self.of = ("", "")
+        """The worktree that `diff` belongs to, and the commit that it is against."""
+        self.sources: Sources | None = None
+        """Which files may be changed; None before the lab's settings were read."""
         self.edited: float | None = None
         """When the newest of the changed files was written, Unix time."""
         self._observer = observer
         self._changed = changed
-        self._wanted = ""
-        self._base = ""
+        self._wanted = ("", "")
         self._rescan_s = RESCAN_S
-        self._wake = asyncio.Event()
+        self._pace = Pace(PAUSE_S)
 
     def want(self, worktree: str, base: str) -> None:
-        """Follow `worktree` from now on; a new `base` is a reason to read again."""
-        if (worktree, base) != (self._wanted, self._base):
-            self._wanted, self._base = worktree, base
-            self._wake.set()
+        """Follow `worktree` from now on, against the commit `base`; another one is a reason to read again."""
+        if (worktree, base) != self._wanted:
+            self._wanted = worktree, base
+            self._pace.ask()
 
     async def run(self) -> None:
         """Watch and read until cancelled."""
@@ -74,34 +80,29 @@ class LiveDiff:
         try:
             async for changes in awatch(folder, step=50, debounce=200):
                 if any(self._concerns(Path(path).relative_to(folder)) for _, path in changes):
-                    self._wake.set()
+                    self._pace.hint()
         except (OSError, RuntimeError):  # the user's 128 inotify instances are taken, or the folder went away
             self._rescan_s = BLIND_S
 
     def _concerns(self, path: Path) -> bool:
-        return path.parts[:1] == (self._wanted,)
+        return path.parts[:1] == self._wanted[:1]
 
     async def _read(self) -> None:
         while True:
-            try:
-                async with asyncio.timeout(self._rescan_s):
-                    await self._wake.wait()
-            except TimeoutError:
-                pass
-            self._wake.clear()
-            if wanted := self._wanted:
-                diff, edited = await asyncio.to_thread(self._look, wanted)
+            await self._pace.turn(self._rescan_s)
+            if (wanted := self._wanted)[0]:
+                diff, edited = await asyncio.to_thread(self._look, *wanted)
                 if (wanted, diff, edited) != (self.of, self.diff, self.edited):
                     self.of, self.diff, self.edited = wanted, diff, edited
                     self._changed()
-            await asyncio.sleep(PAUSE_S)
 
-    def _look(self, worktree: str) -> tuple[Diff | None, float | None]:
+    def _look(self, worktree: str, base: str) -> tuple[Diff | None, float | None]:
         """Read the diff; None where the worktree is being made, moved or removed just now."""
         from worktrees.diff import Unreadable
 
         try:
-            diff = self._observer.diff_of(worktree)
+            diff = self._observer.diff_of(worktree, base)
+            self.sources = self._observer.sources()
         except (Unreadable, OSError):
             return None, None
         folder = self._observer.paths.worktree(worktree)
@@ -115,35 +116,37 @@ class RunLog:
     def __init__(self, changed: Callable[[], None]) -> None:
         self.subject = ""
         self.lines: tuple[str, ...] = ()
+        self.dropped = 0
+        """Lines that came before those."""
+        self.path: Path | None = None
         self.is_wanted = False
-        self._path: Path | None = None
+        self._printed: Printed | None = None
         self._read: tuple[int, int] | None = None
         self._changed = changed
-        self._wake = asyncio.Event()
+        self._pace = Pace(LOG_PAUSE_S)
 
     def follow(self, path: Path | None, subject: str) -> None:
         """Read the log at `path`, if it was written since the last time; to be called every tick."""
         if subject != self.subject:
-            self.subject, self.lines, self._read = subject, (), None
-        self._path = path
-        if self.is_wanted and path and _stamp(path) != self._read:
-            self._wake.set()
+            self.subject, self.lines, self.dropped, self._read, self._printed = subject, (), 0, None, None
+            self._pace.ask()
+        self.path = path
+        if self.is_wanted and path and stamp(path) != self._read:
+            self._pace.hint()
 
     async def run(self) -> None:
         """Read whenever asked, in a thread, until cancelled."""
-        from worktrees.metrics import tail_text
+        from worktrees.printed import Printed
 
         while True:
-            await self._wake.wait()
-            self._wake.clear()
-            if path := self._path:
-                self._read = _stamp(path)
-                subject = self.subject
-                lines = await asyncio.to_thread(tail_text, path, LOG_LINES, LOG_WIDTH)
-                if subject == self.subject and lines != self.lines:
-                    self.lines = lines
+            await self._pace.turn()
+            if self.is_wanted and (path := self.path):
+                self._read = stamp(path)
+                printed = self._printed = self._printed or Printed(path, LOG_LINES, LOG_WIDTH)
+                lines = await asyncio.to_thread(_read_on, printed)
+                if printed is self._printed and lines != self.lines:
+                    self.lines, self.dropped = lines, printed.dropped
                     self._changed()
-            await asyncio.sleep(LOG_PAUSE_S)
 
 
 class AgentSteps:
@@ -157,42 +160,45 @@ class AgentSteps:
         self.subject = ""
         """Whose steps they are."""
         self.steps: tuple[StepTold, ...] = ()
+        self.dropped = 0
+        """Steps that came before those."""
         self.is_wanted = False
         self._tails: list[Tail] = []
         """The newest transcript last; before it those whose end is not read yet."""
         self._read: tuple[int, int] | None = None
         self._changed = changed
-        self._wake = asyncio.Event()
+        self._pace = Pace(LOG_PAUSE_S)
 
     def follow(self, path: Path | None, subject: str) -> None:
         """Follow the transcript at `path`, if it was written since the last time; to be called every tick."""
         if subject != self.subject:
-            self.subject, self.steps, self._tails = subject, (), []
+            self.subject, self.steps, self._tails, self.dropped = subject, (), [], 0
+            self._pace.ask()
         if path and path not in [tail.path for tail in self._tails[-1:]]:
             if not self.is_wanted:  # nobody reads: what came in between need not be caught up with
+                self.dropped += len(self.steps)
                 self.steps, self._tails = (), []
             self._tails, self._read = [*self._tails, Tail(path)], None
-        if self.is_wanted and path and _stamp(path) != self._read:
-            self._wake.set()
+        if self.is_wanted and path and stamp(path) != self._read:
+            self._pace.hint()
 
     async def run(self) -> None:
         """Read whenever asked, in a thread, until cancelled."""
         while True:
-            await self._wake.wait()
-            self._wake.clear()
-            if self._tails:
-                await self._read_on(self.subject)
-            await asyncio.sleep(LOG_PAUSE_S)
+            await self._pace.turn()
+            if self.is_wanted and self._tails:
+                await self._read_steps(self.subject)
 
-    async def _read_on(self, subject: str) -> None:
+    async def _read_steps(self, subject: str) -> None:
         tails, newest = tuple(self._tails), self._tails[-1]
-        self._read = _stamp(newest.path)
+        self._read = stamp(newest.path)
         told = await asyncio.to_thread(_told, tails)
         if subject != self.subject:
             return
         self._tails = [tail for tail in self._tails if tail is newest or tail not in tails]
         if told:
-            self.steps = (*self.steps, *told)[-STEPS:]
+            steps = (*self.steps, *told)
+            self.steps, self.dropped = steps[-STEPS:], self.dropped + len(steps[:-STEPS])
             self._changed()
 
 
@@ -236,7 +242,14 @@ def _told(tails: Iterable[Tail]) -> list[StepTold]:
     return [tell_step(step) for tail in tails for step in tail.read() if step.kind != "usage"]
 
 
-def _stamp(path: Path) -> tuple[int, int] | None:
+def _read_on(printed: Printed) -> tuple[str, ...]:
+    while printed.read():  # a long log comes in parts
+        pass
+    return printed.lines
+
+
+def stamp(path: Path) -> tuple[int, int] | None:
+    """Return what changes whenever a file is written; None where there is none."""
     try:
         state = path.stat()
     except OSError:

@@ -2,12 +2,14 @@
 
 A transcript holds all of a step: a thought of a page, the whole output of a command. A person who follows an agent
 wants to know what it does, so that a step is folded here to its time, a word, and the first line of what was said.
+What was folded away is kept beside it, for who wants to read it.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -22,6 +24,9 @@ WIDTH = 400
 WORD = 9
 """Cells of the column with the words."""
 
+MORE_LINES, MORE_WIDTH = 500, 2000
+"""What is kept of a step's whole text; the transcript on disk has all of it."""
+
 
 @dataclass(frozen=True)
 class StepTold:
@@ -32,8 +37,8 @@ class StepTold:
     """What the word looks like."""
     word: str
     text: str
-    is_trouble: bool = False
-    """It tells of something that did not work."""
+    more: tuple[str, ...] = ()
+    """The whole of it, line by line; empty where the text says it all."""
 
     @property
     def is_quiet(self) -> bool:
@@ -43,6 +48,12 @@ class StepTold:
 
 def tell_step(step: Step) -> StepTold:
     """Return the words of a step."""
+    told, lines = _fold(step), _whole(step)
+    more = tuple(printable(line)[:MORE_WIDTH].rstrip() for line in lines[:MORE_LINES])
+    return replace(told, more=more) if "".join(more).strip() not in ("", told.text) else told
+
+
+def _fold(step: Step) -> StepTold:
     say, fields = partial(StepTold, step.at), step.fields
     text = _string(fields.get("text"))
     match step.kind:
@@ -54,7 +65,7 @@ def tell_step(step: Step) -> StepTold:
             return say("text", "says", _folded(text))
         case "result":
             ok = fields.get("ok") is not False
-            return say("grey" if ok else "bad", "result" if ok else "error", _counted(text), not ok)
+            return say("grey" if ok else "bad", "result" if ok else "error", _counted(text))
         case "brief" | "output":
             return say("grey", step.kind, _counted(text))
         case "command":
@@ -69,7 +80,7 @@ def tell_step(step: Step) -> StepTold:
             number, hypothesis = _number(fields.get("experiment")), _one_line(fields.get("hypothesis"))
             return say("good", "proposal", f"#{number} {hypothesis}")
         case "failed":
-            return say("bad", "failed", _one_line(text), True)
+            return say("bad", "failed", _one_line(text))
     return say("text", _one_line(step.kind, WORD), _one_line(text))
 
 
@@ -77,6 +88,23 @@ def step_line(step: Step) -> str:
     """Return a step as one printable line, for a terminal without a view."""
     told = tell_step(step)
     return f"{fmt.clock(told.at, seconds=True)} {told.word:<{WORD}} {told.text}".rstrip()
+
+
+def _whole(step: Step) -> list[str]:
+    """Return everything that a step holds for a reader, line by line."""
+    fields = step.fields
+    given = fields.get("input")
+    if step.kind != "tool" or not isinstance(given, Mapping):
+        argv = fields.get("argv")
+        text = " ".join(map(_string, argv)) if isinstance(argv, list) else _string(fields.get("text"))
+        return (text or _string(fields.get("hypothesis"))).splitlines()
+    if isinstance(given.get("command"), str) and "path" not in given:
+        return _string(given["command"]).splitlines()
+    old = _string(given.get("old_str")).splitlines()
+    new = _string(given.get("new_str") or given.get("insert_text") or given.get("file_text")).splitlines()
+    if old or new:
+        return [*(f"- {line}" for line in old), *(f"+ {line}" for line in new)]
+    return json.dumps(given, ensure_ascii=False, indent=2, default=str).splitlines()
 
 
 def _tool(name: str, given: object) -> tuple[str, str]:
@@ -126,7 +154,7 @@ def _state(at: float, state: str, text: str, until: object) -> StepTold:
     _, role, meaning = STATES.get(state, (" ", "text", ""))
     back = f"back {fmt.clock(until)}: " if isinstance(until, int | float) else ""
     words = "goes on" if state == "THINK" else back + (_one_line(text) or meaning)
-    return StepTold(at, role, _one_line(state, WORD), words, is_trouble=state != "THINK")
+    return StepTold(at, role, _one_line(state, WORD), words)
 
 
 def _usage(at: float, fields: Mapping[str, Any]) -> StepTold:

@@ -18,11 +18,14 @@ from typing import TYPE_CHECKING, cast
 from textual.app import App
 
 from agentcore.control import Answer, Command, EngineUnreachable, ask
+from agentcore.curve import newest_run, rival
 from tui import attention, hints, lending
+from tui.curves import Curves
 from tui.follow import Follower, Scene
 from tui.live import AgentSteps, Changes, LiveDiff, RunLog
 from tui.options import ViewOptions
 from tui.screens.base import BaseScreen
+from tui.screens.change import BASES, base_of
 from tui.screens.directions import DirectionsScreen
 from tui.screens.events import EventsScreen
 from tui.screens.lab import LabScreen
@@ -77,10 +80,13 @@ class View(App[None], inherit_bindings=False):
         self.live = LiveDiff(self.follower.observer, self.paint)
         self.run_log = RunLog(self.paint)
         self.steps = AgentSteps(self.paint)
+        self.curves = Curves(self.paint)
         self.fault = ""
         """The traceback of what ended the view; empty while it is well."""
         self.selected = ""
         """The worktree that all screens mean."""
+        self.base = BASES[0]
+        """What its change is shown against."""
         self.unsent: dict[str, str] = {}
         """What was to be said to a worktree's agent and did not reach the engine: `i` offers it again."""
         self.report: Report | None = None
@@ -91,6 +97,9 @@ class View(App[None], inherit_bindings=False):
         self._title_shown = ""
         self._previous = "lab"
         self._attended = -1
+        self._runs: tuple[int | None, int | None] = (None, None)
+        self._runs_of = (-1, "")
+        """The state, by its number, and the worktree that these are of: to look for them goes through all runs."""
         self._changes = Changes(paths.root, self.paint, self.run_worker)
         self._reader: ReaderScreen | None = None
         self._is_away = False
@@ -122,6 +131,7 @@ class View(App[None], inherit_bindings=False):
         self.run_worker(self.live.run(), name="live diff")
         self.run_worker(self.run_log.run(), name="run log")
         self.run_worker(self.steps.run(), name="agent steps")
+        self.run_worker(self.curves.run(), name="curves")
         if not self.is_headless:
             loop = asyncio.get_running_loop()
             for number, code in SIGNALS.items():  # Textual alone leaves the terminal raw on these
@@ -189,7 +199,7 @@ class View(App[None], inherit_bindings=False):
     def _want_diff(self) -> None:
         worktree = self.scene.state.worktrees.get(self.selected)
         if worktree:
-            self.live.want(worktree.name, worktree.base)
+            self.live.want(worktree.name, base_of(self.scene.state, worktree, self.base)[0])
 
     # Going about
 
@@ -218,6 +228,15 @@ class View(App[None], inherit_bindings=False):
         self._want_diff()
         self.follow_files()
         self.paint()
+
+    def next_base(self) -> None:
+        """Show its change against the next of `BASES`."""
+        self.base = BASES[(BASES.index(self.base) + 1) % len(BASES)]
+        self._want_diff()
+        self.paint()
+        worktree = self.scene.state.worktrees.get(self.selected)
+        if worktree and (front := self.front):
+            front.say(f"the change is shown against {base_of(self.scene.state, worktree, self.base)[1]} ({self.base})")
 
     def read_worktree(self) -> None:
         """Show the selected worktree's diff and nothing else."""
@@ -249,22 +268,37 @@ class View(App[None], inherit_bindings=False):
         worktree = self.scene.state.worktrees.get(self.selected)
         asked = worktree.asked if worktree else 0
         self.steps.follow(self.paths.transcript(self.selected, asked) if asked else None, self.selected)
-        number = self._run_of(self.selected)
+        number = self.shown_run
         path = self.paths.run(number).log if number is not None else None
         self.run_log.follow(path, f"of run {number}" if number is not None else "")
+        other = self.rival
+        self.curves.follow(
+            self.paths.run(number).metrics if number is not None else None,
+            self.paths.run(other).metrics if other is not None else None,
+        )
 
     def log_of(self, worktree: str) -> Path | None:
         """Return the log of a worktree's current or last run."""
-        number = self._run_of(worktree)
+        number = newest_run(self.scene.state, worktree)
         return self.paths.run(number).log if number is not None else None
 
-    def _run_of(self, worktree: str) -> int | None:
-        row = self.scene.row(worktree)
-        number = row.run if row else None
-        if row and number is None and row.experiment is not None:
-            experiment = self.scene.state.experiments.get(row.experiment)
-            number = experiment.run if experiment else None
-        return number
+    @property
+    def shown_run(self) -> int | None:
+        """The run that is shown of the selected worktree: what its slot does, else its newest."""
+        return self._shown_runs()[0]
+
+    @property
+    def rival(self) -> int | None:
+        """The run of trunk that the shown run is compared with."""
+        return self._shown_runs()[1]
+
+    def _shown_runs(self) -> tuple[int | None, int | None]:
+        state = self.scene.state
+        if (state.seq, self.selected) != self._runs_of:
+            run = newest_run(state, self.selected)
+            other = rival(state, run) if run is not None else None
+            self._runs_of, self._runs = (state.seq, self.selected), (run, other.number if other else None)
+        return self._runs
 
     def change_of(self, experiment: int) -> Diff | None:
         """Return a candidate's change; None until a thread has read it, and then the screen is painted again."""
@@ -283,10 +317,14 @@ class View(App[None], inherit_bindings=False):
         self.report = await asyncio.to_thread(self.follower.observer.report, scene.state, scene.overview, since)
         self.paint()
 
+    def change_between(self, old: str, new: str) -> Diff | None:
+        """Return the change between two commits or trees; None until a thread has read it."""
+        return self._changes.get(old, new)
+
     @property
     def is_settled(self) -> bool:
         """True when nothing that the screen shows is still being read."""
-        return not self._changes.loading and self.live.of == (self.selected if self.scene.overview.rows else "")
+        return not self._changes.loading and self.live.of[0] == (self.selected if self.scene.overview.rows else "")
 
     def _read(self, experiment: int | None) -> None:
         if self._reader:

@@ -33,7 +33,7 @@ def of_worktrees(view: View, names: Iterable[str]) -> dict[str, str]:
     }
     if len(known) == 1:
         only = known[0]
-        diff = view.change_of(numbers[0]) if numbers else view.live.diff if view.live.of == only.name else None
+        diff = view.change_of(numbers[0]) if numbers else view.live.diff if view.live.of[0] == only.name else None
         found |= {"d": unified(diff) if diff else "", "l": _log(view, only.name), "t": _turn(view, only.name)}
     return _given(found)
 

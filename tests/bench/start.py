@@ -97,7 +97,7 @@ def diff_latency(paths: LabPaths, saves: int) -> float:
             at = time.perf_counter()
             file.write_text(f"{mark} = 1\n{original}")
             times.append(terminal.wait_for(mark, since=at) - at)
-            time.sleep(0.3)
+            time.sleep(1.2)  # the pane reads a worktree at most once a second, and at once after a rest
     file.write_text(original)
     return statistics.median(times)
 

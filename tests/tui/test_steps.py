@@ -60,6 +60,20 @@ def test_a_step_is_folded_to_a_word_and_a_line(told: str, kind: str, fields: dic
     assert told == words(kind, **fields)
 
 
+def test_what_was_folded_away_is_kept() -> None:
+    """All of a thought, of a command, of an edit's two sides; nothing where the line says it all."""
+    edit = {"command": "str_replace", "path": "train.py", "old_str": "a\n  b", "new_str": "c"}
+    given: list[tuple[str, dict[str, object]]] = [
+        ("thought", {"text": "one\n\n  two"}),
+        ("tool", {"name": "bash", "input": {"command": "ls\ncat x"}}),
+        ("tool", {"name": EDITOR, "input": edit}),
+        ("text", {"text": "short"}),
+    ]
+    assert [("one", "", "  two"), ("ls", "cat x"), ("- a", "-   b", "+ c"), ()] == [
+        tell_step(Step(AT, kind, fields)).more for kind, fields in given
+    ]
+
+
 def test_a_line_begins_with_the_time() -> None:
     """As `nightlab transcript` prints it."""
     clock = time.strftime("%H:%M:%S", time.localtime(AT))
@@ -76,7 +90,9 @@ def test_whatever_a_model_sends_is_one_printable_line(kind: str, value: object) 
     """No shape of a field is a fault, no control character is printed, and no line is without end."""
     names = ("text", "name", "input", "state", "hypothesis", "experiment", "path", "argv", "wall_s", "code", "ended_by")
     fields = dict.fromkeys(names, value)
-    line = step_line(Step(AT, kind, fields))
+    step = Step(AT, kind, fields)
+    assert all(each.isprintable() for each in tell_step(step).more)
+    line = step_line(step)
     assert line.isprintable()
     assert WIDTH + WORD + 20 > len(line)
 

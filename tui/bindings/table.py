@@ -106,7 +106,9 @@ def _attend(situation: Situation) -> str:
 
 TABLE: tuple[Binding, ...] = (
     Binding("lab", ("1",), "lab", "All worktrees, the queue, the last events", ALL, "screens"),
-    Binding("worktree", ("2",), "worktree", "The selected worktree: its diff and its log", ALL, "screens", _row),
+    Binding(
+        "worktree", ("2",), "worktree", "The selected worktree: its diff, log, curve and agent", ALL, "screens", _row
+    ),
     Binding("queue", ("3",), "queue", "The merge queue", ALL, "screens"),
     Binding("directions", ("6",), "directions", "What agents are told; ideas; rules", ALL, "screens"),
     Binding("report", ("7",), "report", "What happened while nobody looked, in ten lines", ALL, "screens"),
@@ -124,9 +126,15 @@ TABLE: tuple[Binding, ...] = (
     Binding("left", ("h", "left"), "left", "Scroll sideways to the left", "WD", "moving"),
     Binding("right", ("l", "right"), "right", "Scroll sideways to the right", "WD", "moving"),
     Binding(
-        "next-hunk", ("}",), "next hunk", "Next hunk of the diff, next error of log or agent", "WD", "moving", rank=30
+        "next-hunk",
+        ("}",),
+        "next hunk",
+        "Next hunk of the diff, error of the log, step of the agent",
+        "WD",
+        "moving",
+        rank=30,
     ),
-    Binding("previous-hunk", ("{",), "hunk before", "Hunk or error before", "WD", "moving"),
+    Binding("previous-hunk", ("{",), "hunk before", "Hunk, error or step before", "WD", "moving"),
     Binding("tab", ("tab",), "next pane", "Next pane", ALL, "moving", rank=65),
     Binding("tab-back", ("shift+tab",), "pane before", "Pane before", ALL, "moving"),
     Binding("full", ("f",), "full", "This pane on the whole screen, and back", ALL, "moving"),
@@ -140,6 +148,20 @@ TABLE: tuple[Binding, ...] = (
     Binding("open", ("enter",), "open", "Open what is selected", "LQ", "looking", _row, rank=10),
     Binding("open-answer", ("enter",), "open", "Where the answer comes from", "P", "looking", rank=10),
     Binding("diff", ("d",), "diff", "The whole diff of what is selected", "LWQ", "looking", _row, rank=15),
+    Binding(
+        "base",
+        ("b",),
+        "base",
+        "Diff against last kept, trunk, baseline, uncommitted only",
+        "WD",
+        "looking",
+        rank=32,
+    ),
+    Binding("split", ("|",), "split", "Old and new side by side, or one below the other", "WD", "looking", rank=33),
+    Binding("wrap", ("w",), "wrap", "Wrap long lines, or cut them", "WD", "looking", rank=34),
+    Binding("expand", ("enter",), "expand", "All of the agent's step, or its one line", "W", "looking"),
+    Binding("metric", ("M",), "metric", "Next curve: loss, tokens/s, mfu, memory", "W", "looking", rank=36),
+    Binding("log-scale", ("L",), "log scale", "The curve's axis even or logarithmic", "W", "looking", rank=37),
     Binding("attend", ("a",), "attend", "Go to the next thing that needs you", ALL, "looking", _attend, rank=50),
     Binding("merge", ("m",), "merge", "Merge a READY candidate into trunk (asks)", "LWQD", "deciding", _merge, rank=18),
     Binding(

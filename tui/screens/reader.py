@@ -12,6 +12,7 @@ from tui.screens.base import Action, BaseScreen
 from tui.screens.change import READING, show_change
 from tui.screens.targets import target_of, target_of_row
 from tui.screens.worktree import SIDEWAYS
+from tui.unified import unified
 from tui.widgets.diff import DiffPane
 from tui.widgets.pane import Pane
 
@@ -52,10 +53,17 @@ class ReaderScreen(BaseScreen):
             "page-up": lambda: self.diff.page(-1),
             "left": lambda: self.diff.sideways(-SIDEWAYS),
             "right": lambda: self.diff.sideways(SIDEWAYS),
-            "next-hunk": lambda: self.diff.hunk(1),
-            "previous-hunk": lambda: self.diff.hunk(-1),
+            "next-hunk": lambda: self.say(self.diff.hunk(1)),
+            "previous-hunk": lambda: self.say(self.diff.hunk(-1)),
             "follow": self.diff.follow,
+            "base": self._next_base,
+            "split": self.diff.split,
+            "wrap": self.diff.wrap,
         }
+
+    def copyable(self) -> dict[str, str]:
+        """Return what can be copied, by its letter: the diff."""
+        return {"d": unified(self.diff.diff)} if self.diff.diff else {}
 
     def leave(self) -> None:
         """Go back to where the diff was opened."""
@@ -69,7 +77,7 @@ class ReaderScreen(BaseScreen):
             return
         experiment = scene.state.experiments[self.experiment]
         self.bar.about = f"{experiment.worktree} #{experiment.number}"
-        self.diff.aside, self.diff.against, self.diff.empty = "", "", READING
+        self.diff.aside, self.diff.is_live, self.diff.empty = "", False, READING
         self.diff.show(self.view.change_of(self.experiment), subject=experiment.hypothesis)
 
     def target(self, scene: Scene) -> Target | None:
@@ -77,3 +85,9 @@ class ReaderScreen(BaseScreen):
         if self.experiment is None:
             return target_of_row(scene, self.view.selected)
         return target_of(scene, self.experiment)
+
+    def _next_base(self) -> None:
+        if self.experiment is None:
+            self.view.next_base()
+        else:
+            self.say("a candidate is shown as it would land")

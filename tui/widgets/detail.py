@@ -36,7 +36,7 @@ class DetailPane(Pane):
         if self.row is None or self.scene is None:
             return []
         label, text = sentence(self.row, self.scene)
-        return [_labelled(label, text), _labelled(*figures(self.row, self.scene))]
+        return [labelled(label, text), labelled(*figures(self.row, self.scene))]
 
 
 def sentence(row: WorktreeRow, scene: Scene) -> tuple[str, str]:
@@ -98,6 +98,7 @@ def figures(row: WorktreeRow, scene: Scene) -> tuple[str, str]:
     elif experiment and experiment.outcome:
         scored = experiment.score is not None
         value = f" {fmt.score(experiment.score)}, gain {fmt.gain(experiment.gain)}" if scored else ""
+        value += f": {experiment.reason}" if experiment.reason and not scored else ""
         parts.append(f"{experiment.outcome}{value}")
     return ("diff", "     ".join(parts)) if experiment else ("run" if parts else "", "".join(parts))
 
@@ -108,5 +109,6 @@ def last_decided(row: WorktreeRow, scene: Scene) -> Experiment | None:
     return max(decided, key=lambda experiment: experiment.number, default=None)
 
 
-def _labelled(label: str, text: str) -> Line:
+def labelled(label: str, text: str) -> Line:
+    """Return a text behind its label."""
     return ((f" {label:<6} ", "grey"), (text, "text"))

@@ -20,6 +20,9 @@ COUNT = 12
 STALE_S = 60
 """A sample of that age says nothing about now."""
 
+IDLE_S = 60
+"""From then on a slot without a run is worth a word."""
+
 SHARED_MB = 500
 """From this much memory of other processes on it is worth a word."""
 
@@ -66,9 +69,11 @@ class DevicesPane(Pane):
             text += f"  {flush(f'{last.power_w:.0f}W', 4)}"
         if last.temperature_c is not None:
             text += f" {last.temperature_c:.0f}C"
-        shared = last.other_mb is not None and last.other_mb >= SHARED_MB
-        note = f"  other {fmt.memory(last.other_mb)}" if shared else ""
-        return ((head, "text"), (bars, "run"), (text, "text"), (note, "you"))
+        if last.other_mb is not None and last.other_mb >= SHARED_MB:
+            return ((head, "text"), (bars, "run"), (text, "text"), (f"   other {fmt.memory(last.other_mb)}", "you"))
+        idle = next((use.idle_s for use in self.scene.overview.slots if use.slot == slot), None)
+        note = f"   idle {fmt.age(idle)}" if idle is not None and idle >= IDLE_S else ""
+        return ((head, "text"), (bars, "run"), (text, "text"), (note, "grey"))
 
 
 def history(samples: Sequence[DeviceSample], now: float) -> str:

@@ -3,17 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Generic, TypeVar
+from typing import ClassVar, Generic, TypeVar
 
 from tui.lines import Line
 from tui.theme import Theme
-from tui.widgets.pane import TextPane
+from tui.widgets.items import ItemsPane
 
 Item = TypeVar("Item")
 
 
-class TailPane(TextPane, Generic[Item]):
-    """One line per item, the newest last. A subclass gives `is_trouble` and `line`."""
+class TailPane(ItemsPane, Generic[Item]):
+    """The newest item last. A subclass gives `part`, `plain`, and `is_stop`."""
+
+    STOP: ClassVar[str]
+    """What `{` and `}` go to."""
 
     def __init__(self, look: Theme, *, id: str) -> None:  # noqa: A002
         super().__init__(look, id=id)
@@ -22,19 +25,30 @@ class TailPane(TextPane, Generic[Item]):
         self.newest: Sequence[Item] = ()
         """What there is by now; `items` is what is shown."""
         self.following = True
+        self._dropped = self._dropped_newest = 0
+        """How many items came before those."""
 
-    def is_trouble(self, item: Item) -> bool:
-        """Tell whether an item speaks of an error: `{` and `}` jump to it."""
+    def is_stop(self, item: Item) -> bool:
+        """Tell whether `{` and `}` stop at an item."""
         return False
 
-    def show(self, items: Sequence[Item], *, subject: str) -> None:
+    def show(self, items: Sequence[Item], *, subject: str, dropped: int = 0) -> None:
         """Show the end of `items`; frozen ones stay until F. Another subject is followed from its start."""
-        self.newest = items
+        self.newest, self._dropped_newest = items, dropped
         if subject != self.subject:
             self.subject, self.following, self.left = subject, True, 0
-        if self.following:
-            self.items = items
+            self.start()
+        if self.following and self.items is not items:
+            self.take()
         self.paint()
+
+    def start(self) -> None:
+        """Forget what belongs to the subject before."""
+
+    def take(self) -> None:
+        """Show what there is by now."""
+        self.items, self._dropped = self.newest, self._dropped_newest
+        self.relay()
 
     def scroll_by(self, lines: int) -> None:
         """Scroll; at the end it follows again."""
@@ -45,27 +59,39 @@ class TailPane(TextPane, Generic[Item]):
 
     def follow(self) -> None:
         """Go to the end and stay there."""
-        self.following, self.items = True, self.newest
+        self.following = True
+        self.take()
         self.paint()
 
-    def hunk(self, step: int) -> None:
-        """Scroll to the next (1) or previous (-1) item that speaks of an error."""
-        starts = [index for index, item in enumerate(self.items) if self.is_trouble(item)]
-        beyond = [index for index in starts if (index > self.top if step > 0 else index < self.top)]
-        if beyond:
-            self.top = min(self.bottom(), beyond[0] if step > 0 else beyond[-1])
-            self.following = False
-            self.paint()
+    def hunk(self, step: int) -> str:
+        """Go to the next (1) or previous (-1) item at which one stops; return what to say where there is none."""
+        here = self.here()
+        starts = [index for index, item in enumerate(self.items) if self.is_stop(item)]
+        beyond = [index for index in starts if (index > here if step > 0 else index < here)]
+        if not beyond:
+            return f"there is no {self.STOP} {'below' if step > 0 else 'above'}"
+        self.reached(beyond[0] if step > 0 else beyond[-1])
+        self.paint()
+        return ""
+
+    def here(self) -> int:
+        """Return the item from which one goes on: the one at the top."""
+        return self.item_at(self.top)[0]
+
+    def reached(self, item: int) -> None:
+        """Show an item that the reader was brought to, and stand still there."""
+        self.top = min(self.bottom(), self.line_of(item))
+        self.following = False
 
     def standing(self) -> str:
         """Return whether it follows."""
         if self.following:
             return "following"
-        newer = len(self.newest) - len(self.items)
+        newer = len(self.newest) + self._dropped_newest - len(self.items) - self._dropped
         return f"FROZEN, {newer} newer  F: follow" if newer > 0 else "FROZEN  F: follow"
 
-    def count(self) -> int:
-        """Return the number of lines."""
+    def total(self) -> int:
+        """Return the number of items; without any there is one that says so."""
         return max(1, len(self.items))
 
     def body(self, width: int, height: int) -> list[Line]:
