@@ -152,7 +152,7 @@ class RetestSummary:
 
     number: int
     word: str
-    """RUNNING; or how it ended: PROVEN, FADED, REVERTED, LEFT (a person is told why), DROPPED."""
+    """RUNNING; or how it ended: PROVEN, FADED, REVERTED, LEFT and FAILED (a person is told why), DROPPED."""
     text: str
     base: str
     trunk: str

@@ -23,6 +23,8 @@ DOF_MIN = 3
 """Degrees of freedom from which the larger size's own noise is believed."""
 STAND_IN = 2.0
 """Until then its σ is taken as so many times that of the small size."""
+TOLD: tuple[RetestEnding, ...] = ("LEFT", "FAILED")
+"""Endings of which a person is told: the same merges are not tried again by themselves."""
 Run = tuple[str, str, int]
 """(commit, tree, seed)."""
 
@@ -67,7 +69,7 @@ def ending(state: LabState) -> tuple[RetestEnding, str] | None:
         tree, commit = retest.steps[step].tree, retest.steps[step].commit
         reasons = state.large_failed.get(tree, ())
         if len(reasons) >= 2:
-            return "LEFT", f"trunk {commit[:7]} does not train at the larger size: {reasons[-1]}"
+            return "FAILED", f"no verdict: trunk {commit[:7]} failed twice at the larger size, the last {reasons[-1]}"
     found = culprit(retest)
     if found is None:
         return None
@@ -184,7 +186,7 @@ def _is_due(state: LabState) -> bool:
     every = state.retest_settings.every
     if refusal(state) or not every or state.gate.mode == "hold":
         return False
-    told = {number for each in state.retests if each.word == "LEFT" for number in _experiments(each.steps)}
+    told = {number for each in state.retests if each.word in TOLD for number in _experiments(each.steps)}
     merged = [n for n in _experiments(_steps(state)) if state.candidates[n].state == "MERGED" and n not in told]
     return len(merged) >= every
 

@@ -13,7 +13,7 @@ from statistics import fmean
 from agentcore import events as ev
 from agentcore import promoter
 from agentcore.lab import Lab
-from agentcore.retest import culprit, ending, needs_git
+from agentcore.retest import TOLD, culprit, ending, needs_git
 from worktrees.repository import Conflict
 
 TOPIC = "retest"
@@ -42,7 +42,7 @@ async def _end(lab: Lab, word: ev.RetestEnding, reason: str) -> None:
     assert retest is not None, "settle has looked"
     if word == "PROVEN":
         await lab.git(lab.repository.verify, retest.steps[-1].commit)
-    lab.say(TOPIC, reason if word == "LEFT" else "")
+    lab.say(TOPIC, reason if word in TOLD else "")
     lab.record(ev.RetestEnded(retest.number, word, reason), durable=True)
 
 

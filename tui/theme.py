@@ -330,6 +330,7 @@ RETESTS: Mapping[str, tuple[str, str, str]] = {
     "FADED": ("·", "grey", "FADED"),
     "REVERTED": ("-", "bad", "REVERTED"),
     "LEFT": ("!", "you", "SHORT"),
+    "FAILED": ("!", "you", "FAILED"),
     "DROPPED": ("-", "grey", "DROPPED"),
 }
 """How a retest ended: its glyph, its role, the word for it."""

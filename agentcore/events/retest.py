@@ -11,9 +11,10 @@ RetestVerdict = Literal["PROVEN", "FADED", "SHORT"]
 """SHORT: the trunk that was tried is worse than the one that it was compared with."""
 
 
-RetestEnding = Literal["PROVEN", "FADED", "REVERTED", "LEFT", "DROPPED"]
-"""LEFT: it fell short, or did not train, and nothing could be taken out: a person is told. DROPPED: its question has
-gone, because trunk was moved back or the settings changed."""
+RetestEnding = Literal["PROVEN", "FADED", "REVERTED", "LEFT", "FAILED", "DROPPED"]
+"""LEFT: it fell short, and nothing could be taken out. FAILED: its runs crashed or ran past their limit, which is no
+verdict on any change. Of both a person is told. DROPPED: its question has gone, because trunk was moved back or the
+settings changed."""
 
 
 @dataclass(frozen=True)

@@ -176,4 +176,5 @@ def _large(state: LabState, run: Run) -> LabState:
         return replace(state, large=state.large.set(run.tree, pool), large_failed=failed)
     if run.ending in (*GIVEN_BACK, "cancelled"):
         return state
-    return replace(state, large_failed=failed.set(run.tree, (*failed.get(run.tree, ()), run.reason)))
+    reason = f"{run.ending}: {run.reason}"
+    return replace(state, large_failed=failed.set(run.tree, (*failed.get(run.tree, ()), reason)))

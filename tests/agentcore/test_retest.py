@@ -454,13 +454,13 @@ def test_a_retest_goes_before_screening_and_after_confirmation() -> None:
 
 
 def test_a_large_run_that_fails_twice_ends_the_retest() -> None:
-    """It is no verdict on any change: a person is told."""
+    """It is no verdict on any change and has a word of its own: a person is told how the runs ended."""
     tale = tried(2, seeds=1)
     for number in itertools.islice(itertools.count(len(tale.state.runs) + 1), 2):
         tale.tell(ev.RunStarted(number, "retest", None, "l1", "t1", 1, 2, "cpu0"))
         tale.tell(ev.RunEnded(number, "crash", None, "out of memory", 1.0, 0.0, 1.0, 9.0))
     end = retest.ending(tale.state)
-    assert end is not None and (end[0], True) == ("LEFT", end[1].endswith("out of memory"))
+    assert end is not None and (end[0], True) == ("FAILED", end[1].endswith("crash: out of memory"))
 
 
 def due(*events: ev.Event) -> bool:
