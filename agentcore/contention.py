@@ -83,12 +83,14 @@ def contention(state: LabState, run: Run, speed: float | None, other_mb: float |
     reason = _why(state, run, speed, other_mb)
     if not reason:
         return None
-    key = (run.purpose, run.tree, run.seed, run.harness)
-    times = sum(
-        each.ending == "contended" and (each.purpose, each.tree, each.seed, each.harness) == key
-        for each in state.runs.values()
-    )
+    key = _key(run)
+    times = sum(each.ending == "contended" and _key(each) == key for each in state.runs.values())
     return Contention(reason, counts=times >= TIMES)
+
+
+def _key(run: Run) -> tuple[object, ...]:
+    """Return what a run and its repetitions share."""
+    return run.purpose, run.tree, run.seed, run.harness, run.fraction
 
 
 def _why(state: LabState, run: Run, speed: float | None, other_mb: float | None) -> str:

@@ -15,6 +15,8 @@ from typing import Any
 from agentcore.accounts import Cost, SlotUse, cost, slot_use
 from agentcore.judging import claimed, is_calibrated, meter, noise, threshold
 from agentcore.retest import compare, doing
+from agentcore.speed import SpeedSummary
+from agentcore.speed import summary as speed_summary
 from agentcore.state import Candidate, LabState, Run, Worktree
 from worktrees.devices import DeviceSample
 from worktrees.metrics import MetricPoint
@@ -54,7 +56,7 @@ class WorktreeRow:
     """BASE, CONFIRM, RETEST, WARM, TRAIN, EVAL where its slot runs something; else what its agent is at (THINK, LIMIT,
     CUT, REFUSED, FULL), or WAIT, PAUSE, CRASH, IDLE."""
     purpose: str
-    """What the slot's run is for: screen, baseline, confirm, retest; empty without a run."""
+    """What the slot's run is for: screen, baseline, confirm, retest, speed; empty without a run."""
     experiment: int | None
     """The experiment that the row speaks of."""
     run: int | None
@@ -205,6 +207,8 @@ class Overview:
     """The newest one; None before there was any."""
     verified: VerifiedSummary | None = None
     """None before a gain has held at the larger size."""
+    speed: SpeedSummary | None = None
+    """How much faster than the first baseline the verified trunk gets to its score; None before that is asked."""
 
 
 @dataclass(frozen=True)
@@ -245,6 +249,7 @@ def overview(state: LabState, live: Live, now: float) -> Overview:
         claimed=fsum(verdict.gain for merge in state.merges if (verdict := claimed(state, merge))),
         retest=_retest(state),
         verified=_verified(state),
+        speed=speed_summary(state),
     )
 
 
@@ -363,7 +368,7 @@ def _agent(state: LabState, worktree: Worktree) -> dict[str, Any]:
 def _state_of(state: LabState, live: Live, worktree: Worktree, run: Run | None) -> tuple[str, float]:
     """Return the row's word, and when it began to be true."""
     if run:
-        by_purpose = {"baseline": "BASE", "confirm": "CONFIRM", "retest": "RETEST"}
+        by_purpose = {"baseline": "BASE", "confirm": "CONFIRM", "retest": "RETEST", "speed": "RETEST"}
         if run.purpose in by_purpose:
             return by_purpose[run.purpose], run.started
         if live.stages.get(run.number) == "evaluate":
@@ -399,7 +404,8 @@ def _idea(state: LabState, worktree: Worktree, run: Run | None) -> str:
         return f"{whose}{number}{experiment.hypothesis}{seed}"
     if run:
         size = f" at {run.scale} times the size" if run.scale > 1 else ""
-        return f"trunk {run.commit[:7]}{size}, seed {run.seed}"
+        part = f", {run.fraction:.1%} of the budget" if run.fraction < 1 else ""
+        return f"trunk {run.commit[:7]}{size}{part}, seed {run.seed}"
     if worktree.experiment is not None:
         return state.experiments[worktree.experiment].hypothesis
     return worktree.paused or "waits for trunk's number" if not is_calibrated(state) else worktree.paused

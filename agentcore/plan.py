@@ -13,7 +13,7 @@ from math import ceil
 from statistics import median
 
 from agentcore import events as ev
-from agentcore import retest
+from agentcore import retest, speed
 from agentcore.events import Outcome
 from agentcore.judging import (
     decide,
@@ -31,7 +31,7 @@ from agentcore.judging import (
 )
 from agentcore.state import Candidate, Experiment, LabState, Run, Worktree
 from agentcore.verbs import STOPPED
-from worktrees.runs import GIVEN_BACK, Purpose
+from worktrees.runs import GIVEN_BACK, LARGE, Purpose
 
 CONFIRM_DEPTH = 2
 """Candidates confirmed at a time. P(pass) is about 0.4, so a deeper queue would measure on trunks that never come."""
@@ -64,6 +64,8 @@ class StartRun:
     tree: str
     seed: int
     slot: str
+    fraction: float = 1.0
+    """Of the size's budget."""
 
 
 @dataclass(frozen=True)
@@ -238,6 +240,8 @@ def _retest(state: LabState, limits: Limits) -> Iterator[Action]:
         yield Record(event)
     elif retest.needs_git(state):
         yield Settle()
+    if measured := speed.next_event(state):
+        yield Record(measured)
 
 
 def _doubt(state: LabState, candidate: Candidate) -> str:
@@ -285,23 +289,24 @@ def _runs(state: LabState, moving: set[int]) -> Iterator[Action]:
     free = [slot.name for slot in state.slots if slot.name not in taken]
     going = {(run.tree, run.seed, _kind(run.purpose)) for run in state.active.values()}
     room = state.retest_settings.slots(len(state.slots))
-    room -= sum(run.purpose == "retest" for run in state.active.values())
+    room -= sum(run.purpose in LARGE for run in state.active.values())
     for purpose, experiment, commit, tree, seed, home in _wanted(state):
         if not free:
             return
         key = (tree, seed, _kind(purpose))
-        if key in going or (purpose == "screen" and experiment in moving) or (purpose == "retest" and room <= 0):
+        if key in going or (purpose == "screen" and experiment in moving) or (purpose in LARGE and room <= 0):
             continue
-        room -= purpose == "retest"
+        room -= purpose in LARGE
         going.add(key)
         slot = home if home in free else free[0]
         free.remove(slot)
-        yield StartRun(purpose, experiment, commit, tree, seed, slot)
+        fraction = speed.fraction(state) if purpose == "speed" else None
+        yield StartRun(purpose, experiment, commit, tree, seed, slot, fraction or 1.0)
 
 
 def _kind(purpose: Purpose) -> str:
     """Runs of one kind that share tree and seed are the same run."""
-    return purpose if purpose in ("screen", "retest") else "pool"
+    return purpose if purpose in ("screen", *LARGE) else "pool"
 
 
 _Wanted = tuple[Purpose, int | None, str, str, int, str]
@@ -324,6 +329,8 @@ def _wanted(state: LabState) -> Iterator[_Wanted]:
     for candidate in _in_order(state):
         if candidate.state == "CONFIRM" and not state.broken(candidate.tree):
             yield from _confirmation(state, candidate)
+    for purpose, commit, tree, seed in speed.runs(state):  # of the retest before; else one after the other outruns it
+        yield purpose, None, commit, tree, seed, ""
     for commit, tree, seed in retest.large_runs(state):
         yield "retest", None, commit, tree, seed, ""
     yield from _screenings(state)
@@ -410,7 +417,7 @@ def recent_run_s(state: LabState) -> float | None:
 
 
 def _counts(run: Run) -> bool:
-    return run.ending == "ok" and run.purpose != "retest"  # one takes as long as many small ones
+    return run.ending == "ok" and run.purpose not in LARGE  # one takes as long as many small ones
 
 
 def home_base(state: LabState, worktree: Worktree) -> str:

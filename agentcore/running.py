@@ -20,8 +20,9 @@ from agentcore.lab import Lab
 from agentcore.plan import StartRun
 from agentcore.state import Run
 from agentcore.walls import absent, hidden, memory_mb, run_uid
-from worktrees.runs import SCORING, RunFolder, RunResult, RunSpec, Stage, Walls, write_json
+from worktrees.runs import LARGE, SCORING, RunFolder, RunResult, RunSpec, Stage, Walls, write_json
 from worktrees.slots import Slot
+from worktrees.speed import part_of
 
 CPU_CAP, CPU_CAP_RUNS = 1.5, 3
 """CPU seconds of a training, as a multiple of the first trunk's median once it has so many runs."""
@@ -41,8 +42,9 @@ async def start(lab: Lab, action: StartRun) -> None:
             commit=action.commit,
             tree=action.tree,
             seed=action.seed,
-            scale=lab.state.retest_settings.scale if action.purpose == "retest" else 1,
+            scale=lab.state.retest_settings.scale if action.purpose in LARGE else 1,
             slot=action.slot,
+            fraction=action.fraction,
         )
     )
     await _launch(lab, lab.state.runs[number])
@@ -104,7 +106,8 @@ def _spec(lab: Lab, run: Run, folder: RunFolder, slot: Slot) -> RunSpec:
     train = lab.project.argv(commands.train)
     stages = [Stage("train", train, env, profile.train_wall_s * longer, reads=_existing(train_data))]
     stages.append(scoring("evaluate", "validation", folder.score))
-    if run.purpose != "screen" and (lab.paths.data / "holdout").is_dir():  # what may move trunk is measured twice
+    moves_trunk = run.purpose not in ("screen", "speed")
+    if moves_trunk and (lab.paths.data / "holdout").is_dir():  # that is measured twice
         stages.append(scoring("holdout", "holdout", folder.holdout))
     return RunSpec(
         run=run.number,
@@ -123,6 +126,7 @@ def _spec(lab: Lab, run: Run, folder: RunFolder, slot: Slot) -> RunSpec:
             uid=run_uid(lab.paths, [each.name for each in lab.slots], slot.name),
             memory_mb=memory_mb(lab.project, len(lab.slots)),
         ),
+        fraction=run.fraction,
     )
 
 
@@ -155,20 +159,23 @@ def _environment(lab: Lab, run: Run, folder: RunFolder, slot: Slot) -> Mapping[s
 
 
 def _budget(lab: Lab, run: Run) -> str:
-    return lab.state.retest_settings.budget if run.purpose == "retest" else lab.profile.budget
+    whole = lab.state.retest_settings.budget if run.purpose in LARGE else lab.profile.budget
+    return part_of(whole, run.fraction)
 
 
 def _cpu_cap(lab: Lab, run: Run, slot: Slot) -> Mapping[str, str]:
     """What a budget in FLOPs does not see (lookups, sorting, Python) is bounded by CPU time, set by the first trunk.
 
-    Of a run of the larger size it is bounded only once the first trunk has enough of those.
+    Of a run of the larger size it is bounded only once the first trunk has enough of those; of a fraction of a budget
+    by the same fraction.
     """
     state = lab.state
-    same = (each for each in state.runs.values() if (each.tree, each.scale) == (state.baseline_tree, run.scale))
+    key = (state.baseline_tree, run.scale, 1.0)
+    same = (each for each in state.runs.values() if (each.tree, each.scale, each.fraction) == key)
     used = [each.train_cpu_s for each in same if each.ending == "ok"]
     if slot.kind != "cpu" or len(used) < CPU_CAP_RUNS:
         return {}
-    return {"NIGHTLAB_CPU_CAP_S": f"{CPU_CAP * median(used):.1f}"}
+    return {"NIGHTLAB_CPU_CAP_S": f"{CPU_CAP * median(used) * run.fraction:.1f}"}
 
 
 async def _finish(lab: Lab, run: Run, result: RunResult) -> None:
@@ -225,9 +232,10 @@ def _unbelievable(lab: Lab, result: RunResult) -> str:
 
 def _lost(lab: Lab, run: Run) -> ev.RunEnded:
     """A lost run is done again under a new number, but a shim that vanishes every time is a failure like any other."""
-    same = (run.purpose, run.tree, run.seed)
+    same = (run.purpose, run.tree, run.seed, run.fraction)
     times = 1 + sum(
-        each.ending == "lost" and (each.purpose, each.tree, each.seed) == same for each in lab.state.runs.values()
+        each.ending == "lost" and (each.purpose, each.tree, each.seed, each.fraction) == same
+        for each in lab.state.runs.values()
     )
     if times < LOSSES:
         reason = "its shim is gone without a result (killed, or the machine restarted): the run is done again"

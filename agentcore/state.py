@@ -194,6 +194,8 @@ class Run:
     tokens_per_s: float | None = None
     """Speed of the training; None where it does not matter."""
     ended: float | None = None
+    fraction: float = 1.0
+    """Of its size's budget. Scores of different fractions are never mixed: only those of the whole enter a pool."""
 
 
 @dataclass(frozen=True)
@@ -287,6 +289,25 @@ class Retest:
     """How it ended; None while it is open."""
     reason: str = ""
     ended: float | None = None
+    speed: ev.SpeedMeasured | None = None
+    """What came of measuring the proven trunk's speed-up; None while that goes on, or where it was not asked for."""
+    harness: str = ""
+    """Of its runs, see `LabState.large_harness`."""
+
+
+@dataclass(frozen=True)
+class SpeedTest:
+    """The verified trunk trained with smaller budgets, until its speed-up over the first baseline is known."""
+
+    retest: int
+    trunk: Step
+    seeds: tuple[int, ...]
+    tried: tuple[float, ...] = ()
+    """Fractions of the budget, in the order in which they were tried."""
+    scores: Map[tuple[float, int], float] = field(default_factory=Map)
+    """{(fraction, seed): score}."""
+    failed: tuple[str, ...] = ()
+    """Why its runs failed, since the last that went well."""
 
 
 @dataclass(frozen=True)
@@ -344,6 +365,8 @@ class LabState:
     """Newest last; only that one may be open."""
     verified: tuple[str, ...] = ()
     """The trunk commits whose gain held at the larger size, newest last."""
+    speed_test: SpeedTest | None = None
+    """What is measured of the newest of them; None once it is known, or when its question has gone."""
     ideas: Map[int, Idea] = field(default_factory=Map)
     warnings: Map[str, str] = field(default_factory=Map)
     recent: tuple[Entry, ...] = ()

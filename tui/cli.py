@@ -174,7 +174,13 @@ COMMANDS = (
         ),
         'nightlab release 12 --because "read it: a real change of the optimizer"',
     ),
-    Entry("retest", "decide:retest", "try trunk at the larger size now, against the last verified trunk", (JSON,)),
+    Entry(
+        "retest",
+        "retests:retest",
+        "try trunk at the larger size now, against the last verified trunk; list: what retests have said",
+        (Argument(("what",), {"choices": ("list",), "nargs": "?", "help": "list: only look"}), JSON),
+        "nightlab retest list --json",
+    ),
     Entry("undo", "decide:undo", "take the last merge back", (YES, JSON)),
     Entry(
         "verify",

@@ -11,9 +11,10 @@ from functools import singledispatch
 
 from agentcore import events as ev
 from agentcore.events import Entry
+from agentcore.speed import words
 from agentcore.state import LabState
 from tui import format as fmt
-from tui.theme import CANDIDATES, OUTCOMES, RETESTS, STATES
+from tui.theme import CANDIDATES, OUTCOMES, RETESTS, SPEEDS, STATES
 from worktrees.runs import GIVEN_BACK
 from worktrees.statistics import Verdict
 from worktrees.text import printable
@@ -174,7 +175,8 @@ def _(event: ev.ExperimentRebased, state: LabState) -> _Parts:
 
 @_tell.register
 def _(event: ev.RunStarted, state: LabState) -> _Parts:
-    text = f"{event.purpose} run {event.run} on {event.slot}, seed {event.seed}"
+    part = f", {event.fraction:.1%} of the budget" if event.fraction < 1 else ""
+    text = f"{event.purpose} run {event.run} on {event.slot}, seed {event.seed}{part}"
     return "▸", "run", _owner(state, event.experiment), event.experiment, "RUN", text, True
 
 
@@ -299,6 +301,14 @@ def _(event: ev.RevertPrepared, state: LabState) -> _Parts:
 def _(event: ev.RetestEnded, state: LabState) -> _Parts:
     glyph, role, word = RETESTS.get(event.word, (" ", "text", event.word))
     return glyph, role, "trunk", None, word, event.reason, False
+
+
+@_tell.register
+def _(event: ev.SpeedMeasured, state: LabState) -> _Parts:
+    glyph, role = SPEEDS.get(event.word, (" ", "text"))
+    scale = next((each.scale for each in state.retests if each.number == event.retest), state.retest_settings.scale)
+    evidence = "" if event.word == "FAILED" else f": {event.reason}"
+    return glyph, role, "trunk", None, "SPEED", f"{fmt.short(event.trunk)}: {words(event, scale)}{evidence}", False
 
 
 @_tell.register

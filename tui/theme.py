@@ -335,6 +335,15 @@ RETESTS: Mapping[str, tuple[str, str, str]] = {
 }
 """How a retest ended: its glyph, its role, the word for it."""
 
+SPEEDS: Mapping[str, tuple[str, str]] = {
+    "FASTER": ("+", "good"),
+    "BEYOND": ("+", "good"),
+    "SLOWER": ("·", "grey"),
+    "FLAT": ("·", "grey"),
+    "FAILED": ("!", "you"),
+}
+"""What came of measuring a speed-up: its glyph, its role."""
+
 _ASCII = str.maketrans(
     {
         **dict(zip("┌┐└┘├┤┬┴┼┏┓┗┛", "+" * 13, strict=True)),

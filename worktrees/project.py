@@ -101,6 +101,8 @@ class RetestSettings:
     """Runs of each trunk that is compared."""
     share: Annotated[int, Meta(ge=0)] = 0
     """Slots that run retests at a time; 0: an eighth of them, at least one."""
+    speed: bool = True
+    """After a retest that proves trunk: measure how much less training it needs for the first baseline's score."""
 
     def slots(self, count: int) -> int:
         """Return how many of `count` slots may run retests at a time."""

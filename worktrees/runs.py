@@ -30,7 +30,9 @@ from worktrees.slots import Slot
 
 T = TypeVar("T")
 
-Purpose = Literal["baseline", "screen", "confirm", "retest"]
+Purpose = Literal["baseline", "screen", "confirm", "retest", "speed"]
+LARGE: tuple[Purpose, ...] = ("retest", "speed")
+"""Purposes whose runs are of the larger size: with the whole budget there, or with a fraction of it."""
 Ending = Literal["ok", "crash", "nan", "invalid", "timeout", "cancelled", "no_score", "lost", "breach", "contended"]
 """ok: there is a score. crash: a stage exited non-zero. nan: the training's loss stopped being finite (the stage
 ``train`` exits with 3). invalid: an integrity rule was broken (the stage ``evaluate`` exits with 4 and prints a line
@@ -97,6 +99,8 @@ class RunSpec:
     slot: Slot
     stages: tuple[Stage, ...]
     walls: Walls
+    fraction: float = 1.0
+    """Of the size's budget, which `budget` is after it."""
 
 
 @dataclass(frozen=True)

@@ -49,6 +49,8 @@ from agentcore.events.retest import (
     RetestStarted,
     RetestVerdict,
     RevertPrepared,
+    SpeedMeasured,
+    SpeedWord,
     Step,
 )
 from agentcore.events.trunk import MergeIntended, RevertIntended, TrunkMoved
@@ -109,6 +111,7 @@ Event = (
     | RetestJudged
     | RevertPrepared
     | RetestEnded
+    | SpeedMeasured
     | IdeaAdded
     | IdeaDropped
     | WarningRaised

@@ -62,6 +62,8 @@ class RunStarted:
     seed: int
     scale: int
     slot: str
+    fraction: float = 1.0
+    """Of the size's budget."""
 
 
 @dataclass(frozen=True)

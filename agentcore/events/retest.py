@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
+from worktrees import speed
 from worktrees.statistics import Verdict
 
 RetestVerdict = Literal["PROVEN", "FADED", "SHORT"]
@@ -15,6 +16,10 @@ RetestEnding = Literal["PROVEN", "FADED", "REVERTED", "LEFT", "FAILED", "DROPPED
 """LEFT: it fell short, and nothing could be taken out. FAILED: its runs crashed or ran past their limit, which is no
 verdict on any change. Of both a person is told. DROPPED: its question has gone, because trunk was moved back or the
 settings changed."""
+
+
+SpeedWord = speed.SpeedWord | Literal["FAILED"]
+"""FAILED: its runs crashed or ran past their limit."""
 
 
 @dataclass(frozen=True)
@@ -71,4 +76,25 @@ class RetestEnded:
 
     retest: int
     word: RetestEnding
+    reason: str
+
+
+@dataclass(frozen=True)
+class SpeedMeasured:
+    """How much less training a proven trunk needs, at the larger size, for the score of the first baseline."""
+
+    retest: int
+    baseline: str
+    trunk: str
+    """The commits that are compared."""
+    word: SpeedWord
+    fraction: float | None
+    """Of the retest's budget, with which trunk scores as the baseline does with the whole; None where not known."""
+    low: float | None
+    high: float | None
+    """The 95 % confidence interval of the fraction; where the word is BEYOND too, though that has no fraction."""
+    slope: float | None
+    """What trunk's score loses by an e-fold less training."""
+    runs: tuple[int, ...]
+    """The runs with less than the whole budget that it rests on."""
     reason: str

@@ -7,7 +7,7 @@ from dataclasses import replace
 from agentcore import events as ev
 from agentcore.fold.change import follow, on_worktree, waited_s, with_tree, without_tree
 from agentcore.state import Candidate, Experiment, LabState, Run, Thinking, Worktree
-from worktrees.runs import GIVEN_BACK
+from worktrees.runs import GIVEN_BACK, LARGE
 
 THOUGHTS = 9
 """Think times kept per worktree."""
@@ -82,8 +82,12 @@ def _(event: ev.RunStarted, state: LabState, at: float) -> LabState:
         scale=event.scale,
         slot=event.slot,
         started=at,
-        harness=state.large_harness if event.purpose == "retest" else state.harness,
+        harness=state.large_harness if event.purpose in LARGE else state.harness,
+        fraction=event.fraction,
     )
+    test = state.speed_test
+    if test and run.purpose == "speed" and run.fraction not in test.tried:
+        state = replace(state, speed_test=replace(test, tried=(*test.tried, run.fraction)))
     if event.purpose == "screen" and event.experiment is not None:
         experiment = replace(state.experiments[event.experiment], run=event.run)
         state = replace(state, experiments=state.experiments.set(experiment.number, experiment))
@@ -109,6 +113,8 @@ def _(event: ev.RunEnded, state: LabState, at: float) -> LabState:
     pools, failed = state.pools, state.failed
     if run.purpose == "retest" and run.harness == state.large_harness:
         state = _large(state, run)
+    if run.purpose == "speed" and run.harness == state.large_harness:
+        state = _faster(state, run)
     if run.purpose in ("baseline", "confirm") and run.scale == 1 and run.harness == state.harness:
         if run.score is not None:
             failed = failed.delete(run.tree) if run.tree in failed else failed
@@ -178,3 +184,16 @@ def _large(state: LabState, run: Run) -> LabState:
         return state
     reason = f"{run.ending}: {run.reason}"
     return replace(state, large_failed=failed.set(run.tree, (*failed.get(run.tree, ()), reason)))
+
+
+def _faster(state: LabState, run: Run) -> LabState:
+    """Keep a run with a smaller budget, where that is still of interest: its score, or why it has none."""
+    test = state.speed_test
+    if test is None or test.trunk.tree != run.tree or run.fraction not in test.tried:
+        return state
+    if run.score is not None:
+        scores = test.scores.set((run.fraction, run.seed), run.score)
+        return replace(state, speed_test=replace(test, scores=scores, failed=()))
+    if run.ending in (*GIVEN_BACK, "cancelled"):
+        return state
+    return replace(state, speed_test=replace(test, failed=(*test.failed, f"{run.ending}: {run.reason}")))

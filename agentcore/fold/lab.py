@@ -15,7 +15,10 @@ from agentcore.state import Engine, LabState
 def _(event: ev.LabConfigured, state: LabState, at: float) -> LabState:
     """Forget every pool when the harness or the budget changed: the scores are not comparable any more."""
     if state.config and state.large_harness != replace(state, config=event).large_harness:
-        state = replace(end_retest(state, "DROPPED", "the settings changed", at), large=Map(), large_failed=Map())
+        state = end_retest(state, "DROPPED", "the settings changed", at)
+        state = replace(state, large=Map(), large_failed=Map(), speed_test=None)
+    if not event.retest.speed:
+        state = replace(state, speed_test=None)
     if state.config is None or state.config.harness == event.harness:
         return replace(state, config=event)
     candidates = outdate(state.candidates, "", at)
@@ -38,6 +41,8 @@ def _(event: ev.EngineStarted, state: LabState, at: float) -> LabState:
     """Give broken trees and barred agents another try: whoever starts an engine may have mended what was wrong."""
     engine = Engine(event.pid, event.start_ticks, event.boot_id, event.version, since=at, walls=event.walls)
     state = replace(state, engine=engine, slots=event.slots, failed=Map(), barred=Map(), large_failed=Map())
+    if state.speed_test:
+        state = replace(state, speed_test=replace(state.speed_test, failed=()))
     for worktree in state.worktrees.values():
         if worktree.thinking is not None:
             state = mend(state, worktree.thinking.fixes, -1)  # it had no fair chance

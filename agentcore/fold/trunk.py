@@ -35,6 +35,8 @@ def _(event: ev.TrunkMoved, state: LabState, at: float) -> LabState:
         if isinstance(intent, ev.RevertIntended) and state.retest and intent.retest == state.retest.number:
             state = end_retest(state, "REVERTED", f"#{event.reverted} is taken out: {event.reason}", at)
     state = replace(state, line=_line(state.line, event))
+    if state.speed_test and state.speed_test.trunk not in state.line:  # it was taken back
+        state = replace(state, speed_test=None)
     return replace(state, candidates=outdate(state.candidates, event.new, at))
 
 

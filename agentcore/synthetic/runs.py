@@ -47,11 +47,11 @@ class SyntheticExecutor:
         spec = folder.read_spec()
         assert spec is not None, "the engine writes the spec first"
         ideas = ideas_in((folder.checkout / RECIPE).read_text(encoding="utf-8"))
-        started, took_s = self._clock(), duration_s(self._world, spec.run) * spec.scale**3
+        started, took_s = self._clock(), duration_s(self._world, spec.run) * spec.scale**3 * spec.fraction
         stages = {"train": took_s}
         result = RunResult(
             ending="ok",
-            score=score(self._world, ideas, spec.seed, spec.scale),
+            score=score(self._world, ideas, spec.seed, spec.scale, spec.fraction),
             reason="",
             exit_code=0,
             started=started,

@@ -9,6 +9,7 @@ from itertools import pairwise
 from agentcore.judging import claimed, noise
 from agentcore.state import LabState
 from agentcore.synthetic.world import World, true_gain
+from worktrees.speed import faster_percent
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,14 @@ def steps(state: LabState, world: World) -> tuple[float, ...]:
 def idea_of(state: LabState, experiment: int) -> int:
     """Return which idea an experiment is."""
     return int(state.experiments[experiment].detail["idea"])
+
+
+def faster(state: LabState, world: World, retest: int) -> float:
+    """Return by how many percent faster the trunk that a retest tried gets to the first trunk's score, at that size."""
+    tried = next(each for each in state.retests if each.number == retest)
+    until = state.line.index(tried.steps[-1])
+    ideas = frozenset(idea_of(state, number) for step in state.line[: until + 1] for number in step.experiments)
+    return faster_percent(math.exp(-true_gain(world, ideas, tried.scale) / world.slope_sigma))
 
 
 def ledger(state: LabState, world: World) -> Ledger:

@@ -43,6 +43,8 @@ class World:
     """Correlation of runs with the same seed."""
     start: float = 1.0
     """Mean score without any idea; lower is better."""
+    slope_sigma: float = 20.0
+    """What a score loses by an e-fold less training, in σ: score = a + slope ln(1 / fraction of the budget)."""
     run_s: float = 300.0
     """Mean seconds of one run."""
     run_spread: float = 0.05
@@ -80,15 +82,17 @@ def true_gain(world: World, ideas: frozenset[int], scale: int = 1) -> float:
     return math.fsum(effect(world, idea) for idea in kept) - math.fsum(clashes)
 
 
-def score(world: World, ideas: Set[int], seed: int, scale: int = 1) -> float:
-    """Return what one run of a set of ideas scores: the same run twice scores the same.
+def score(world: World, ideas: Set[int], seed: int, scale: int = 1, fraction: float = 1.0) -> float:
+    """Return what one run of a set of ideas scores with a fraction of its budget: the same run twice scores the same.
 
     Noise is ``sqrt(rho) * (the seed's share) + sqrt(1 - rho) * (this run's own)``, each standard normal.
     """
     shared = _random(world, "seed", seed, scale).gauss(0.0, 1.0)
-    own = _random(world, "run", seed, scale, *sorted(ideas)).gauss(0.0, 1.0)
+    budget = () if fraction == 1.0 else (fraction,)
+    own = _random(world, "run", seed, scale, *budget, *sorted(ideas)).gauss(0.0, 1.0)
     noise = math.sqrt(world.rho) * shared + math.sqrt(1.0 - world.rho) * own
-    return world.start - world.sigma * (true_gain(world, frozenset(ideas), scale) + noise)
+    lost = world.slope_sigma * math.log(1.0 / fraction)
+    return world.start - world.sigma * (true_gain(world, frozenset(ideas), scale) + noise - lost)
 
 
 def duration_s(world: World, run: int) -> float:
@@ -101,5 +105,5 @@ def place(world: World, idea: int) -> int:
     return _random(world, "place", idea).randrange(world.places)
 
 
-def _random(world: World, what: str, *numbers: int) -> random.Random:
+def _random(world: World, what: str, *numbers: float) -> random.Random:
     return random.Random(f"{world.seed} {what} {' '.join(map(str, numbers))}")

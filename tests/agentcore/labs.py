@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import math
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -57,6 +58,8 @@ class Instant:
     score: Callable[[str, int], float] = truth
     larger: Callable[[str], float] = lambda source: 0.0
     """What the larger size adds to the score of a train.py."""
+    slope: float = 0.0
+    """What an e-fold less training adds to a score."""
     submitted: list[RunSpec] = field(default_factory=list)
     speeds: list[float] = field(default_factory=list)
     """Tokens a second of the next runs; nothing says it of the others."""
@@ -69,6 +72,7 @@ class Instant:
         score = self.score((folder.checkout / "train.py").read_text(), spec.seed)
         if spec.scale > 1:
             score += self.larger((folder.checkout / "train.py").read_text())
+        score += self.slope * math.log(1 / spec.fraction)
         stages = {"train": 1.0, "evaluate": 0.5}
         result = RunResult(
             ending="ok", score=score, reason="", exit_code=0, started=1.0, ended=2.5, stage_s=stages,

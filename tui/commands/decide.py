@@ -51,11 +51,6 @@ def release(arguments: Namespace) -> int:
     return send(observe(arguments).paths, Command("release", arguments=wanted), arguments)
 
 
-def retest(arguments: Namespace) -> int:
-    """Try trunk at the larger size now, against the trunk that was last verified."""
-    return send(observe(arguments).paths, Command("retest"), arguments)
-
-
 def pause(arguments: Namespace) -> int:
     """Let a worktree take no new experiment after the one that it has."""
     return send(observe(arguments).paths, Command("pause", arguments={"worktree": arguments.worktree}), arguments)

@@ -220,6 +220,7 @@ def _status(observer: Observer, scene: Overview) -> dict[str, Any]:
         "confirmation": asdict(scene.gate),
         "verified": asdict(scene.verified) if scene.verified else None,
         "retest": asdict(scene.retest) if scene.retest else None,
+        "speed": asdict(scene.speed) if scene.speed else None,
         "engine": {"alive": observer.engine_alive(), "pid": state.engine.pid if state.engine else None},
         "cost": asdict(scene.cost),
         "slots": [asdict(use) for use in scene.slots],
@@ -264,6 +265,8 @@ def _print_status(observer: Observer, scene: Overview, now: float) -> None:
             low, high = (fmt.gain(each) for each in verified.interval)
             words += f", gain over the first trunk there {fmt.gain(verified.gain)} ({low} to {high})"
         print(words)
+    if scene.speed:
+        print(f"speed  trunk {scene.speed.trunk[:7]}: {printable(scene.speed.text)}")
     if scene.retest:
         print(f"retest {scene.retest.number}: {scene.retest.word}  {printable(scene.retest.text)}")
     for row in scene.rows:

@@ -29,7 +29,7 @@ from tui.sheets.menu import Menu
 from tui.sheets.palette import Choice, Palette
 from tui.sheets.sheet import Question, Sheet
 from tui.sheets.typing import TextLine
-from tui.widgets.bars import Clock, KeyLine, Strip, TitleBar, key_rows
+from tui.widgets.bars import Clock, KeyLine, Strip, TitleBar, headline, key_rows
 from tui.widgets.note import NoteLine
 from tui.widgets.pane import ListPane, Pane, TextPane
 from tui.widgets.small import SmallPane
@@ -176,6 +176,7 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         self.bar.scene = self.small.scene = scene
         self.clock.now = scene.now
         self.strip.needs = tuple(need.text for need in scene.overview.needs)
+        self.strip.headline = headline(scene.overview.speed)
         self.strip.alarm = alarm(scene)
         self.strip.calm = "nothing needs you" if scene.state.seq else "nothing is running yet"
         self.show(scene)

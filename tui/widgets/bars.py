@@ -5,6 +5,7 @@ from __future__ import annotations
 from textual.geometry import Size
 
 from agentcore.accounts import Cost
+from agentcore.speed import SpeedSummary
 from tui import format as fmt
 from tui.bindings import ALL, TABLE, Binding, Table, key_line, on_screen
 from tui.follow import Scene
@@ -65,6 +66,8 @@ class Strip(Pane):
         """Why nothing on the screen can be trusted to be current."""
         self.answer = ""
         self.calm = "nothing needs you"
+        self.headline = ""
+        """The lab's number, at the right where what needs a person leaves the room."""
 
     def body(self, width: int, height: int) -> list[Line]:
         """Return the one line: the answer to a key first, then trouble, then what needs you."""
@@ -73,14 +76,20 @@ class Strip(Pane):
         if self.alarm:
             return [((" ", "text"), ("!", "you"), (" " + clip(self.alarm, width - 4), "bold"))]
         if not self.needs:
-            return [((f" {self.calm}", "grey"),)]
+            return [self._beside(((f" {self.calm}", "grey"),), width)]
         count = len(self.needs)
         label = "needs you" if count == 1 else "need you"
         start: Line = ((" ", "text"), (f"! {count} {label}", "you"))
         end: Line = ((" a: go there " if width >= WIDE else " a:go ", "grey"),)
         room = width - cells(start) - cells(end) - 4
         text = clip("    ".join(self.needs) if width >= WIDE else "  ".join(self.needs), room)
-        return [spread((*start, ("   ", "text"), (text, "text")), end, width)]
+        line = self._beside((*start, ("   ", "text"), (text, "text")), width - cells(end) - 1)
+        return [spread(line, end, width)]
+
+    def _beside(self, line: Line, width: int) -> Line:
+        """Return the line with the headline at its right end, or as it is where that does not fit whole."""
+        right: Line = ((f"{self.headline} ", "good"),)
+        return spread(line, right, width) if self.headline and cells(line) + 3 + cells(right) <= width else line
 
 
 class KeyLine(Pane):
@@ -132,6 +141,17 @@ def title_parts(scene: Scene, *, wide: bool) -> list[Line]:
     if overview.cost.model or overview.cost.tokens:
         parts.append(((spent(overview.cost), "text"),))
     return parts
+
+
+def headline(speed: SpeedSummary | None) -> str:
+    """Return the speed-up of the verified trunk: `12% faster than baseline at x2 (±4)`; nothing without a number."""
+    if speed is None or speed.percent is None:
+        return ""
+    said = f"{fmt.percent(speed.percent)} faster than baseline at x{speed.scale}"
+    if speed.interval is None:
+        return f"at least {said}"
+    low, high = speed.interval
+    return f"{said} ({low:.0f} or more)" if speed.is_open else f"{said} (±{(high - low) / 2:.0f})"
 
 
 def spent(cost: Cost) -> str:

@@ -1,0 +1,62 @@
+"""Trying trunk at the larger size: ask for it, or list what came of it."""
+
+from __future__ import annotations
+
+import time
+from argparse import Namespace
+from dataclasses import asdict
+
+from agentcore.control import Command
+from agentcore.verdicts import Gain, RetestRow, retest_rows
+from tui import format as fmt
+from tui.commands.decide import send
+from tui.commands.look import observe
+from tui.exits import OK
+from tui.output import print_json, print_table
+
+SHOWN = 4
+"""Experiments of a retest that are named; more are counted."""
+
+
+def retest(arguments: Namespace) -> int:
+    """Try trunk at the larger size now, against the trunk that was last verified; or list what retests have said."""
+    observer = observe(arguments)
+    if arguments.what != "list":
+        return send(observer.paths, Command("retest"), arguments)
+    rows = retest_rows(observer.state)
+    if arguments.json:
+        print_json("retests", time.time(), {"retests": [asdict(row) for row in rows]})
+    elif not rows:
+        print("No retest yet. One is due after so many promotions ([retest] every), or now: nightlab retest")
+    else:
+        head = ["#", "WORD", "BASE", "TRUNK", "MERGES", "SMALL", "LARGE", "σ", "SPEED", "WHY"]
+        print_table(head, [_cells(row) for row in rows], right="# SMALL LARGE σ")
+    return OK
+
+
+def _cells(row: RetestRow) -> list[str]:
+    named = ", ".join(f"#{number}" for number in row.experiments[:SHOWN])
+    more = len(row.experiments) - SHOWN
+    return [
+        str(row.number),
+        row.word,
+        fmt.short(row.base),
+        fmt.short(row.trunk),
+        named + (f" and {more} more" if more > 0 else ""),
+        _gain(row.small),
+        _gain(row.large),
+        fmt.sigmas(row.large.z if row.large else None),
+        _speed(row),
+        row.text + (f"; {row.speed_text}" if row.speed_text else ""),
+    ]
+
+
+def _gain(known: Gain | None) -> str:
+    return fmt.gain(known.gain if known else None)
+
+
+def _speed(row: RetestRow) -> str:
+    """Return the speed-up over the first baseline, or the word for why there is no number."""
+    if row.faster_percent is None:
+        return row.speed.lower() or fmt.MISSING
+    return f"{'≥' if row.speed == 'BEYOND' else '+'}{fmt.percent(row.faster_percent)}"
