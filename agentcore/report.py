@@ -230,6 +230,8 @@ def _larger(window: _Window) -> Answer:
     if verified and verified.gain is not None and verified.interval:
         low, high = verified.interval
         text += f"; verified trunk {fmt.gain(verified.gain)} [{fmt.gain(low)}, {fmt.gain(high)}] over the first"
+    if (speed := window.scene.speed) and speed.percent is not None:
+        text += f"; {speed.text}"
     return Answer("holds larger?", text, detail, "retest")
 
 

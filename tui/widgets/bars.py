@@ -74,7 +74,8 @@ class Strip(Pane):
         if self.answer:
             return [((" ", "text"), (clip(self.answer, width - 2), "bold"))]
         if self.alarm:
-            return [((" ", "text"), ("!", "you"), (" " + clip(self.alarm, width - 4), "bold"))]
+            alarm: Line = ((" ", "text"), ("!", "you"), (" " + clip(self.alarm, width - 4), "bold"))
+            return [self._beside(alarm, width)]
         if not self.needs:
             return [self._beside(((f" {self.calm}", "grey"),), width)]
         count = len(self.needs)
