@@ -107,6 +107,20 @@ def directions(width: int, height: int, pane: str, worktrees: int) -> Places:
     }
 
 
+def retest(width: int, height: int, retests: int) -> Places:
+    """The list above the plot; what stands behind one is beside both (wide) or below."""
+    listed = max(3, min(retests + 1, height // 3))
+    if width < WIDE:
+        rest = height - listed
+        plot = min(10, rest - 6) if rest >= 13 else 0
+        return _stack(width, [("retests", listed), ("scatter", plot), ("detail", rest - plot)])
+    left = width * 60 // 100
+    return {
+        **_stack(left, [("retests", listed + 2), ("scatter", height - listed - 2)]),
+        **_stack(width - left, [("detail", height)], left),
+    }
+
+
 def report(width: int, height: int, answers: int) -> Places:
     """The answers above the plot; what stands behind one is beside them (wide) or below."""
     if width < WIDE:

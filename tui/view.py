@@ -32,6 +32,7 @@ from tui.screens.lab import LabScreen
 from tui.screens.queue import QueueScreen
 from tui.screens.reader import ReaderScreen
 from tui.screens.report import ReportScreen
+from tui.screens.retest import RetestScreen
 from tui.screens.worktree import WorktreeScreen
 from tui.theme import Theme
 from worktrees.layout import LabPaths
@@ -122,7 +123,7 @@ class View(App[None], inherit_bindings=False):
         if not (self._driver and self._driver.can_suspend):
             self.table = tuple(binding for binding in self.table if not binding.suspends)
         self._reader = ReaderScreen(self)
-        own = (LabScreen, WorktreeScreen, QueueScreen, DirectionsScreen, ReportScreen, EventsScreen)
+        own = (LabScreen, WorktreeScreen, QueueScreen, RetestScreen, DirectionsScreen, ReportScreen, EventsScreen)
         for screen in (*(kind(self) for kind in own), self._reader):
             self.install_screen(screen, screen.NAME)
         self.look_again()

@@ -9,7 +9,16 @@ from __future__ import annotations
 from agentcore import verbs
 from tui.bindings.binding import Binding, Reason, Situation, Target
 
-SCREENS = {"L": "lab", "W": "worktree", "Q": "queue", "I": "directions", "P": "report", "E": "events", "D": "diff"}
+SCREENS = {
+    "L": "lab",
+    "W": "worktree",
+    "Q": "queue",
+    "T": "retest",
+    "I": "directions",
+    "P": "report",
+    "E": "events",
+    "D": "diff",
+}
 """Letter: name of each screen; "diff" is the full-screen reader and has no number of its own."""
 
 ALL = "".join(SCREENS)
@@ -110,6 +119,7 @@ TABLE: tuple[Binding, ...] = (
         "worktree", ("2",), "worktree", "The selected worktree: its diff, log, curve and agent", ALL, "screens", _row
     ),
     Binding("queue", ("3",), "queue", "The merge queue", ALL, "screens"),
+    Binding("retest", ("5",), "retest", "What held at the larger size", ALL, "screens"),
     Binding("directions", ("6",), "directions", "What agents are told; ideas; rules", ALL, "screens"),
     Binding("report", ("7",), "report", "What happened while nobody looked, in ten lines", ALL, "screens"),
     Binding("events", ("8",), "events", "Everything that happened", ALL, "screens"),
@@ -121,8 +131,8 @@ TABLE: tuple[Binding, ...] = (
     Binding("last", ("G", "end"), "last", "Last line", ALL, "moving"),
     Binding("page-down", ("ctrl+d", "pagedown"), "half page down", "Half a page down", ALL, "moving"),
     Binding("page-up", ("ctrl+u", "pageup"), "half page up", "Half a page up", ALL, "moving"),
-    Binding("scroll-down", ("J",), "scroll", "Scroll the preview down, the list stays", "LQP", "moving"),
-    Binding("scroll-up", ("K",), "scroll preview up", "Scroll the preview up, the list stays", "LQP", "moving"),
+    Binding("scroll-down", ("J",), "scroll", "Scroll the preview down, the list stays", "LQTP", "moving"),
+    Binding("scroll-up", ("K",), "scroll preview up", "Scroll the preview up, the list stays", "LQTP", "moving"),
     Binding("left", ("h", "left"), "left", "Scroll sideways to the left", "WD", "moving"),
     Binding("right", ("l", "right"), "right", "Scroll sideways to the right", "WD", "moving"),
     Binding(
@@ -199,6 +209,7 @@ TABLE: tuple[Binding, ...] = (
         "tell", ("i",), "tell", "Tell its agent something: one line, enter sends", "LWI", "deciding", _tell, rank=22
     ),
     Binding("pause", ("p",), "pause", "Pause after the current run; again: resume", "LW", "deciding", _pause, rank=25),
+    Binding("retest-now", ("t",), "retest", "Try trunk at the larger size (asks)", "T", "deciding", _changing, rank=10),
     Binding("new-idea", ("c",), "new idea", "Write an idea down for any agent", "I", "deciding", _changing, rank=12),
     Binding("drop-idea", ("x",), "drop idea", "Offer the idea to no agent", "I", "deciding", _changing, rank=16),
     Binding("lift-rule", (), "lift rule", "Let a BLOCKED candidate go on, its diff read", ALL, "deciding", _lift),

@@ -29,7 +29,7 @@ from tui.sheets.menu import Menu
 from tui.sheets.palette import Choice, Palette
 from tui.sheets.sheet import Question, Sheet
 from tui.sheets.typing import TextLine
-from tui.widgets.bars import Clock, KeyLine, Strip, TitleBar, headline, key_rows
+from tui.widgets.bars import NUMBERS, Clock, KeyLine, Strip, TitleBar, headline, key_rows
 from tui.widgets.note import NoteLine
 from tui.widgets.pane import ListPane, Pane, TextPane
 from tui.widgets.small import SmallPane
@@ -91,7 +91,7 @@ class BaseScreen(Screen[None], inherit_bindings=False):
     def actions(self) -> dict[str, Action]:
         """Return what each binding of this screen does, by the binding's id."""
         return {
-            **{name: self._go(name) for name in ("lab", "worktree", "queue", "directions", "report", "events")},
+            **{name: self._go(name) for name, number in NUMBERS.items() if number},
             "previous": self.view.previous,
             "up": self.step_up,
             "tab": lambda: self.next_pane(1),

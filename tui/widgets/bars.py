@@ -16,7 +16,16 @@ from tui.widgets.pane import Pane
 WIDE = 100
 """From here on the title spells its words out and the key line has a second line."""
 
-NUMBERS = {"lab": "1", "worktree": "2", "queue": "3", "directions": "6", "report": "7", "events": "8", "diff": ""}
+NUMBERS = {
+    "lab": "1",
+    "worktree": "2",
+    "queue": "3",
+    "retest": "5",
+    "directions": "6",
+    "report": "7",
+    "events": "8",
+    "diff": "",
+}
 
 
 class TitleBar(Pane):
