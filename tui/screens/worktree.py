@@ -14,11 +14,10 @@ from tui import layout
 from tui.bindings import Target
 from tui.exporting import Maker
 from tui.follow import Scene
-from tui.lines import Line, clip
+from tui.lines import clip
 from tui.screens.base import Action, BaseScreen
 from tui.screens.change import show_change
 from tui.screens.targets import target_of_row
-from tui.theme import Theme
 from tui.unified import unified
 from tui.widgets.bars import key_rows
 from tui.widgets.curve import CurvePane
@@ -30,6 +29,7 @@ from tui.widgets.now import NowPane
 from tui.widgets.pane import Pane
 from tui.widgets.rows import run_cell, slot_label, state_cell
 from tui.widgets.steps import StepsPane
+from tui.widgets.tabs import TabStrip
 from worktrees.text import printable
 
 if TYPE_CHECKING:
@@ -46,22 +46,6 @@ ABOUT = 90
 """Beside a longer idea the lab's own figures would not fit into a wide title."""
 
 
-class TabStrip(Pane):
-    """The names of the panes of which one is shown."""
-
-    def __init__(self, look: Theme) -> None:
-        super().__init__(look, id="tabs", frame="bare")
-        self.chosen = PANES[0]
-
-    def body(self, width: int, height: int) -> list[Line]:
-        """Return the one line."""
-        line: Line = ((" ", "text"),)
-        for name in PANES:
-            shown = name.capitalize()
-            line = (*line, (f"[{shown}]", "title") if name == self.chosen else (f" {shown} ", "text"), (" ", "text"))
-        return [line]
-
-
 class WorktreeScreen(BaseScreen):
     """The selected worktree's diff, log, curve and agent, all at once where there is room."""
 
@@ -70,7 +54,7 @@ class WorktreeScreen(BaseScreen):
     def __init__(self, view: View) -> None:
         super().__init__(view)
         self.facts = FactsPane(view.look)
-        self.tabs = TabStrip(view.look)
+        self.tabs = TabStrip(view.look, [name.capitalize() for name in PANES])
         self.diff = DiffPane(view.look, id="diff", numbered=True)
         self.log_pane = LogPane(view.look)
         self.curve = CurvePane(view.look)
@@ -85,7 +69,7 @@ class WorktreeScreen(BaseScreen):
         """Place the panes."""
         for pane in (self.diff, self.log_pane, self.curve, self.steps, self.now):
             pane.frame = "box" if width >= layout.MEDIUM else "rule"
-        return layout.worktree(width, height, self.tabs.chosen, agent=self._has_steps)
+        return layout.worktree(width, height, self.tabs.shown.lower(), agent=self._has_steps)
 
     def actions(self) -> dict[str, Action]:
         """Return what this screen's keys do."""
@@ -270,15 +254,15 @@ class WorktreeScreen(BaseScreen):
         width, height = self.size
         if width < layout.WIDE:
             return list(PANES)
-        shown = layout.worktree(width, height - 2 - key_rows(self.size), self.tabs.chosen, agent=self._has_steps)
+        shown = layout.worktree(width, height - 2 - key_rows(self.size), self.tabs.shown.lower(), agent=self._has_steps)
         return [name for name in PANES if name in shown]
 
     def _chosen(self) -> str:
-        return self.tabs.chosen if self.tabs.chosen in self._names() else PANES[0]
+        return chosen if (chosen := self.tabs.shown.lower()) in self._names() else PANES[0]
 
     def _switch(self, step: int) -> None:
         names = self._names()
-        self.tabs.chosen = names[(names.index(self._chosen()) + step) % len(names)]
+        self.tabs.shown = names[(names.index(self._chosen()) + step) % len(names)].capitalize()
         self.paint()
 
     def _neighbour(self, step: int) -> None:
