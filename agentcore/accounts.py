@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agentcore.state import LabState
+from agentcore.state import LabState, Work
 
 
 @dataclass(frozen=True)
@@ -60,20 +60,12 @@ def cost(state: LabState) -> Cost:
 
 def slot_use(state: LabState, slot: str, now: float) -> SlotUse:
     """A run counts by its stages' own seconds; one that goes on, from its start; both only since the engine started."""
-    runs = [run for run in state.runs.values() if run.slot == slot]
-    total_s = sum(run.train_s + run.evaluate_s for run in runs)
-    ended = [run.ended for run in runs if run.ended is not None]
-    idle_s = max(0.0, now - max(ended)) if ended and len(ended) == len(runs) else None
-    engine = state.engine
-    begun = [run.started for run in runs if engine and (run.ended is None or run.ended >= engine.since)]
-    if engine is None or not begun:
-        return SlotUse(slot, 0.0, 0.0, None, total_s, idle_s)
-    since, end = max(engine.since, min(begun)), engine.stopped or now
-    busy_s = 0.0
-    for run in runs:
-        if run.ended is None:
-            busy_s += max(0.0, end - max(run.started, since))
-        elif run.ended >= since:
-            busy_s += min(run.train_s + run.evaluate_s, run.ended - since)
-    wall_s = max(0.0, end - since)
-    return SlotUse(slot, busy_s, wall_s, busy_s / wall_s if wall_s else None, total_s, idle_s)
+    work, engine = state.work.get(slot, Work()), state.engine
+    running = [run for run in state.active.values() if run.slot == slot]
+    idle_s = max(0.0, now - work.ended) if work.ended is not None and not running else None
+    if engine is None or work.since is None:
+        return SlotUse(slot, 0.0, 0.0, None, work.total_s, idle_s)
+    end = engine.stopped or now
+    busy_s = work.busy_s + sum(max(0.0, end - max(run.started, work.since)) for run in running)
+    wall_s = max(0.0, end - work.since)
+    return SlotUse(slot, busy_s, wall_s, busy_s / wall_s if wall_s else None, work.total_s, idle_s)

@@ -229,14 +229,13 @@ def overview(state: LabState, live: Live, now: float) -> Overview:
     """Compute the first screen. `now` is Unix time."""
     spread = noise(state)
     rows = tuple(_row(state, live, worktree) for _, worktree in sorted(state.worktrees.items(), key=_natural))
-    decided = [each for each in state.experiments.values() if each.outcome]
     return Overview(
         name=state.config.name if state.config else "",
         metric=state.config.metric if state.config else "",
         trunk=_trunk(state),
         noise=spread,
-        experiments=len(decided),
-        kept=sum(each.outcome == "keep" for each in decided),
+        experiments=state.counts.decided,
+        kept=state.counts.kept,
         merged=sum(not merge.undone for merge in state.merges),
         rows=rows,
         queue=queue_rows(state),
@@ -339,7 +338,7 @@ def _row(state: LabState, live: Live, worktree: Worktree) -> WorktreeRow:
         utilisation=device.utilisation if device else None,
         memory_mb=device.memory_mb if device else None,
         idea=_idea(state, worktree, run),
-        experiments=sum(each.worktree == worktree.name for each in state.experiments.values() if each.outcome),
+        experiments=worktree.decided,
         needs_you=f"{worktree.name}: {worktree.paused}" if _is_parked(worktree) else "",
         started=run.started if run else None,
         **_agent(state, worktree),

@@ -93,6 +93,8 @@ class Worktree:
     """The commit whose files it holds; empty when an edit was given up half way."""
     proposed: int = 0
     """How many experiments it has had."""
+    decided: int = 0
+    """How many of them have an outcome."""
     asked: int = 0
     """How often its agent was asked for a proposal: the number of its newest transcript."""
     thought_s: tuple[float, ...] = ()
@@ -233,6 +235,32 @@ class Candidate:
 
 
 @dataclass(frozen=True)
+class Work:
+    """What a slot has worked, kept with each run so that nobody has to walk all runs for it."""
+
+    total_s: float = 0.0
+    """Seconds of training and evaluation of all runs that have ended."""
+    busy_s: float = 0.0
+    """The same since this engine started."""
+    since: float | None = None
+    """Unix time from which on this engine's share counts: its start, or the slot's first run if that was later."""
+    ended: float | None = None
+    """When its last run ended."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How many experiments came to what, kept with each outcome."""
+
+    decided: int = 0
+    kept: int = 0
+    failed_in_a_row: int = 0
+    """Crashed, diverged, too slow or invalid ones since the last other outcome, or since the engine was started."""
+    without_gain: int = 0
+    """Decided ones since fresh seeds last confirmed a gain, or since the engine was started."""
+
+
+@dataclass(frozen=True)
 class Idea:
     """An idea that waits for an agent; what became of it is told by the experiments that name it (ideas.py)."""
 
@@ -335,8 +363,11 @@ class LabState:
     failed_by: Map[str, int] = field(default_factory=Map)
     """{backend: how often it was asked and returned no proposal}."""
     worktrees: Map[str, Worktree] = field(default_factory=Map)
+    counts: Counts = Counts()
     experiments: Map[int, Experiment] = field(default_factory=Map)
     runs: Map[int, Run] = field(default_factory=Map)
+    work: Map[str, Work] = field(default_factory=Map)
+    """{slot: what it has worked}."""
     active: Map[int, Run] = field(default_factory=Map)
     """The runs that have not ended, by number."""
     candidates: Map[int, Candidate] = field(default_factory=Map)

@@ -40,7 +40,7 @@ def _(event: ev.CandidateJudged, state: LabState, at: float) -> LabState:
     if not state.candidates[event.experiment].simpler:  # which is tested for something else
         tally = Tally(tally.confirmations + 1, tally.negative + (verdict.gain < 0), tally.passed + verdict.passed)
     state = replace(state, tally=tally)
-    return on_candidate(
+    state = on_candidate(
         state,
         event.experiment,
         at,
@@ -49,6 +49,9 @@ def _(event: ev.CandidateJudged, state: LabState, at: float) -> LabState:
         landing=event.landing,
         reason=event.reason,
     )
+    if state.candidates[event.experiment].is_win:
+        state = replace(state, counts=replace(state.counts, without_gain=0))
+    return state
 
 
 @follow.register

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from immutables import Map
+
 from agentcore import events as ev
 from agentcore.fold.change import follow, on_worktree, waited_s, with_tree, without_tree
-from agentcore.state import Candidate, Experiment, LabState, Run, Thinking, Worktree
+from agentcore.state import Candidate, Counts, Experiment, LabState, Run, Thinking, Work, Worktree
 from worktrees.runs import GIVEN_BACK, LARGE
+
+FAILED = ("crash", "nan", "timeout", "invalid")
+"""Outcomes that count towards [limits] failures."""
 
 THOUGHTS = 9
 """Think times kept per worktree."""
@@ -91,7 +96,12 @@ def _(event: ev.RunStarted, state: LabState, at: float) -> LabState:
     if event.purpose == "screen" and event.experiment is not None:
         experiment = replace(state.experiments[event.experiment], run=event.run)
         state = replace(state, experiments=state.experiments.set(experiment.number, experiment))
-    return replace(state, runs=state.runs.set(run.number, run), active=state.active.set(run.number, run))
+    return replace(
+        state,
+        runs=state.runs.set(run.number, run),
+        active=state.active.set(run.number, run),
+        work=_began(state, run),
+    )
 
 
 @follow.register
@@ -127,13 +137,17 @@ def _(event: ev.RunEnded, state: LabState, at: float) -> LabState:
         active=state.active.delete(run.number),
         pools=pools,
         failed=failed,
+        work=_worked(state, run, at),
     )
 
 
 @follow.register
 def _(event: ev.ExperimentDecided, state: LabState, at: float) -> LabState:
+    before = state.experiments[event.experiment]
+    if before.outcome is None:
+        state = _counted(state, before.worktree, event.outcome)
     experiment = replace(
-        state.experiments[event.experiment],
+        before,
         outcome=event.outcome,
         score=event.score,
         gain=event.gain,
@@ -164,6 +178,29 @@ def _(event: ev.ExperimentPinned, state: LabState, at: float) -> LabState:
 @follow.register
 def _(event: ev.ExperimentUnpinned, state: LabState, at: float) -> LabState:
     return replace(state, pinned=state.pinned.delete(event.experiment)) if event.experiment in state.pinned else state
+
+
+def _counted(state: LabState, worktree: str, outcome: ev.Outcome) -> LabState:
+    counts = state.counts
+    counts = Counts(
+        decided=counts.decided + 1,
+        kept=counts.kept + (outcome == "keep"),
+        failed_in_a_row=counts.failed_in_a_row + 1 if outcome in FAILED else 0,
+        without_gain=counts.without_gain + 1,
+    )
+    return on_worktree(replace(state, counts=counts), worktree, decided=state.worktrees[worktree].decided + 1)
+
+
+def _began(state: LabState, run: Run) -> Map[str, Work]:
+    work = state.work.get(run.slot, Work())
+    return state.work.set(run.slot, replace(work, since=run.started if work.since is None else work.since))
+
+
+def _worked(state: LabState, run: Run, at: float) -> Map[str, Work]:
+    """Count a run by its stages' own seconds; for this engine's share no longer than since its slot's share began."""
+    work, seconds = state.work.get(run.slot, Work()), run.train_s + run.evaluate_s
+    own = min(seconds, max(0.0, at - work.since)) if work.since is not None else 0.0
+    return state.work.set(run.slot, replace(work, total_s=work.total_s + seconds, busy_s=work.busy_s + own, ended=at))
 
 
 def _failures(worktree: Worktree, outcome: ev.Outcome) -> int:

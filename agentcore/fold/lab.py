@@ -8,7 +8,7 @@ from immutables import Map
 
 from agentcore import events as ev
 from agentcore.fold.change import end_retest, follow, mend, on_worktree, outdate
-from agentcore.state import Engine, LabState
+from agentcore.state import Engine, LabState, Work
 
 
 @follow.register
@@ -41,6 +41,7 @@ def _(event: ev.EngineStarted, state: LabState, at: float) -> LabState:
     """Give broken trees and barred agents another try: whoever starts an engine may have mended what was wrong."""
     engine = Engine(event.pid, event.start_ticks, event.boot_id, event.version, since=at, walls=event.walls)
     state = replace(state, engine=engine, slots=event.slots, failed=Map(), barred=Map(), large_failed=Map())
+    state = replace(state, work=_begin(state, at), counts=replace(state.counts, failed_in_a_row=0, without_gain=0))
     if state.speed_test:
         state = replace(state, speed_test=replace(state.speed_test, failed=()))
     for worktree in state.worktrees.values():
@@ -48,6 +49,16 @@ def _(event: ev.EngineStarted, state: LabState, at: float) -> LabState:
             state = mend(state, worktree.thinking.fixes, -1)  # it had no fair chance
             state = on_worktree(state, worktree.name, thinking=None, at="")
     return state
+
+
+def _begin(state: LabState, at: float) -> Map[str, Work]:
+    """Let every slot's share begin anew: from now where it runs something, else from its next run."""
+    running = {run.slot for run in state.active.values()}
+    for slot, work in state.work.items():
+        state = replace(
+            state, work=state.work.set(slot, replace(work, busy_s=0.0, since=at if slot in running else None))
+        )
+    return state.work
 
 
 @follow.register
