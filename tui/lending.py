@@ -16,13 +16,14 @@ def lend(app: App[None], argv: Sequence[str], folder: Path, env: Mapping[str, st
 
     The view stands still meanwhile, and nothing else does: no work hangs on it.
     """
-    try:
-        with app.suspend(), _deaf():
-            print(f"{' '.join(argv)}  in {folder}: its end comes back to nightlab", flush=True)
+    name = Path(argv[0]).name
+    with app.suspend(), _deaf():  # nothing may be raised in here: Textual would not take the terminal back
+        print(f"{' '.join(argv)}  in {folder}: its end comes back to nightlab", flush=True)
+        try:
             code = subprocess.run(list(argv), cwd=folder, env=dict(env), check=False).returncode
-    except OSError as error:
-        return f"{argv[0]} did not start: {error.strerror or error}"
-    return f"back from {Path(argv[0]).name}" + (f", which ended with {code}" if code else "")
+        except OSError as error:
+            return f"{name} did not start: {error.strerror or error}"
+    return f"back from {name}" + (f", which ended with {code}" if code else "")
 
 
 @contextmanager

@@ -344,9 +344,11 @@ class View(App[None], inherit_bindings=False):
         self._lend([self.env.get("SHELL") or "/bin/sh"], self.paths.worktree(self.selected))
 
     def edit(self) -> None:
-        """Give the terminal to an editor with the direction of the selected worktree."""
+        """Give the terminal to an editor with the direction of the selected worktree, else with the program of all."""
         row = self.scene.row(self.selected)
-        self.edit_file(self.paths.directions / f"{row.direction}.md" if row and row.direction else self.paths.program)
+        names = [self.selected, *([row.direction] if row and row.direction else [])]
+        own = [file for name in names if (file := self.paths.directions / f"{name}.md").is_file()]
+        self.edit_file(next(iter(own), self.paths.program))
 
     def edit_file(self, file: Path) -> None:
         """Give the terminal to an editor with a file of the lab."""

@@ -84,3 +84,56 @@ def test_the_first_paint_imports_nothing_heavy(lab: LabMaker) -> None:
     heavy = ["torch", "optuna", "anthropic", "ray", "numpy", "pygit2", "watchfiles", "pygments", "psutil"]
     done = subprocess.run([sys.executable, "-c", program, *heavy], capture_output=True, text=True, check=True)
     assert "[]" == done.stdout.strip()
+
+
+def test_a_shell_gets_the_terminal_and_its_end_comes_back(lab: LabMaker, tmp_path: Path) -> None:
+    """`s` starts $SHELL in the worktree; a ctrl+c there ends no view; when the shell ends the view is there again."""
+    shell = tmp_path / "shell"
+    shell.write_text('#!/bin/sh\ntrap "echo heard" INT\nkill -INT 0\nread line\necho "$line" > here\n')
+    shell.chmod(0o755)
+    with Terminal(command(lab.paths.root), size=(80, 24), env=environment(SHELL=str(shell))) as terminal:
+        terminal.wait_for("1 LAB")
+        at = terminal.send("s")
+        terminal.wait_for("heard", since=at)
+        at = terminal.send("written\n")
+        terminal.wait_for("back from shell", since=at)
+        terminal.send("q")
+        assert 0 == terminal.process.wait(10)
+        assert terminal.is_restored()
+    assert "written\n" == (lab.paths.worktree("wt0") / "here").read_text()
+
+
+def test_an_editor_gets_the_direction(lab: LabMaker, tmp_path: Path) -> None:
+    """`e` opens the program that directs the worktree; one that cannot start is a sentence."""
+    editor = tmp_path / "editor"
+    editor.write_text('#!/bin/sh\necho more >> "$1"\n')
+    editor.chmod(0o755)
+    lab.paths.program.write_text("try\n")
+    with Terminal(command(lab.paths.root), size=(80, 24), env=environment(EDITOR=str(editor))) as terminal:
+        terminal.wait_for("1 LAB")
+        at = terminal.send("e")
+        terminal.wait_for("back from editor", since=at)
+        editor.unlink()
+        at = terminal.send("e")
+        terminal.wait_for("did not start", since=at)
+        terminal.send("q")
+        assert 0 == terminal.process.wait(10)
+    assert "try\nmore\n" == lab.paths.program.read_text()
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [('[keys]\nmege = "M"', "there is no action 'mege'"), ('theme = "cb-drak"', "did you mean 'cb-dark'?")],
+)
+def test_settings_that_cannot_be_used_are_told_before_anything_starts(
+    lab: LabMaker, tmp_path: Path, text: str, said: str
+) -> None:
+    """Exit code 2, one sentence, not one escape code, and no engine."""
+    (tmp_path / "own.toml").write_text(text)
+    argv = [sys.executable, "-m", "tui.cli", "view", "--lab", str(lab.paths.root)]
+    env = environment(NIGHTLAB_CONFIG=str(tmp_path / "own.toml"))
+    with Terminal(argv, size=(80, 24), env=env) as terminal:
+        assert 2 == terminal.process.wait(10)
+        terminal.wait_for(said)
+        assert b"\x1b" not in terminal.received()
+    assert not lab.paths.lock.exists()
