@@ -18,7 +18,7 @@ from tui import bindings, layout
 from tui import format as fmt
 from tui.attention import Call
 from tui.bindings import Binding, Situation, Target
-from tui.exporting import Listing, Maker
+from tui.exporting import Listing, Maker, makers
 from tui.follow import Scene
 from tui.lines import Line
 from tui.screens.finding import Finder
@@ -39,6 +39,9 @@ if TYPE_CHECKING:
 
 ANSWER_S = 6.0
 """How long the answer to a key stands in the strip."""
+
+WHEEL = 3
+"""Lines that a notch of the mouse's wheel moves."""
 
 FAR = 1_000_000
 """More lines than any list or text has."""
@@ -71,7 +74,7 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         self.over: TextLine | Menu | None = None
         """What else takes the keys just now: the palette, a menu, the line that is looked for."""
         self.marks: set[object] = set()
-        """What is marked: the next action takes all of it."""
+        """What is marked: an action that can take several takes all of it."""
         self.is_full = False
         """Whether the pane that has the focus takes the whole screen."""
         self._finder, self._taker = Finder(self), Taker(self)
@@ -146,8 +149,9 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         return None
 
     def exportable(self) -> dict[str, Maker]:
-        """Return what `E` offers, by the letter: m markdown, t tsv, j json, p png, s svg."""
-        return self._taker.forms(self.listing())
+        """Return what `E` offers beside a picture of the screen, by the letter: m markdown, t tsv, j json, p png."""
+        listing = self.listing()
+        return makers(listing, self.NAME) if listing else {}
 
     def filter_by(self, text: str) -> None:
         """List only what holds `text`; nothing here unless a screen has a list that it may shorten."""
@@ -168,6 +172,8 @@ class BaseScreen(Screen[None], inherit_bindings=False):
 
     def compose(self) -> ComposeResult:
         """Make the widgets."""
+        for pane in self.panes():
+            pane.takes_mouse = self.view.options.mouse
         yield from (self.bar, self.clock, self.strip, *self.panes(), self.keys, self.small, self.note)
 
     def paint(self) -> None:
@@ -284,6 +290,27 @@ class BaseScreen(Screen[None], inherit_bindings=False):
             self.say("")
             self.actions()[binding.id]()
 
+    def on_click(self, event: events.Click) -> None:
+        """Give the focus to the pane that was clicked."""
+        at = (event.screen_x, event.screen_y)
+        under = next((pane for pane in self.ring() if pane.display and pane.region.contains(*map(int, at))), None)
+        if under and not (self.sheet or self.entry or self.over):
+            self.focus_on(under)
+
+    def on_mouse_scroll_down(self, event: events.MouseScrollDown) -> None:
+        """Move as `j` does, faster."""
+        self._wheel("down")
+
+    def on_mouse_scroll_up(self, event: events.MouseScrollUp) -> None:
+        """Move as `k` does, faster."""
+        self._wheel("above")
+
+    def _wheel(self, name: str) -> None:
+        if not (self.sheet or self.entry or self.over):
+            move = self.actions()[name]
+            for _ in range(WHEEL):
+                move()
+
     def on_paste(self, event: events.Paste) -> None:
         """Take pasted text where text is asked for, and nowhere else: what it spells could be keys."""
         event.stop()
@@ -382,7 +409,7 @@ class BaseScreen(Screen[None], inherit_bindings=False):
             return
         self.marks ^= {thing}
         self.paint()
-        self.say(f"{len(self.marks)} marked: the next action takes all of them" if self.marks else "nothing is marked")
+        self.say(f"{len(self.marks)} marked: y copies all of them" if self.marks else "nothing is marked")
 
     # What lies over the screen
 

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from tui.sheets.search import SearchLine
 from tui.widgets.pane import ListPane, TextPane
+from tui.widgets.searched import NOTHING
 
 if TYPE_CHECKING:
     from tui.screens.base import BaseScreen
@@ -25,20 +26,20 @@ class Finder:
         )
 
     def find(self, text: str) -> None:
-        """Go to the first match in the pane that has the focus."""
+        """Go to the first match in the pane that has the focus; no text ends the search."""
         pane = self._screen.focused_pane
-        if isinstance(pane, ListPane | TextPane) and not pane.find(text):
-            self._screen.say(f"{text} stands nowhere here")
+        if isinstance(pane, ListPane | TextPane):
+            self._screen.say(pane.find(text))
 
     def again(self, step: int) -> None:
         """Go to another match, in the pane that has the focus."""
         pane = self._screen.focused_pane
-        if not self.text:
-            self._screen.say("nothing is looked for; / begins")
-        elif isinstance(pane, ListPane | TextPane) and pane.needle != self.text:
+        if not isinstance(pane, ListPane | TextPane) or not self.text:
+            self._screen.say(NOTHING)
+        elif pane.needle != self.text:
             self.find(self.text)  # the focus has moved on since
-        elif not (isinstance(pane, ListPane | TextPane) and pane.again(step)):
-            self._screen.say(f"{self.text} stands nowhere here")
+        else:
+            self._screen.say(pane.find_again(step))
 
     def end(self) -> bool:
         """Forget what is looked for; False where nothing was."""
@@ -50,13 +51,10 @@ class Finder:
 
     def _answer(self, text: str) -> None:
         self.text = text
-        self._screen.say("")
         self._screen.filter_by(text)
-        if text:
-            self._screen.find(text)
-        else:
-            for pane in self._screen.panes():
-                pane.needle = ""
+        for pane in self._screen.panes():
+            pane.needle = "" if not text else pane.needle
+        self._screen.find(text)
 
     def _close(self, text: str) -> None:
         self.text = text

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tui.clipboard import give
-from tui.exporting import FORMS, Listing, Maker, makers, save
+from tui.exporting import FORMS, Maker, save
 from tui.sheets.menu import Menu
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Taker:
 
     def ask_export(self) -> None:
         """Offer the forms in which this screen can be written to a file."""
-        forms = self._screen.exportable()
+        forms = {**self._screen.exportable(), "s": self._picture}
         items = [(letter, FORMS.get(letter, (letter, ""))[0]) for letter in forms]
         look = self._screen.view.look
         self._screen.lay_over(Menu(look, "write to .lab/exports", items, lambda letter: self._export(forms, letter)))
@@ -44,13 +44,8 @@ class Taker:
         else:
             self._screen.view.detach()
 
-    def forms(self, listing: Listing | None) -> dict[str, Maker]:
-        """Return the forms of a table, and the picture that every screen has."""
-        screen = self._screen
-        return {
-            **(makers(listing, screen.NAME) if listing else {}),
-            "s": lambda: screen.view.export_screenshot(simplify=True),
-        }
+    def _picture(self) -> str:
+        return self._screen.view.export_screenshot(simplify=True)
 
     def _copy(self, found: dict[str, str], letter: str) -> None:
         self._screen.lift_over()

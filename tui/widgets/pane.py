@@ -13,6 +13,7 @@ from typing import Literal
 
 from textual import events
 from textual.geometry import Region
+from textual.selection import Selection
 from textual.strip import Strip
 from textual.widget import Widget
 
@@ -43,6 +44,8 @@ class Pane(Widget):
         """A role that is laid over the whole pane."""
         self.needle = ""
         """What is looked for; it is marked wherever it stands."""
+        self.takes_mouse = False
+        """Whether the mouse selects text in it; without one no cell is told its place."""
         self._strips: list[Strip] = []
 
     def head(self) -> tuple[str, str]:
@@ -77,8 +80,25 @@ class Pane(Widget):
         if not self._strips:
             self._strips = self._compose_strips()
         if y < len(self._strips):
-            return self._strips[y]
+            return self._selected(y) if self.takes_mouse else self._strips[y]
         return Strip.blank(self.size.width, self.look.style("text"))
+
+    def get_selection(self, selection: Selection) -> tuple[str, str] | None:
+        """Return the text that the mouse selected, without the sides of the frame."""
+        text = selection.extract("\n".join(strip.text for strip in self._strips))
+        lines = [line.strip("┃│").rstrip() for line in text.splitlines()] if self.frame == "box" else text.splitlines()
+        return "\n".join(line.rstrip() for line in lines), "\n"
+
+    def _selected(self, y: int) -> Strip:
+        """Return a painted line whose cells know their place, with what the mouse selected in it reverse."""
+        painted = self._strips[y]
+        span = self.text_selection.get_span(y) if self.text_selection else None
+        if span is None:
+            return painted.apply_offsets(0, y)
+        start, end = span[0], painted.cell_length if span[1] < 0 else span[1]
+        chosen = painted.crop(start, end).apply_style(self.look.style("blink"))
+        whole = Strip.join([painted.crop(0, start), chosen, painted.crop(end)])
+        return whole.apply_offsets(0, y)  # last: a piece that was cut off would keep the place of the whole
 
     def on_resize(self, event: events.Resize) -> None:
         """Lay the lines out anew."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from tui.lines import BLANK, Line
 
 MARK = "blink"
 """The role that is laid over what was found."""
+
+NOTHING = "nothing is looked for; / begins"
 
 
 class Searched:
@@ -35,34 +35,26 @@ class Searched:
         """Return the line from which a search begins."""
         return 0
 
-    def find(self, needle: str) -> bool:
-        """Look for `needle` from here on; an empty one ends the search. True where it is found."""
+    def find(self, words: str) -> str:
+        """Look for `words` from here on and return what to say of it; without words the search is over."""
         if not self.needle:
             self._at = self.begin()
-        self.needle = needle
+        self.needle = words
         self.paint()
-        return not needle or self._go(self._at - 1, 1)
+        return self._go(self._at - 1, 1) if words else ""
 
-    def again(self, step: int) -> bool:
-        """Go to the next (1) or previous (-1) match, around the end. True where there is one."""
-        return bool(self.needle) and self._go(self._at, step)
+    def find_again(self, step: int) -> str:
+        """Go to the next (1) or previous (-1) match, around the end; return what to say of it."""
+        return self._go(self._at, step) if self.needle else NOTHING
 
-    def _go(self, start: int, step: int) -> bool:
-        found = next_match(self.count(), self.text_of, self.needle, start, step)
-        if found is None:
-            return False
-        self._at = found
-        self.reach(found)
-        return True
-
-
-def next_match(count: int, text_of: Callable[[int], str], needle: str, start: int, step: int) -> int | None:
-    """Return the line after `start` (before it where `step` is -1) that holds `needle`, around the end."""
-    for distance in range(1, count + 1):
-        index = (start + step * distance) % count
-        if holds(text_of(index), needle):
-            return index
-    return None
+    def _go(self, start: int, step: int) -> str:
+        hits = [index for index in range(self.count()) if holds(self.text_of(index), self.needle)]
+        if not hits:
+            return f"{self.needle} is not in here"
+        beyond = [hit for hit in hits if (hit > start if step > 0 else hit < start)]
+        self._at = (beyond or hits)[0 if step > 0 else -1]
+        self.reach(self._at)
+        return f"{self.needle}: {hits.index(self._at) + 1} of {len(hits)}"
 
 
 def holds(text: str, needle: str) -> bool:
