@@ -151,7 +151,7 @@ TABLE: tuple[Binding, ...] = (
     Binding("look-for", ("/",), "find", "List only what holds a word, or search a text", ALL, "moving", rank=62),
     Binding("next-match", ("n",), "next match", "Next place that holds the word", ALL, "moving"),
     Binding("previous-match", ("N",), "match before", "Place before that holds the word", ALL, "moving"),
-    Binding("mark", (" ",), "mark", "Mark or unmark; the next action takes all marked", "LQE", "moving"),
+    Binding("mark", (" ",), "mark", "Mark or unmark: y copies all that are marked", "LQE", "moving"),
     Binding("next-worktree", ("]",), "next worktree", "The same view of the next worktree", "W", "moving", rank=40),
     Binding("previous-worktree", ("[",), "worktree before", "The same view of the worktree before", "W", "moving"),
     Binding("follow", ("F",), "follow", "Go back to the newest and stay there", "WED", "moving", rank=35),

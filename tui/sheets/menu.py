@@ -15,6 +15,9 @@ from tui.widgets.pane import Pane
 
 WIDE = 44
 
+BELOW = 2
+"""Lines that are left for the keys."""
+
 
 class Menu(Pane):
     """A few letters over the key line. `close` gets the letter, or an empty string."""
@@ -37,7 +40,7 @@ class Menu(Pane):
     def fit_into(self, width: int, height: int) -> None:
         """Stand at the lower edge of a screen of that size, over the key line."""
         wide, tall = min(WIDE, width), min(len(self._items) + 2, height)
-        self.place(Region(max(0, (width - wide) // 2), max(0, height - tall - 1), wide, tall))
+        self.place(Region(max(0, (width - wide) // 2), max(0, height - tall - BELOW), wide, tall))
         self.paint()
 
     def press(self, key: str) -> None:

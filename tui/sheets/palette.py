@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from textual.geometry import Region
 
 from tui.bindings import Binding, keys_of
-from tui.lines import Line, clip, fit, overlay
+from tui.lines import BLANK, Line, clip, fit, overlay, wrap
 from tui.sheets.typing import TextLine
 from tui.theme import Theme
 
 WIDEST = 96
-NAME, KEYS = 18, 10
+NAME, KEYS = 18, 9
 """Cells of an action's name and of its keys."""
+
+FULL = 2
+"""Lines at the lower edge for what does not fit beside the selected action."""
 
 
 @dataclass(frozen=True)
@@ -44,19 +47,22 @@ class Palette(TextLine):
         return matching(self._choices, self.text)
 
     def body(self, width: int, height: int) -> list[Line]:
-        """Return the line that is typed, then the actions."""
-        matches, room = self.matches, max(1, height - 1)
+        """Return the line that is typed, the actions, and the selected one's words in full."""
+        matches, room = self.matches, max(1, height - 1 - FULL)
         self._cursor = max(0, min(self._cursor, len(matches) - 1))
         self._top = max(0, min(self._top, self._cursor), self._cursor - room + 1)
         shown = matches[self._top : self._top + room]
         lines = [self._line(choice, self._top + index, width) for index, choice in enumerate(shown)]
-        return [self.prompt(width, ":"), *(lines or [((" no action has such a name", "grey"),)])]
+        lines = lines or [((" no action has such a name", "grey"),)]
+        full = wrap(_said(matches[self._cursor]), width - 2)[:FULL] if matches else []
+        below: list[Line] = [((f" {part}", "grey"),) for part in full]
+        return [self.prompt(width, ":"), *lines, *([BLANK] * (room - len(lines))), *below]
 
     def fit_into(self, width: int, height: int) -> None:
-        """Stand in the upper middle of a screen of that size."""
-        wide = min(WIDEST, width - 4)
-        tall = min(len(self._choices) + 3, height - 4)
-        self.place(Region((width - wide) // 2, 2, wide, tall))
+        """Stand at the top of a screen of that size, so that the line that is typed keeps its place."""
+        wide = min(WIDEST, width - 2)
+        tall = max(5, min(len(self.matches) + 3 + FULL, height - 4))
+        self.place(Region((width - wide) // 2, min(2, max(0, height - tall)), wide, min(tall, height)))
         self.paint()
 
     def press(self, key: str) -> None:
@@ -69,8 +75,9 @@ class Palette(TextLine):
         self.paint()
 
     def typed(self) -> None:
-        """Begin with the best match again."""
+        """Begin with the best match again; the sheet is as long as its list."""
         self._cursor = 0
+        self.fit_into(*self.screen.size)
 
     def done(self) -> None:
         """Run what is selected; one that cannot act keeps the palette open, its reason is on it."""
@@ -85,16 +92,19 @@ class Palette(TextLine):
     def _line(self, choice: Choice, index: int, width: int) -> Line:
         binding = choice.binding
         keys = keys_of(binding) if binding.keys else ""
-        said = f"not now: {choice.reason}" if choice.reason else binding.tooltip
         role = "grey" if choice.reason else "text"
         line: Line = (
             (" > " if index == self._cursor else "   ", "bold"),
             (fit(binding.name, NAME), "grey" if choice.reason else "bold"),
             (f" {fit(keys, KEYS)} ", "key"),
-            (clip(said, max(1, width - NAME - KEYS - 6)), role),
+            (clip(_said(choice), max(1, width - NAME - KEYS - 6)), role),
             (" " * width, "text"),
         )
         return overlay(line, "selected") if index == self._cursor else line
+
+
+def _said(choice: Choice) -> str:
+    return f"not now: {choice.reason}" if choice.reason else choice.binding.tooltip
 
 
 def matching(choices: Sequence[Choice], text: str) -> list[Choice]:

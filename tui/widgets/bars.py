@@ -117,7 +117,7 @@ class KeyLine(Pane):
             return [_filled([_tight(key) for key in keys], width, 2, keep_last=True)]
         everywhere = [key for key in keys if key.screens == ALL]
         here = [key for key in keys if key.screens != ALL]
-        screens = [key for key in on_screen(self.screen_name, self.table) if key.id in NUMBERS]
+        screens = [key for key in on_screen(self.screen_name, self.table) if NUMBERS.get(key.id)]
         jumps = _filled([_loose(key) for key in screens], width, 2, keep_last=False)
         return [
             _filled([_loose(key) for key in here], width, 3, keep_last=False),
