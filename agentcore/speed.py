@@ -122,15 +122,6 @@ def percent(measured: ev.SpeedMeasured) -> float | None:
     return faster_percent(measured.fraction) if measured.fraction else None
 
 
-def doing(state: LabState) -> str:
-    """Return in words what is being measured; an empty string where nothing is."""
-    test = state.speed_test
-    if test is None:
-        return ""
-    part = f" with {test.tried[-1]:.1%} of the budget" if test.tried else " with a smaller budget"
-    return f"speed-up: trunk {test.trunk.commit[:7]} is trained at the larger size{part}"
-
-
 def summary(state: LabState) -> SpeedSummary | None:
     """Return the newest speed-up of a trunk that today's trunk stands on, measured under today's settings."""
     held, test = {step.commit for step in state.line}, state.speed_test
@@ -140,8 +131,9 @@ def summary(state: LabState) -> SpeedSummary | None:
         return _told(known[-1])
     if test is None:
         return None
-    scale = state.retest_settings.scale
-    return SpeedSummary("RUNNING", doing(state), test.retest, test.trunk.commit, _baseline(state)[0], scale)
+    part = f"{test.tried[-1]:.1%} of the budget" if test.tried else "a smaller budget"
+    text, scale = f"is measured: it is trained at the larger size with {part}", state.retest_settings.scale
+    return SpeedSummary("RUNNING", text, test.retest, test.trunk.commit, _baseline(state)[0], scale)
 
 
 def _told(retest: Retest) -> SpeedSummary:

@@ -31,7 +31,7 @@ async def test_the_speed_up_is_told_at_the_command_line(tmp_path: Path, capsys: 
         listed = json.loads(await said(root, capsys, "retest", "list", "--json"))
         trunk = at.trunk()
     assert empty.startswith("No retest yet")
-    assert f"speed  trunk {trunk[:7]}: 22% faster than the baseline at 2 times the size (" in status
+    assert f"speed-up of {trunk[:7]}: 22% faster than the baseline at 2 times the size (" in status
     cells = table.splitlines()[1].split()
     assert ["1", "PROVEN", speed["baseline"][:7], trunk[:7], "#1", "+.2000", "+.2000"] == cells[:7]
     assert "+22%" == cells[8]

@@ -220,6 +220,8 @@ async def test_a_trunk_that_is_taken_back_meanwhile_is_not_measured(tmp_path: Pa
         await merged(at, 1)
         at.lab.record(retest.begin(at.lab.state, "you"))
         await until_a_speed_run(at)
+        (part,), running_now = speed_runs(at.lab.state), overview(at.lab.state, Live(), 200.0).speed
+        assert running_now is not None and ("RUNNING", True) == (running_now.word, f"{part:.1%}" in running_now.text)
         await promoter.revert(at.lab, 1, "ann", "worse on long texts")
         await at.work({})
         state = at.lab.state

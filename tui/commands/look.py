@@ -266,7 +266,7 @@ def _print_status(observer: Observer, scene: Overview, now: float) -> None:
             words += f", gain over the first trunk there {fmt.gain(verified.gain)} ({low} to {high})"
         print(words)
     if scene.speed:
-        print(f"speed  trunk {scene.speed.trunk[:7]}: {printable(scene.speed.text)}")
+        print(f"speed-up of {scene.speed.trunk[:7]}: {printable(scene.speed.text)}")
     if scene.retest:
         print(f"retest {scene.retest.number}: {scene.retest.word}  {printable(scene.retest.text)}")
     for row in scene.rows:
