@@ -10,6 +10,8 @@ from agentcore import events as ev
 from agentcore.speed import SpeedSummary
 from tests.tui.driving import crooked, sitting_at
 from tests.tui.labs import LabMaker, small_lab
+from tui.snapshot import PLAIN
+from tui.theme import choose
 from tui.widgets.bars import headline
 
 SAID = "12% faster than baseline at x2 (±4)"
@@ -34,6 +36,12 @@ async def test_it_stands_at_the_right_where_nothing_needs_you(tmp_path: Path, si
     async with sitting_at(proven(tmp_path), size) as person:
         assert person.strip.startswith("nothing needs you") and person.strip.endswith(SAID)
         assert [] == crooked(person.rows, size[0])
+
+
+async def test_without_other_letters_it_says_the_same(tmp_path: Path) -> None:
+    """A plus alone, which stands for ± elsewhere, would claim more."""
+    async with sitting_at(proven(tmp_path), look=choose("", env=PLAIN, ascii_only=True)) as person:
+        assert person.strip.endswith("12% faster than baseline at x2 (+-4)")
 
 
 async def test_what_needs_a_person_comes_first(tmp_path: Path) -> None:

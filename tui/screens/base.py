@@ -182,7 +182,7 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         self.bar.scene = self.small.scene = scene
         self.clock.now = scene.now
         self.strip.needs = tuple(need.text for need in scene.overview.needs)
-        self.strip.headline = headline(scene.overview.speed)
+        self.strip.headline = headline(scene.overview.speed, ascii_only=self.view.look.ascii)
         self.strip.alarm = alarm(scene)
         self.strip.calm = "nothing needs you" if scene.state.seq else "nothing is running yet"
         self.show(scene)

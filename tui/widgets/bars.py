@@ -153,7 +153,7 @@ def title_parts(scene: Scene, *, wide: bool) -> list[Line]:
     return parts
 
 
-def headline(speed: SpeedSummary | None) -> str:
+def headline(speed: SpeedSummary | None, *, ascii_only: bool = False) -> str:
     """Return the speed-up of the verified trunk: `12% faster than baseline at x2 (±4)`; nothing without a number."""
     if speed is None or speed.percent is None:
         return ""
@@ -161,7 +161,8 @@ def headline(speed: SpeedSummary | None) -> str:
     if speed.interval is None:
         return f"at least {said}"
     low, high = speed.interval
-    return f"{said} ({low:.0f} or more)" if speed.is_open else f"{said} (±{(high - low) / 2:.0f})"
+    sign = "+-" if ascii_only else "±"  # its stand-in of one letter, a plus, would be another claim
+    return f"{said} ({low:.0f} or more)" if speed.is_open else f"{said} ({sign}{(high - low) / 2:.0f})"
 
 
 def spent(cost: Cost) -> str:
