@@ -16,10 +16,9 @@ from worktrees.layout import LabPaths
 
 @pytest.fixture(scope="module")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> LabPaths:
-    """A toy lab after eight experiments under the gate, which asks for few runs."""
-    few = "\n[gate]\ncalibration_runs = 2\npool_min = 2\nconfirm_seeds = 2\n"
-    paths = toy.make(tmp_path_factory.mktemp("cli") / "lab", lab=toy.LAB + few)
-    assert launch.run_engine(paths, Limits(experiments=8), mode="gate") == 0
+    """A toy lab after four experiments under the gate."""
+    paths = toy.make(tmp_path_factory.mktemp("cli") / "lab")
+    assert launch.run_engine(paths, Limits(experiments=4), mode="gate") == 0
     return paths
 
 
@@ -32,12 +31,11 @@ def test_status_results_and_queue_agree(lab: LabPaths) -> None:
     assert (len(rows), len(kept), len(kept)) == (status["experiments"], status["kept"], len(queue["candidates"]))
 
 
-def test_every_json_names_its_schema(lab: LabPaths) -> None:
+def test_every_json_names_its_schema(lab: LabPaths, tmp_path: Path) -> None:
     """Programs can tell what they read, and of which version."""
-    schemas = [
-        json.loads(nightlab(word, "--json", lab=lab.root).stdout)["schema"]
-        for word in ("status", "results", "queue", "doctor")
-    ]
+    other = toy.make(tmp_path / "lab", lab=toy.LAB.replace("{python}", "python3"))  # a Python without our torch
+    asked = {"status": lab, "results": lab, "queue": lab, "doctor": other}
+    schemas = [json.loads(nightlab(word, "--json", lab=asked[word].root).stdout)["schema"] for word in asked]
     assert ["nightlab.status/1", "nightlab.results/1", "nightlab.queue/1", "nightlab.doctor/1"] == schemas
 
 
@@ -56,7 +54,7 @@ def test_diff_shows_what_an_experiment_changed(lab: LabPaths) -> None:
 def test_log_of_an_unknown_experiment_says_which_is_the_last(lab: LabPaths) -> None:
     """A wrong number is answered with the right range and exit code 2."""
     done = nightlab("log", "99", lab=lab.root)
-    assert (done.returncode, done.stderr) == (2, "nightlab: there is no experiment #99; the last is #8\n")
+    assert (done.returncode, done.stderr) == (2, "nightlab: there is no experiment #99; the last is #4\n")
 
 
 def test_merging_what_is_not_ready_is_refused(lab: LabPaths) -> None:

@@ -1,7 +1,8 @@
 """A lab whose training takes milliseconds: real git, real processes, real files; only the model is a formula.
 
 The true score of a commit is a quadratic in its constants; a seed adds noise. `BEHAVIOUR` lets a training crash, hang,
-print garbage, or end without a score. Shipped for the tests of everything above the trainer.
+print garbage, or end without a score. Trunk is calibrated by three runs, half of what two slots get by default.
+Shipped for the tests of everything above the trainer.
 """
 
 from __future__ import annotations
@@ -91,6 +92,9 @@ name = "val_bpb"
 budget = "1 GFLOP"
 train_wall_s = 20
 evaluate_wall_s = 20
+
+[gate]
+calibration_runs = 3
 
 [slots]
 count = 2

@@ -7,15 +7,16 @@ import signal
 import subprocess
 from collections import Counter
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pygit2
 import pytest
 
 from agentcore import launch
-from agentcore.control import Command
+from agentcore.control import Answer, Command
 from agentcore.plan import Limits
-from agentcore.state import LabState
+from agentcore.state import Candidate, Experiment, LabState
 from tests import toy
 from tests.engines import end_lab, spawn, state_of, wait_for
 from tests.worktrees import running
@@ -216,41 +217,72 @@ def test_a_nearly_full_disk_starts_nothing_and_says_so(tmp_path: Path) -> None:
     assert (len(state.runs), "no new runs until there is room" in state.warnings["disk"]) == (0, True)
 
 
-@pytest.mark.parametrize(
-    ("behaviour", "outcome"),
-    [("crash", "crash"), ("nan", "nan"), ("garbage", "crash"), ("nothing", "crash"), ("hang", "timeout")],
-)
-def test_a_bad_edit_has_an_outcome(tmp_path: Path, behaviour: str, outcome: str) -> None:
+OUTCOMES = {1: "crash", 2: "nan", 3: "crash", 5: "crash", 6: "timeout"}
+"""How an experiment ends by its DEPTH, see `bad_edits`."""
+
+
+@pytest.fixture(scope="module")
+def bad_edits(tmp_path_factory: pytest.TempPathFactory) -> dict[int, Experiment]:
+    """Experiments by their DEPTH, which is all that an edit can change, in a lab where most values are bad ideas."""
+    ways = {1: "crash", 2: "nan", 3: "garbage", 4: "train", 5: "nothing", 6: "hang"}
+    train = toy.TRAIN.replace('BEHAVIOUR = "train"', f"BEHAVIOUR = {ways}[DEPTH]").replace("(1 to 8)", "(1 to 6)")
+    train = train.replace("# Peak learning rate (0.01 to 1.0).\nRATE = 0.1", "RATE, _ = 0.1, 0")
+    settings = toy.LAB.replace("train_wall_s = 20", "train_wall_s = 4").replace("count = 2", "count = 1")
+    settings += "\n[limits]\ncrashes_in_a_row = 100\nfailures = 0\n"
+    paths = toy.make(tmp_path_factory.mktemp("bad") / "lab", lab=settings, train=train)
+    launch.run_engine(paths, Limits(experiments=len(OUTCOMES)))
+    return {each.detail["constants"]["DEPTH"]: each for each in state_of(paths).experiments.values()}
+
+
+@pytest.mark.parametrize("depth", OUTCOMES)
+def test_a_bad_edit_has_an_outcome(bad_edits: dict[int, Experiment], depth: int) -> None:
     """Whatever an edited train.py does, its experiment is decided with a reason and the lab goes on."""
-    broken = toy.TRAIN.replace('BEHAVIOUR = "train"', f'BEHAVIOUR = "train" if DEPTH == 4 else "{behaviour}"')
-    broken = broken.replace("# Peak learning rate (0.01 to 1.0).\nRATE = 0.1", "RATE, _ = 0.1, 0")
-    short = toy.LAB.replace("train_wall_s = 20", "train_wall_s = 1").replace("count = 2", "count = 1")
-    lab = toy.make(tmp_path / "lab", lab=short, train=broken)
-    launch.run_engine(lab, Limits(experiments=1))
-    experiment = state_of(lab).experiments[1]
-    assert (experiment.outcome, bool(experiment.reason)) == (outcome, True)
+    assert (OUTCOMES[depth], True) == (bad_edits[depth].outcome, bool(bad_edits[depth].reason))
 
 
-def test_a_person_merges_a_ready_candidate(quick: LabPaths, engines: Spawn) -> None:
+@dataclass(frozen=True)
+class Asked:
+    """What the engine of a lab answered to two merges of one READY candidate."""
+
+    lab: LabPaths
+    ready: Candidate
+    stale: Answer
+    right: Answer
+
+
+@pytest.fixture(scope="module")
+def asked(tmp_path_factory: pytest.TempPathFactory) -> Asked:
+    """A person asks for a merge onto a trunk that is not today's, then for the one that was shown."""
+    paths = toy.make(tmp_path_factory.mktemp("asked") / "lab")
+    engine = spawn(paths)
+    try:
+        state = wait_for(paths, lambda s: any(c.state == "READY" for c in s.candidates.values()), "a READY candidate")
+        ready = next(each for each in state.candidates.values() if each.state == "READY")
+        stale, right = (
+            launch.send(
+                paths,
+                Command(
+                    "merge",
+                    arguments={"experiment": ready.experiment, "expect": {"trunk": trunk, "landing": ready.landing}},
+                ),
+            )
+            for trunk in ("0" * 40, ready.trunk)
+        )
+    finally:
+        end_lab(paths, engine)
+    return Asked(paths, ready, stale, right)
+
+
+def test_a_person_merges_a_ready_candidate(asked: Asked) -> None:
     """With the gate left to the person, `merge` moves trunk to exactly the landing commit that was shown."""
-    engines(quick)
-    state = wait_for(quick, lambda s: any(c.state == "READY" for c in s.candidates.values()), "a READY candidate")
-    ready = next(each for each in state.candidates.values() if each.state == "READY")
-    expect = {"trunk": ready.trunk, "landing": ready.landing}
-    answer = launch.send(quick, Command("merge", arguments={"experiment": ready.experiment, "expect": expect}))
-    assert (answer.code, answer.body["new"]) == (0, ready.landing)
-    trunk = trunk_of(quick)
-    assert (str(trunk.id), str(trunk.tree_id)) == (ready.landing, ready.tree)
+    assert (0, asked.ready.landing) == (asked.right.code, asked.right.body["new"])
+    trunk = trunk_of(asked.lab)
+    assert (asked.ready.landing, asked.ready.tree) == (str(trunk.id), str(trunk.tree_id))
 
 
-def test_a_merge_is_refused_when_the_facts_have_changed(quick: LabPaths, engines: Spawn) -> None:
-    """A merge that names another trunk than today's is refused with code 5, and trunk stays."""
-    engines(quick)
-    state = wait_for(quick, lambda s: any(c.state == "READY" for c in s.candidates.values()), "a READY candidate")
-    ready = next(each for each in state.candidates.values() if each.state == "READY")
-    expect = {"trunk": "0" * 40, "landing": ready.landing}
-    answer = launch.send(quick, Command("merge", arguments={"experiment": ready.experiment, "expect": expect}))
-    assert (answer.code, answer.message[:23]) == (5, "changed while you read:")
+def test_a_merge_is_refused_when_the_facts_have_changed(asked: Asked) -> None:
+    """A merge that names another trunk than today's is refused with code 5, and trunk stays: it can be asked again."""
+    assert (5, "changed while you read:", 0) == (asked.stale.code, asked.stale.message[:23], asked.right.code)
 
 
 def test_an_engine_that_came_second_does_not_wait_for_its_turn(lab: LabPaths, engines: Spawn) -> None:

@@ -28,12 +28,11 @@ from tests.model_server import ModelServer
 from worktrees.layout import LabPaths
 
 RUNS = 20
+HELD = toy.LAB.replace("[gate]", '[gate]\nmode = "hold"')
 AGENTS = """
 [agents]
 backend = "anthropic"
 {ahead}
-[gate]
-mode = "hold"
 """
 
 
@@ -47,7 +46,7 @@ def trainer(seconds: float) -> str:
 
 def begin(root: Path, server: ModelServer, seconds: float, ahead: str) -> tuple[LabPaths, subprocess.Popen[bytes]]:
     """Make a lab and start its engine on the server."""
-    paths = toy.make(root, lab=toy.LAB + AGENTS.format(ahead=ahead), train=trainer(seconds))
+    paths = toy.make(root, lab=HELD + AGENTS.format(ahead=ahead), train=trainer(seconds))
     paths.dot.mkdir(exist_ok=True)
     environment = {**os.environ, "ANTHROPIC_BASE_URL": server.url, "ANTHROPIC_API_KEY": "sk-ant-scripted-0123456789"}
     with paths.log.open("ab") as log:
