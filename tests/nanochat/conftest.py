@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
+import pickle
 import shutil
 import sys
 from collections.abc import Callable
@@ -14,22 +17,39 @@ from tests.nanochat.runs import NANOCHAT, Result, Story, call, make_checkout, ru
 sys.path.append(str(NANOCHAT))  # as the scripts of the project do: at the end, so that nothing is shadowed
 
 
+def once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """Return a folder that the first of the test processes that ask for it makes; the others wait, and only read it."""
+    root = factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent  # that of all workers of this run
+    folder, done = root / name, root / f"{name}.done"
+    with (root / f"{name}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        if not done.exists():
+            shutil.rmtree(folder, ignore_errors=True)  # of a process that failed at it
+            folder.mkdir()
+            make(folder)
+            done.touch()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The data folder of a small corpus, prepared by the real script."""
-    root = tmp_path_factory.mktemp("corpus")
-    story = write_story(root / "story")
-    done = call(
-        "prepare.py",
-        NANOCHAT,
-        root,
-        NIGHTLAB_DATA_ROOT=str(root / "data"),
-        NANOCHAT_CORPUS=str(story),
-        NANOCHAT_VOCABULARY="300",
-        NANOCHAT_LENGTH="32",
-    )
-    assert done.code == 0, done.stderr
-    return root / "data"
+
+    def prepare(root: Path) -> None:
+        done = call(
+            "prepare.py",
+            NANOCHAT,
+            root,
+            NIGHTLAB_DATA_ROOT=str(root / "data"),
+            NANOCHAT_CORPUS=str(write_story(root / "story")),
+            NANOCHAT_VOCABULARY="300",
+            NANOCHAT_LENGTH="32",
+        )
+        assert done.code == 0, done.stderr
+
+    return once(tmp_path_factory, "corpus", prepare) / "data"
 
 
 @pytest.fixture
@@ -68,9 +88,13 @@ def evaluate(corpus: Path, tmp_path: Path) -> Callable[..., Result]:
 @pytest.fixture(scope="session")
 def honest(corpus: Path, tmp_path_factory: pytest.TempPathFactory) -> Story:
     """One honest run."""
-    root = tmp_path_factory.mktemp("honest")
-    told = tell(corpus, make_checkout(root / "checkout"), root / "run")
-    assert told.trained.code == 0, told.trained.stderr
+
+    def make(root: Path) -> None:
+        told = tell(corpus, make_checkout(root / "checkout"), root / "run")
+        assert told.trained.code == 0, told.trained.stderr
+        (root / "told").write_bytes(pickle.dumps(told))
+
+    told: Story = pickle.loads((once(tmp_path_factory, "honest", make) / "told").read_bytes())
     return told
 
 

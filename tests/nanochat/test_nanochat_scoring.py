@@ -48,12 +48,15 @@ def test_the_score_agrees_with_one_computed_by_hand(honest, corpus):
     assert scored.json("score.json")["bytes"] == len(text)
 
 
-def test_a_model_that_peeks_at_the_next_token_is_caught(checkout, trained, evaluate):
-    """Logits that depend on later tokens break the causality rule, and no score is written."""
-    peek = "        return logits + 5 * F.one_hot(tokens.roll(-1, 1), logits.size(-1))\n"
-    scored = evaluate(checkout((LOGITS, peek)))
-    assert (scored.code, scored.first_error.partition(": ")[2][:10]) == (4, "causality:")
-    assert not (trained / "score.json").exists()
+def lend_bytecode(prefix: Path, package: str) -> None:
+    """Lay links to a package's own bytecode where a PYTHONPYCACHEPREFIX has it: compiling torch anew takes 5 s."""
+    spec = importlib.util.find_spec(package)
+    assert spec is not None and spec.submodule_search_locations is not None
+    for kept in Path(spec.submodule_search_locations[0]).rglob("__pycache__"):
+        folder = prefix / kept.parent.relative_to("/")
+        folder.mkdir(parents=True)
+        for file in kept.iterdir():
+            (folder / file.name).symlink_to(file)
 
 
 @pytest.fixture(scope="module")
@@ -68,6 +71,7 @@ def inline(honest: Story, corpus: Path, tmp_path_factory: pytest.TempPathFactory
         path = Path(importlib.util.cache_from_source(str(checkout / f"{name}.py")))
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(code)
+    lend_bytecode(root / "bytecode", "torch")
     names = run_environment(corpus, root / "run", NIGHTLAB_SCORING="inline", PYTHONPYCACHEPREFIX=str(root / "bytecode"))
     return call("evaluate.py", checkout, root / "run", **names)
 
@@ -84,19 +88,6 @@ def test_an_inline_claim_is_the_same_score_and_is_audited(honest, inline):
 def test_bytecode_beside_the_source_is_not_run_where_it_is_kept_elsewhere(inline):
     """With a PYTHONPYCACHEPREFIX of the lab's, neither the harness nor train.py is anything but its source."""
     assert (0, "") == (inline.code, inline.stderr)
-
-
-@pytest.mark.slow
-def test_a_model_that_reads_the_targets_of_its_caller_is_caught(checkout, trained, evaluate):
-    """Where rows come with their targets, a model that finds those gains nothing: it is asked again without them."""
-    read = (
-        "        frame = sys._getframe()\n"
-        "        while frame is not None and 'claim' not in frame.f_locals:\n            frame = frame.f_back\n"
-        "        if frame is not None and frame.f_locals['claim']:\n"
-        "            logits = logits + 9 * F.one_hot(frame.f_locals['tokens'][:, 1:], logits.size(-1))\n"
-    )
-    scored = evaluate(checkout((LOGITS, read + LOGITS)), NIGHTLAB_SCORING="inline")
-    assert (scored.code, scored.first_error[:15]) == (4, "invalid: audit:")
 
 
 # --- The rules one by one: the scorer's own questions to the real servant, in a thread instead of a process ---
@@ -125,15 +116,17 @@ def ask(honest: Story, corpus: Path, tmp_path: Path) -> Iterator[Callable[..., A
         servants.append(evaluate.Servant(read, write, load))
         return servants[-1]
 
-    def start(*edits: tuple[str, str], claims: Callable[[np.ndarray], np.ndarray] | None = None) -> dict[str, Any]:
+    def start(
+        *edits: tuple[str, str], claims: Callable[[np.ndarray], np.ndarray] | None = None, is_inline: bool = False
+    ) -> dict[str, Any]:
         checkout = make_checkout(tmp_path / "checkout", *edits)
         rows = evaluate.evaluation_rows(data.Corpus.open(corpus / "validation"))
         probes = evaluate.Probes(rows)
         answers = probes.ask(servant(checkout / "train.py"))
         scored = servant(checkout / "train.py")
         scored.load(describe=False)
-        nats = evaluate.piped_nats(scored, rows)
-        return probes.check(answers, scored, claims(nats) if claims else nats, "cpu", claims is not None)
+        nats = (evaluate.claimed_nats if is_inline else evaluate.piped_nats)(scored, rows)
+        return probes.check(answers, scored, claims(nats) if claims else nats, "cpu", is_inline or claims is not None)
 
     threads: list[threading.Thread] = []
     servants: list[evaluate.Servant] = []
@@ -147,6 +140,7 @@ def ask(honest: Story, corpus: Path, tmp_path: Path) -> Iterator[Callable[..., A
 @pytest.mark.parametrize(
     ("rule", "logits"),
     [
+        pytest.param("causality", "logits + 5 * F.one_hot(tokens.roll(-1, 1), logits.size(-1))", id="peeks"),
         pytest.param(
             "causality", "logits + 0.001 * F.one_hot(tokens.roll(-1, 1), logits.size(-1))", id="peeks a little"
         ),
@@ -162,6 +156,21 @@ def test_a_model_that_breaks_a_rule_is_caught(ask, rule, logits):
 
     with pytest.raises(data.Failure, match=f"^{rule}: ") as caught:
         ask((LOGITS, f"        return {logits}\n"))
+    assert data.EXIT_INTEGRITY == caught.value.code
+
+
+def test_a_model_that_reads_the_targets_of_its_caller_is_caught(ask):
+    """Where rows come with their targets, a model that finds those gains nothing: it is asked again without them."""
+    import data
+
+    read = (
+        "        frame = sys._getframe()\n"
+        "        while frame is not None and 'claim' not in frame.f_locals:\n            frame = frame.f_back\n"
+        "        if frame is not None and frame.f_locals['claim']:\n"
+        "            logits = logits + 9 * F.one_hot(frame.f_locals['tokens'][:, 1:], logits.size(-1))\n"
+    )
+    with pytest.raises(data.Failure, match=r"^audit: ") as caught:
+        ask((LOGITS, read + LOGITS), is_inline=True)
     assert data.EXIT_INTEGRITY == caught.value.code
 
 
@@ -214,13 +223,14 @@ def test_a_buffer_is_among_the_numbers_at_the_start():
 
 
 def test_a_train_py_that_patches_the_harness_is_caught(checkout, trained, evaluate):
-    """Replacing the FLOP counter at import breaks the harness rule."""
+    """Replacing the FLOP counter at import breaks the harness rule, and no score is written."""
     patch = "import data\n\ndata.flops_per_token = lambda *a: 1\n"
     scored = evaluate(checkout(("import data\n", patch)))
     assert (scored.code, scored.first_error) == (
         4,
         "invalid: harness: train.py changes the harness: data.flops_per_token",
     )
+    assert not (trained / "score.json").exists()
 
 
 def test_a_run_of_another_seed_or_budget_is_not_scored(honest, trained, evaluate):
