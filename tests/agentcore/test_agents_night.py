@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import os
 import subprocess
 import sys
@@ -19,6 +21,7 @@ from agentcore.state import LabState
 from tests import toy
 from tests.engines import end_lab, state_of, wait_for
 from tests.model_server import ModelServer
+from tui import cli
 from worktrees.layout import LabPaths
 
 AGENTS = """
@@ -53,11 +56,17 @@ def environment(server: ModelServer | None) -> dict[str, str]:
 
 
 def run(paths: LabPaths, server: ModelServer | None, *words: str) -> str:
-    """Run a headless lab to its end; return what it said."""
-    argv = [sys.executable, "-m", "tui.cli", "run", "--lab", str(paths.root), *words]
-    done = subprocess.run(argv, env=environment(server), capture_output=True, text=True, timeout=110, check=False)
-    assert 0 == done.returncode, done.stderr
-    return done.stderr
+    """Run a headless lab to its end, in this process, where the SDK is imported once; return what it said."""
+    said = io.StringIO()
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stderr(said):
+        wanted = environment(server)
+        for name in os.environ.keys() - wanted.keys():
+            patch.delenv(name)
+        for name, value in wanted.items():
+            patch.setenv(name, value)
+        code = cli.main(["run", "--lab", str(paths.root), *words])
+    assert 0 == code, said.getvalue()
+    return said.getvalue()
 
 
 def told(paths: LabPaths, kind: type) -> list[ev.Event]:
