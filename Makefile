@@ -5,14 +5,18 @@ READY := $(VENV)/ready
 DEMO ?= nightlab-demo
 ARGS ?=
 
-.PHONY: demo test check fast bench walls clean
+.PHONY: demo test tests check fast bench walls clean
 
 # `make demo ARGS="--headless --experiments 6"` passes arguments on; DEMO names the lab's folder.
 demo: $(READY)
 	@$(VENV)/bin/nightlab demo $(DEMO) $(ARGS)
 
-test: check
-	$(VENV)/bin/pytest -q -n 2
+# Side by side: tests often wait for processes, so two cores have room for a third worker and for the checks.
+test: $(READY)
+	@$(MAKE) --no-print-directory -j 2 check tests
+
+tests: $(READY)
+	$(VENV)/bin/pytest -q -n 3
 
 check: $(READY)
 	$(VENV)/bin/ruff check .
@@ -22,7 +26,7 @@ check: $(READY)
 
 # What one needs while writing: no training, no terminal.
 fast: $(READY)
-	$(VENV)/bin/pytest -q -n 2 -m "not gpu and not slow"
+	$(VENV)/bin/pytest -q -n 3 -m "not gpu and not slow"
 
 bench: $(READY)
 	$(VENV)/bin/python -m tests.bench.start --quick
