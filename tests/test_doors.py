@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -51,10 +52,15 @@ TRUSTED = {
 BEHIND_WALLS = {"worktrees/confined.py _start", "worktrees/shim.py _spawn"}
 
 
+@cache
+def nodes(path: Path) -> tuple[ast.AST, ...]:
+    """Return every node of a module's syntax tree."""
+    return tuple(ast.walk(ast.parse(path.read_text())))
+
+
 def starts(path: Path) -> Iterator[str]:
     """Yield the function around each call that starts a process."""
-    tree = ast.parse(path.read_text())
-    for function in ast.walk(tree):
+    for function in nodes(path):
         if not isinstance(function, ast.FunctionDef | ast.AsyncFunctionDef):
             continue
         for call in ast.walk(function):
@@ -84,7 +90,7 @@ def test_nobody_imports_a_way_around() -> None:
     found = [
         f"{path.relative_to(ROOT)}: {name.name}"
         for path in code()
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in nodes(path)
         if isinstance(node, ast.ImportFrom) and node.module in MODULES
         for name in node.names
         if name.name in STARTS
@@ -98,7 +104,7 @@ def test_nothing_of_a_worktree_is_executed_here() -> None:
     found = [
         f"{path.relative_to(ROOT)}: {node.func.id}"
         for path in code()
-        for node in ast.walk(ast.parse(path.read_text()))
+        for node in nodes(path)
         if isinstance(node, ast.Call) and isinstance(node.func, ast.Name) and node.func.id in forbidden
     ]
     assert [] == found
