@@ -21,6 +21,7 @@ from worktrees.layout import LabPaths
 DECISIONS = (
     ev.EngineStarted,
     ev.EngineStopped,
+    ev.RunStopped,
     ev.WorktreePaused,
     ev.WorktreeResumed,
     ev.AgentsAssigned,

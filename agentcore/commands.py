@@ -12,6 +12,7 @@ from agentcore.control import Answer, Command
 from agentcore.journal import JournalError
 from agentcore.lab import Lab
 from agentcore.queueing import QueueDesk
+from agentcore.steering import WorktreeDesk
 from agentcore.verbs import STOPPED
 from worktrees.repository import RepositoryError
 
@@ -30,8 +31,6 @@ class Desk:
         self._verbs: dict[str, Callable[[Command], Awaitable[Answer]]] = {
             "merge": self._merge,
             "undo": self._undo,
-            "pause": self._pause,
-            "resume": self._resume,
             "say": self._say,
             "release": self._release,
             "idea": self._idea,
@@ -39,6 +38,7 @@ class Desk:
             "retest": self._retest,
             "stop": self._leave,
             "ping": self._ping,
+            **WorktreeDesk(lab).verbs,
             **QueueDesk(lab).verbs,
         }
 
@@ -77,20 +77,6 @@ class Desk:
         expected = (command.arguments.get("expect") or {}).get("trunk")
         moved = await promoter.undo(self._lab, command.by, expected)
         return Answer(0, f"took #{moved.undone} back: trunk is {moved.new[:7]} again", {"new": moved.new})
-
-    async def _pause(self, command: Command) -> Answer:
-        name = str(command.arguments["worktree"])
-        if self._lab.state.worktrees[name].paused:
-            return Answer(REFUSED, f"{name} is paused already")
-        self._lab.record(ev.WorktreePaused(name, f"by {command.by}", command.by))
-        return Answer(0, f"{name} pauses after its experiment")
-
-    async def _resume(self, command: Command) -> Answer:
-        name = str(command.arguments["worktree"])
-        if not self._lab.state.worktrees[name].paused:
-            return Answer(REFUSED, f"{name} is not paused")
-        self._lab.record(ev.WorktreeResumed(name, command.by))
-        return Answer(0, f"{name} goes on")
 
     async def _release(self, command: Command) -> Answer:
         number, because = int(command.arguments["experiment"]), str(command.arguments.get("because") or "").strip()

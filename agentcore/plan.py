@@ -344,6 +344,7 @@ def _screenings(state: LabState) -> Iterator[_Wanted]:
     waiting = [
         (place, worktree, experiment)
         for worktree in _fewest_runs_first(state)
+        if not worktree.paused
         for place, experiment in enumerate(
             each for each in map(state.experiments.__getitem__, worktree.pending) if _is_waiting(state, each)
         )

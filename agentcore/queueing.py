@@ -14,13 +14,11 @@ from agentcore import promoter, verbs
 from agentcore.control import Answer, Command
 from agentcore.judging import more_seeds, threshold
 from agentcore.lab import Lab
+from agentcore.signing import SAY_WHY, because, who
 from agentcore.state import Candidate
-from agentcore.workspace import one_line
 from worktrees.gate import Mode
 
 USAGE = 2
-REASON_CHARACTERS, NAME_CHARACTERS = 1000, 60
-SAY_WHY = "say why: it is recorded with your name"
 
 
 class QueueDesk:
@@ -71,11 +69,11 @@ class QueueDesk:
         return Answer(0, f"#{candidate.experiment} goes on: it is {back}", {"state": back})
 
     async def _cancel(self, command: Command) -> Answer:
-        if not (because := self._because(command)):
+        if not (why := self._because(command)):
             return Answer(USAGE, SAY_WHY)
         async with self._lab.trunk:
             candidate = self._candidate(command)
-            self._move(candidate, "CANCELLED", because, command)
+            self._move(candidate, "CANCELLED", why, command)
         return Answer(0, f"#{candidate.experiment} has left the queue for good")
 
     async def _pin(self, command: Command) -> Answer:
@@ -97,16 +95,16 @@ class QueueDesk:
         return Answer(0, f"#{number} is pinned no more", {"experiment": number})
 
     async def _force(self, command: Command) -> Answer:
-        if not (because := self._because(command)):
+        if not (why := self._because(command)):
             return Answer(USAGE, SAY_WHY)
-        moved = await promoter.force(self._lab, self._seen(command), self._by(command), because)
+        moved = await promoter.force(self._lab, self._seen(command), self._by(command), why)
         message = f"forced #{moved.experiment}: trunk {moved.old[:7]} → {moved.new[:7]}"
         return Answer(0, f"{message}; it counts in no total before three seeds", _facts(moved))
 
     async def _revert(self, command: Command) -> Answer:
-        if not (because := self._because(command)):
+        if not (why := self._because(command)):
             return Answer(USAGE, SAY_WHY)
-        moved = await promoter.revert(self._lab, self._seen(command), self._by(command), because)
+        moved = await promoter.revert(self._lab, self._seen(command), self._by(command), why)
         message = f"took #{moved.reverted} back: trunk {moved.old[:7]} → {moved.new[:7]}, which is measured first"
         return Answer(0, message, _facts(moved))
 
@@ -151,11 +149,10 @@ class QueueDesk:
         return int(command.arguments["experiment"])
 
     def _because(self, command: Command) -> str:
-        """One line: it becomes a trailer of a commit, and must not bring others along."""
-        return one_line(self._lab.scrubber.clean(str(command.arguments.get("because") or "")), REASON_CHARACTERS)
+        return because(self._lab, command)
 
     def _by(self, command: Command) -> str:
-        return one_line(self._lab.scrubber.clean(command.by), NAME_CHARACTERS) or "you"
+        return who(self._lab, command)
 
 
 def _facts(moved: ev.TrunkMoved) -> Mapping[str, object]:

@@ -186,9 +186,14 @@ def _is_due(state: LabState) -> bool:
     every = state.retest_settings.every
     if refusal(state) or not every or state.gate.mode == "hold":
         return False
-    told = {number for each in state.retests if each.word in TOLD for number in _experiments(each.steps)}
+    told = {number for each in state.retests if _is_told(each) for number in _experiments(each.steps)}
     merged = [n for n in _experiments(_steps(state)) if state.candidates[n].state == "MERGED" and n not in told]
     return len(merged) >= every
+
+
+def _is_told(retest: Retest) -> bool:
+    """True where a person knows how it ended, so that the same merges are no reason for another one."""
+    return retest.word in TOLD or (retest.word == "DROPPED" and retest.ended_by != "engine")
 
 
 def _experiments(steps: tuple[Step, ...]) -> list[int]:

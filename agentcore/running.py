@@ -59,13 +59,22 @@ async def collect(lab: Lab) -> None:
                 result = folder.read_result()
                 assert result is not None, "ended means that the result is there"
                 await _finish(lab, run, result)
+            case "absent" if run.stopped:
+                lab.record(_stopped(run))
             case "absent":
                 await _launch(lab, run)
             case "lost":
                 lab.executor.clear(folder)
-                lab.record(_lost(lab, run))
+                lab.record(_stopped(run) if run.stopped else _lost(lab, run))
             case "running":
-                pass
+                if run.stopped:  # again: a shim that has just been started does not listen yet
+                    lab.executor.cancel(folder)
+
+
+def stop(lab: Lab, run: Run, by: str) -> None:
+    """End one run because a person says so; the result arrives by `collect`."""
+    lab.record(ev.RunStopped(run.number, by))
+    lab.executor.cancel(lab.paths.run(run.number))
 
 
 def cancel_all(lab: Lab) -> None:
@@ -194,7 +203,7 @@ async def _finish(lab: Lab, run: Run, result: RunResult) -> None:
             run=run.number,
             ending="invalid" if doubt else "contended" if is_void else result.ending,
             score=None if is_void else result.score,
-            reason=doubt or (shared.reason if shared else result.reason),
+            reason=doubt or (shared.reason if shared else _why(run, result)),
             train_s=result.stage_s.get("train", 0.0),
             evaluate_s=sum(result.stage_s.get(name, 0.0) for name in SCORING),
             train_cpu_s=result.stage_cpu_s.get("train", 0.0),
@@ -228,6 +237,15 @@ def _unbelievable(lab: Lab, result: RunResult) -> str:
     if gate.ceiling is not None and score > gate.ceiling:
         return f"invalid: ceiling: the score {score:.6g} is above {gate.ceiling:g} ([gate] ceiling)"
     return ""
+
+
+def _why(run: Run, result: RunResult) -> str:
+    return f"stopped by {run.stopped}" if run.stopped and result.ending == "cancelled" else result.reason
+
+
+def _stopped(run: Run) -> ev.RunEnded:
+    """A stopped run that left no result: it was not launched yet, or its shim is gone."""
+    return ev.RunEnded(run.number, "cancelled", None, f"stopped by {run.stopped}", 0.0, 0.0, 0.0, 0.0)
 
 
 def _lost(lab: Lab, run: Run) -> ev.RunEnded:

@@ -195,6 +195,8 @@ class Run:
     """The sandbox's backend that it had; empty where that was not recorded."""
     tokens_per_s: float | None = None
     """Speed of the training; None where it does not matter."""
+    stopped: str = ""
+    """Who wants it to end; empty where nobody does."""
     ended: float | None = None
     fraction: float = 1.0
     """Of its size's budget. Scores of different fractions are never mixed: only those of the whole enter a pool."""
@@ -321,6 +323,7 @@ class Retest:
     """What came of measuring the proven trunk's speed-up; None while that goes on, or where it was not asked for."""
     harness: str = ""
     """Of its runs, see `LabState.large_harness`."""
+    ended_by: str = "engine"
 
 
 @dataclass(frozen=True)

@@ -52,6 +52,9 @@ DRY_RUN = _flag("--dry-run", about="only say what would happen")
 WHY = Argument(("--because",), {"metavar": "TEXT", "default": "", "help": "why; it is recorded with your name"})
 NEEDED_WHY = Argument(("--because",), {"metavar": "TEXT", "required": True, "help": "why; it is recorded"})
 EXPERIMENTS = Argument(("--experiments",), {"type": int, "metavar": "N", "help": "end after N experiments"})
+WORKTREE = Argument(("worktree",), {"metavar": "WT"})
+SOME_WORKTREE = Argument(("worktree",), {"metavar": "WT", "nargs": "?", "help": "a worktree; left out with --all"})
+ALL_WORKTREES = _flag("--all", about="all worktrees")
 FOLDER = Argument(("dir",), {"nargs": "?", "help": "folder of the lab"})
 VIEW = (
     Argument(("--theme",), {"help": "colours: cb-dark, cb-light, ansi, mono, contrast"}),
@@ -177,8 +180,8 @@ COMMANDS = (
     Entry(
         "retest",
         "retests:retest",
-        "try trunk at the larger size now, against the last verified trunk; list: what retests have said",
-        (Argument(("what",), {"choices": ("list",), "nargs": "?", "help": "list: only look"}), JSON),
+        "try trunk at the larger size now, against the last verified trunk; list: what they have said; stop: drop it",
+        (Argument(("what",), {"choices": ("add", "list", "stop"), "nargs": "?", "default": "add"}), YES, DRY_RUN, JSON),
         "nightlab retest list --json",
     ),
     Entry("undo", "decide:undo", "take the last merge back", (YES, JSON)),
@@ -246,8 +249,26 @@ COMMANDS = (
         ),
         'nightlab ideas add "value embeddings on alternate layers"',
     ),
-    Entry("pause", "decide:pause", "let a worktree start nothing new", (Argument(("worktree",)), JSON)),
-    Entry("resume", "decide:resume", "let a paused worktree go on", (Argument(("worktree",)), JSON)),
+    Entry(
+        "pause",
+        "steer:pause",
+        "let a worktree, or all, start nothing new; runs in progress end by themselves",
+        (SOME_WORKTREE, ALL_WORKTREES, DRY_RUN, JSON),
+        "nightlab pause --all",
+    ),
+    Entry(
+        "resume",
+        "steer:resume",
+        "let a paused worktree, or all, go on",
+        (SOME_WORKTREE, ALL_WORKTREES, DRY_RUN, JSON),
+    ),
+    Entry(
+        "kill",
+        "steer:kill",
+        "end the run of a worktree; its agent is told and goes on",
+        (WORKTREE, YES, DRY_RUN, JSON),
+        "nightlab kill wt0",
+    ),
     Entry(
         "doctor",
         "care:doctor",

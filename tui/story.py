@@ -11,6 +11,7 @@ from functools import singledispatch
 
 from agentcore import events as ev
 from agentcore.events import Entry
+from agentcore.permits import described
 from agentcore.speed import words
 from agentcore.state import LabState
 from tui import format as fmt
@@ -178,6 +179,12 @@ def _(event: ev.RunStarted, state: LabState) -> _Parts:
     part = f", {event.fraction:.1%} of the budget" if event.fraction < 1 else ""
     text = f"{event.purpose} run {event.run} on {event.slot}, seed {event.seed}{part}"
     return "▸", "run", _owner(state, event.experiment), event.experiment, "RUN", text, True
+
+
+@_tell.register
+def _(event: ev.RunStopped, state: LabState) -> _Parts:
+    run = state.runs[event.run]
+    return "-", "wait", _owner(state, run.experiment), run.experiment, "KILL", f"{described(run)} by {event.by}", False
 
 
 @_tell.register

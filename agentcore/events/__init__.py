@@ -30,6 +30,7 @@ from agentcore.events.experiment import (
     Outcome,
     RunEnded,
     RunStarted,
+    RunStopped,
 )
 from agentcore.events.idea import IdeaAdded, IdeaDropped
 from agentcore.events.lab import (
@@ -94,6 +95,7 @@ Event = (
     | ExperimentProposed
     | ExperimentRebased
     | RunStarted
+    | RunStopped
     | RunEnded
     | ExperimentDecided
     | CandidateRebased

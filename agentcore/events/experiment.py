@@ -67,6 +67,14 @@ class RunStarted:
 
 
 @dataclass(frozen=True)
+class RunStopped:
+    """A person wants this run to end: its shim is told so until it has. One that ends by itself meanwhile counts."""
+
+    run: int
+    by: str
+
+
+@dataclass(frozen=True)
 class RunEnded:
     """A run's result was collected (or, when lost, given up: its work is assigned again under a new number)."""
 

@@ -14,8 +14,8 @@ RetestVerdict = Literal["PROVEN", "FADED", "SHORT"]
 
 RetestEnding = Literal["PROVEN", "FADED", "REVERTED", "LEFT", "FAILED", "DROPPED"]
 """LEFT: it fell short, and nothing could be taken out. FAILED: its runs crashed or ran past their limit, which is no
-verdict on any change. Of both a person is told. DROPPED: its question has gone, because trunk was moved back or the
-settings changed."""
+verdict on any change. Of both a person is told. DROPPED: its question has gone, because trunk was moved back, the
+settings changed, or a person said so."""
 
 
 SpeedWord = speed.SpeedWord | Literal["FAILED"]
@@ -77,6 +77,7 @@ class RetestEnded:
     retest: int
     word: RetestEnding
     reason: str
+    by: str = "engine"
 
 
 @dataclass(frozen=True)

@@ -40,6 +40,8 @@ class WorktreePaused:
     worktree: str
     reason: str
     by: str
+    all: bool = False
+    """It was one of all worktrees that were paused at once."""
 
 
 @dataclass(frozen=True)
@@ -48,6 +50,7 @@ class WorktreeResumed:
 
     worktree: str
     by: str
+    all: bool = False
 
 
 @dataclass(frozen=True)

@@ -105,6 +105,13 @@ def _(event: ev.RunStarted, state: LabState, at: float) -> LabState:
 
 
 @follow.register
+def _(event: ev.RunStopped, state: LabState, at: float) -> LabState:
+    run = replace(state.runs[event.run], stopped=event.by)
+    active = state.active.set(run.number, run) if run.number in state.active else state.active
+    return replace(state, runs=state.runs.set(run.number, run), active=active)
+
+
+@follow.register
 def _(event: ev.RunEnded, state: LabState, at: float) -> LabState:
     run = replace(
         state.runs[event.run],

@@ -40,7 +40,7 @@ def _(event: ev.RetestEnded, state: LabState, at: float) -> LabState:
             state = on_candidate(state, number, at, state=event.word, reason=event.reason)
     if event.word == "PROVEN":
         state = replace(state, verified=(*state.verified, retest.steps[-1].commit), speed_test=_speed_test(state))
-    return end_retest(state, event.word, event.reason, at)
+    return on_retest(end_retest(state, event.word, event.reason, at), ended_by=event.by)
 
 
 @follow.register

@@ -65,6 +65,7 @@ EVENTS: tuple[Event, ...] = (
     ev.SpeedMeasured(2, "c0", "l2", "FLAT", None, None, None, None, (), ""),
     ev.IdeaAdded(1, "tie the embeddings", "ada"),
     ev.IdeaDropped(1, "ada"),
+    ev.RunStopped(3, "ada"),
     ev.WarningRaised("disk", "full"),
     ev.WarningCleared("disk"),
 )

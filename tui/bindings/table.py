@@ -6,7 +6,7 @@ that none of them can tell another story. A key that cannot act says why: `disab
 
 from __future__ import annotations
 
-from agentcore import verbs
+from agentcore import permits, verbs
 from tui.bindings.binding import Binding, Reason, Situation, Target
 
 SCREENS = {
@@ -93,6 +93,16 @@ def _undo(situation: Situation) -> str:
 
 def _pause(situation: Situation) -> str:
     return _changing(situation) or ("" if situation.row else "no worktree is selected")
+
+
+def _all(situation: Situation) -> str:
+    return _changing(situation) or ("" if situation.state.worktrees else "there is no worktree yet")
+
+
+def _kill(situation: Situation) -> str:
+    if reason := _changing(situation) or _row(situation):
+        return reason
+    return permits.kill_refusal(situation.state, situation.row.worktree) if situation.row else ""
 
 
 def _tell(situation: Situation) -> str:
@@ -209,6 +219,16 @@ TABLE: tuple[Binding, ...] = (
         "tell", ("i",), "tell", "Tell its agent something: one line, enter sends", "LWI", "deciding", _tell, rank=22
     ),
     Binding("pause", ("p",), "pause", "Pause after the current run; again: resume", "LW", "deciding", _pause, rank=25),
+    Binding(
+        "pause-all",
+        ("P",),
+        "pause all",
+        "Pause all worktrees after their runs; again: resume all (asks)",
+        "LW",
+        "deciding",
+        _all,
+    ),
+    Binding("kill", ("x",), "stop run", "End its run; a killed run is lost (asks)", "LW", "deciding", _kill, rank=28),
     Binding("retest-now", ("t",), "retest", "Try trunk at the larger size (asks)", "T", "deciding", _changing, rank=10),
     Binding("new-idea", ("c",), "new idea", "Write an idea down for any agent", "I", "deciding", _changing, rank=12),
     Binding("drop-idea", ("x",), "drop idea", "Offer the idea to no agent", "I", "deciding", _changing, rank=16),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import time
 from argparse import Namespace
+from collections.abc import Mapping
 
 from agentcore import launch
 from agentcore.control import Command, EngineUnreachable
@@ -51,16 +52,6 @@ def release(arguments: Namespace) -> int:
     return send(observe(arguments).paths, Command("release", arguments=wanted), arguments)
 
 
-def pause(arguments: Namespace) -> int:
-    """Let a worktree take no new experiment after the one that it has."""
-    return send(observe(arguments).paths, Command("pause", arguments={"worktree": arguments.worktree}), arguments)
-
-
-def resume(arguments: Namespace) -> int:
-    """Let a paused worktree go on."""
-    return send(observe(arguments).paths, Command("resume", arguments={"worktree": arguments.worktree}), arguments)
-
-
 def say(arguments: Namespace) -> int:
     """Tell a worktree's agent, or with --all every agent, something that it reads at its next turn."""
     observer = observe(arguments)
@@ -87,6 +78,15 @@ def send(paths: LabPaths, command: Command, arguments: Namespace) -> int:
         print_json(command.verb, time.time(), {"message": answer.message, **answer.body})
     else:
         print(answer.message)
+    return OK
+
+
+def would(verb: str, what: str, facts: Mapping[str, object], arguments: Namespace) -> int:
+    """Print what a command would do, as a dry run does."""
+    if arguments.json:
+        print_json(verb, time.time(), {"dry_run": True, "message": f"would {what}", **facts})
+    else:
+        print(f"would {what}")
     return OK
 
 

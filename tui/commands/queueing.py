@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from argparse import Namespace
 from collections.abc import Mapping
 
@@ -11,10 +10,9 @@ from agentcore.control import Command
 from agentcore.judging import complete_pairs, more_seeds, threshold
 from agentcore.state import LabState
 from tui import format as fmt
-from tui.commands.decide import confirmed, number_of, send
+from tui.commands.decide import confirmed, number_of, send, would
 from tui.commands.look import observe
 from tui.exits import OK, REFUSED, Ending
-from tui.output import print_json
 
 
 def verify(arguments: Namespace) -> int:
@@ -64,7 +62,7 @@ def mode(arguments: Namespace) -> int:
     if arguments.dry_run:
         if now == arguments.mode:
             raise Ending(REFUSED, f"the mode is {now} already")
-        return _would("mode", f"change the mode from {now} to {arguments.mode}", {"mode": arguments.mode}, arguments)
+        return would("mode", f"change the mode from {now} to {arguments.mode}", {"mode": arguments.mode}, arguments)
     wanted = {"mode": arguments.mode, "because": arguments.because}
     return send(observer.paths, Command("mode", arguments=wanted), arguments)
 
@@ -77,7 +75,7 @@ def _decide(verb: str, arguments: Namespace, *, asks: bool = False) -> int:
         raise Ending(REFUSED, reason)
     what = sentence(observer.state, verb, number)
     if arguments.dry_run:
-        return _would(verb, what, {"experiment": number}, arguments)
+        return would(verb, what, {"experiment": number}, arguments)
     if asks and not arguments.yes and not confirmed(f"{what[0].upper()}{what[1:]}?"):
         return OK
     wanted = {"experiment": number, "because": arguments.because, "expect": _seen(observer.state, verb, number)}
@@ -112,11 +110,3 @@ def _seen(state: LabState, verb: str, number: int) -> Mapping[str, str]:
     if verb == "force":
         return {"trunk": trunk, "tree": state.candidates[number].tree}
     return {"trunk": trunk} if verb == "revert" else {}
-
-
-def _would(verb: str, what: str, facts: Mapping[str, object], arguments: Namespace) -> int:
-    if arguments.json:
-        print_json(verb, time.time(), {"dry_run": True, "message": f"would {what}", **facts})
-    else:
-        print(f"would {what}")
-    return OK

@@ -7,11 +7,12 @@ from argparse import Namespace
 from dataclasses import asdict
 
 from agentcore.control import Command
+from agentcore.observer import Observer
 from agentcore.verdicts import Gain, RetestRow, retest_rows
 from tui import format as fmt
-from tui.commands.decide import send
+from tui.commands.decide import confirmed, send, would
 from tui.commands.look import observe
-from tui.exits import OK
+from tui.exits import OK, REFUSED, Ending
 from tui.output import print_json, print_table
 
 SHOWN = 4
@@ -21,7 +22,9 @@ SHOWN = 4
 def retest(arguments: Namespace) -> int:
     """Try trunk at the larger size now, against the trunk that was last verified; or list what retests have said."""
     observer = observe(arguments)
-    if arguments.what != "list":
+    if arguments.what == "stop":
+        return _stop(observer, arguments)
+    if arguments.what == "add":
         return send(observer.paths, Command("retest"), arguments)
     rows = retest_rows(observer.state)
     if arguments.json:
@@ -32,6 +35,19 @@ def retest(arguments: Namespace) -> int:
         head = ["#", "WORD", "BASE", "TRUNK", "MERGES", "SMALL", "LARGE", "σ", "SPEED", "WHY"]
         print_table(head, [_cells(row) for row in rows], right="# SMALL LARGE σ")
     return OK
+
+
+def _stop(observer: Observer, arguments: Namespace) -> int:
+    """Drop the retest that is open, after a question or with --yes."""
+    retest = observer.state.retest
+    if retest is None:
+        raise Ending(REFUSED, "no retest is on its way")
+    what = f"drop retest {retest.number} and end its runs; what they have used is lost"
+    if arguments.dry_run:
+        return would("retest", what, {"retest": retest.number}, arguments)
+    if not arguments.yes and not confirmed(f"{what[0].upper()}{what[1:]}. Go on?"):
+        return OK
+    return send(observer.paths, Command("retest-stop"), arguments)
 
 
 def _cells(row: RetestRow) -> list[str]:

@@ -23,7 +23,7 @@ from tui.follow import Scene
 from tui.lines import Line
 from tui.screens.finding import Finder
 from tui.screens.taking import Taker
-from tui.sheets import lift, merge, undo
+from tui.sheets import kill, lift, merge, undo
 from tui.sheets.entry import Entry
 from tui.sheets.menu import Menu
 from tui.sheets.palette import Choice, Palette
@@ -452,6 +452,11 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         """Ask before merging this screen's target."""
         if target := self.target(self.view.scene):
             self.open_sheet(lambda scene: merge.question(scene, target.experiment))
+
+    def ask_kill(self) -> None:
+        """Ask before the selected worktree's run is ended."""
+        name = self.view.selected
+        self.open_sheet(lambda scene: kill.question(scene, name))
 
     def open_sheet(self, ask: Callable[[Scene], Question]) -> None:
         """Put a question over this screen."""

@@ -14,6 +14,7 @@ from tui.follow import Scene
 from tui.screens.base import Action, BaseScreen
 from tui.screens.change import show_change
 from tui.screens.targets import target_of_row
+from tui.sheets import pause_all
 from tui.widgets.detail import DetailPane
 from tui.widgets.devices import DevicesPane
 from tui.widgets.diff import DiffPane
@@ -82,6 +83,8 @@ class LabScreen(BaseScreen):
             "open": self._open,
             "diff": self.view.read_worktree,
             "pause": self.view.pause,
+            "pause-all": lambda: self.open_sheet(pause_all.question),
+            "kill": self.ask_kill,
             "tell": self.open_entry,
         }
 

@@ -18,6 +18,7 @@ from tui.lines import clip
 from tui.screens.base import Action, BaseScreen
 from tui.screens.change import show_change
 from tui.screens.targets import target_of_row
+from tui.sheets import pause_all
 from tui.unified import unified
 from tui.widgets.bars import key_rows
 from tui.widgets.curve import CurvePane
@@ -98,6 +99,8 @@ class WorktreeScreen(BaseScreen):
             "metric": lambda: self.say(self.curve.next_metric()),
             "log-scale": self.curve.change_scale,
             "pause": self.view.pause,
+            "pause-all": lambda: self.open_sheet(pause_all.question),
+            "kill": self.ask_kill,
             "tell": self.open_entry,
         }
 

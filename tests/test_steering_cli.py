@@ -1,0 +1,38 @@
+"""Steering from a shell: words, exit codes, JSON, and what a dry run says."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from agentcore import events as ev
+from tests.test_verbs_cli import shell
+
+
+async def test_worktrees_are_steered_by_name_or_all(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """0 done, 2 neither or both, 5 refused, 9 nobody to answer; a dry run changes nothing."""
+    async with shell(tmp_path / "lab", capsys) as at:
+        lab = at.at.lab
+        dry = json.loads((await at.run("pause", "--all", "--dry-run", "--json")).out)
+        assert ("nightlab.pause/1", True, ["wt0", "wt1"]) == (dry["schema"], dry["dry_run"], dry["worktrees"])
+        assert ["", ""] == [each.paused for each in lab.state.worktrees.values()]
+        assert "wt0 and wt1 pause after the run in progress\n" == (await at.run("pause", "--all")).out
+        assert "wt1 goes on\n" == (await at.run("resume", "wt1")).out
+        trunk = lab.state.trunk
+        assert trunk
+        number = len(lab.state.runs) + 1
+        lab.record(ev.RunStarted(number, "baseline", None, trunk.commit, trunk.tree, 77, 1, "cpu0"))
+        kill = json.loads((await at.run("kill", "wt0", "--dry-run", "--json")).out)
+        assert ("wt0", number) == (kill["worktree"], kill["run"])
+        assert "seed 77" in (await at.run("kill", "wt0")).err
+        codes = [
+            (await at.run(*words)).code
+            for words in (
+                ("kill", "wt0"), ("kill", "wt1"), ("kill", "wt9"), ("pause",), ("pause", "wt0", "--all"),
+                ("pause", "wt0"), ("resume", "wt1"), ("kill", "wt0", "--yes"), ("retest", "stop"),
+            )
+        ]  # fmt: skip
+        assert [9, 5, 2, 2, 2, 5, 5, 0, 5] == codes
+        assert "you" == lab.state.runs[number].stopped

@@ -1,0 +1,77 @@
+"""Stories of steering: stopping a run and pausing all are asked about, and the sheet says what becomes of the work."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from agentcore import events as ev
+from agentcore.control import Answer, serve
+from tests.tui.driving import FakeEngine, sitting_at
+from tests.tui.labs import small_lab
+
+
+async def test_x_stops_exactly_the_run_that_the_sheet_named(tmp_path: Path) -> None:
+    """It says that a killed run is lost, and `y` sends its number."""
+    lab = small_lab(tmp_path)
+    lab.screen(lab.propose("wt0", "WARMUP 0.05 to 0.02"))
+    engine = FakeEngine(Answer(0, "run 7 in wt0 ends"))
+    async with serve(lab.paths.socket, engine), sitting_at(lab) as person:
+        await person.press("x")
+        assert "Stop the run of wt0?" in person.text
+        assert "cannot be undone: a killed run is lost" in person.text
+        assert "#1 is cancelled, its agent is told" in person.text
+        await person.moment(0.6)
+        await person.press("y")
+        await person.sees("run 7 in wt0 ends")
+    assert [("kill", {"worktree": "wt0", "expect": {"run": 7}})] == [(c.verb, c.arguments) for c in engine.commands]
+
+
+async def test_x_where_nothing_runs_says_so(tmp_path: Path) -> None:
+    """No sheet opens."""
+    async with sitting_at(small_lab(tmp_path)) as person:
+        await person.press("2", "x")
+        assert "nothing trains in wt0 just now" == person.strip
+
+
+async def test_a_run_that_ended_under_the_sheet_is_not_killed(tmp_path: Path) -> None:
+    """`y` shows that nothing runs any more."""
+    lab = small_lab(tmp_path)
+    run = lab.screen(lab.propose("wt0", "WARMUP 0.05 to 0.02"))
+    engine = FakeEngine()
+    async with serve(lab.paths.socket, engine), sitting_at(lab) as person:
+        await person.press("x")
+        lab.end_run(run, 1.7)
+        await person.moment()
+        await person.press("y")
+        assert ("changed while you read" in person.text, "nothing trains in wt0" in person.text) == (True, True)
+    assert [] == engine.commands
+
+
+async def test_the_sheet_says_that_a_killed_seed_is_run_again(tmp_path: Path) -> None:
+    """Nothing is left out of a confirmation by hand."""
+    lab = small_lab(tmp_path)
+    trunk = lab.state.trunk
+    assert trunk
+    lab.start_run("baseline", None, trunk.commit, "cpu0", 9)
+    async with sitting_at(lab) as person:
+        await person.press("x")
+        assert "no seed is left out by hand" in " ".join(person.text.replace("┃", " ").split())
+
+
+async def test_capital_p_pauses_all_and_then_lets_all_go_on(tmp_path: Path) -> None:
+    """One sheet each time, and who is paused already is counted apart."""
+    lab = small_lab(tmp_path)
+    engine = FakeEngine(Answer(0, "so be it"))
+    lab.tell(ev.WorktreePaused("wt1", "by you", "you"))
+    async with serve(lab.paths.socket, engine), sitting_at(lab) as person:
+        await person.press("P")
+        assert "wt0; 1 is paused already" in person.text
+        await person.moment(0.6)
+        await person.press("y")
+        await person.sees("so be it")
+        lab.tell(ev.WorktreePaused("wt0", "by you", "you", all=True))
+        await person.moment()
+        await person.press("P")
+        assert "Resume all 2 worktrees?" in person.text
+        await person.press("n")
+    assert [("pause", {"all": True})] == [(each.verb, each.arguments) for each in engine.commands]

@@ -1,0 +1,64 @@
+"""Commands over worktrees and their runs. The engine decides; a dry run asks the same rules without it."""
+
+from __future__ import annotations
+
+from argparse import Namespace
+from collections.abc import Mapping
+
+from agentcore import permits
+from agentcore.control import Command
+from agentcore.state import LabState
+from tui.commands.decide import confirmed, send, would
+from tui.commands.look import observe
+from tui.exits import OK, REFUSED, USAGE, Ending
+
+
+def pause(arguments: Namespace) -> int:
+    """Let a worktree, or all of them, take no new experiment after the one that they have."""
+    return _pause("pause", "pause {} after the run in progress", arguments)
+
+
+def resume(arguments: Namespace) -> int:
+    """Let a paused worktree, or all of them, go on."""
+    return _pause("resume", "let {} go on", arguments)
+
+
+def kill(arguments: Namespace) -> int:
+    """End the run of a worktree, after a question or with --yes."""
+    observer = observe(arguments)
+    state, name = observer.state, known(observer.state, arguments.worktree)
+    if reason := permits.kill_refusal(state, name):
+        raise Ending(REFUSED, reason)
+    run = permits.run_of(state, name)
+    assert run is not None, "kill_refusal has looked"
+    what = f"end {permits.described(run)}: {permits.after_kill(state, run)}. A run that was killed is lost"
+    if arguments.dry_run:
+        return would("kill", what, {"worktree": name, "run": run.number}, arguments)
+    if not arguments.yes and not confirmed(f"{what[0].upper()}{what[1:]}. Go on?"):
+        return OK
+    wanted = {"worktree": name, "expect": {"run": run.number}}
+    return send(observer.paths, Command("kill", arguments=wanted), arguments)
+
+
+def known(state: LabState, name: str) -> str:
+    """Return the name of a worktree. Raises Ending for another one."""
+    if reason := permits.unknown(state, name):
+        raise Ending(USAGE, reason)
+    return name
+
+
+def _pause(verb: str, words: str, arguments: Namespace) -> int:
+    observer = observe(arguments)
+    if arguments.all == (arguments.worktree is not None):
+        raise Ending(USAGE, f"name one worktree, or say --all: nightlab {verb} wt0, nightlab {verb} --all")
+    if arguments.all:
+        reason, names = permits.all_refusal(observer.state, verb), permits.affected(observer.state, verb)
+        wanted: Mapping[str, object] = {"all": True}
+    else:
+        names = [known(observer.state, arguments.worktree)]
+        reason, wanted = permits.pause_refusal(observer.state, verb, names[0]), {"worktree": names[0]}
+    if reason:
+        raise Ending(REFUSED, reason)
+    if arguments.dry_run:
+        return would(verb, words.format(", ".join(names)), {"worktrees": names}, arguments)
+    return send(observer.paths, Command(verb, arguments=wanted), arguments)
