@@ -38,6 +38,8 @@ DECISIONS = (
     ev.IdeaDropped,
     ev.TrunkMoved,
     ev.WarningRaised,
+    ev.ActionUndone,
+    ev.ActionRedone,
 )
 """The events that say who or what decided something, and not what was measured."""
 

@@ -9,6 +9,7 @@ from typing import Any
 from agentcore import events as ev
 from agentcore import promoter, retest, verbs
 from agentcore.control import Answer, Command
+from agentcore.history import UndoDesk
 from agentcore.journal import JournalError
 from agentcore.lab import Lab
 from agentcore.queueing import QueueDesk
@@ -30,7 +31,6 @@ class Desk:
         self._stop = stop
         self._verbs: dict[str, Callable[[Command], Awaitable[Answer]]] = {
             "merge": self._merge,
-            "undo": self._undo,
             "say": self._say,
             "release": self._release,
             "idea": self._idea,
@@ -38,6 +38,7 @@ class Desk:
             "retest": self._retest,
             "stop": self._leave,
             "ping": self._ping,
+            **UndoDesk(lab).verbs,
             **WorktreeDesk(lab).verbs,
             **QueueDesk(lab).verbs,
         }
@@ -73,11 +74,6 @@ class Desk:
         if reason := verbs.changed(self._lab.state, number, expected):
             raise promoter.Refused(reason)
 
-    async def _undo(self, command: Command) -> Answer:
-        expected = (command.arguments.get("expect") or {}).get("trunk")
-        moved = await promoter.undo(self._lab, command.by, expected)
-        return Answer(0, f"took #{moved.undone} back: trunk is {moved.new[:7]} again", {"new": moved.new})
-
     async def _release(self, command: Command) -> Answer:
         number, because = int(command.arguments["experiment"]), str(command.arguments.get("because") or "").strip()
         candidate = self._lab.state.candidates.get(number)
@@ -112,7 +108,7 @@ class Desk:
         if not readers:
             return Answer(REFUSED, f"the search agent works in {', '.join(names)}: it samples and reads no words")
         for name in readers:
-            self._lab.record(ev.MessageSent(name, text, command.by))
+            self._lab.record(ev.MessageSent(name, text, command.by, all=not wanted))
         return Answer(0, f"told {', '.join(readers)}: read at the agent's next turn", {"worktrees": readers})
 
     async def _idea(self, command: Command) -> Answer:

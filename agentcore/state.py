@@ -341,6 +341,29 @@ class SpeedTest:
     """Why its runs failed, since the last that went well."""
 
 
+class Action:
+    """Something that a person did and can take back, see undoing.py."""
+
+    kind: str
+    """merge, revert, pause, resume, hold, unhold, cancel, pin, unpin, mode, say."""
+    by: str
+    names: tuple[str, ...] = ()
+    """The worktrees that it was done to."""
+    experiment: int | None = None
+    text: str = ""
+    """What was said, the new mode, the pinned commit, the reason of a pause."""
+    was: tuple[str, ...] = ()
+    """What was so before: the mode, the candidate's state, each worktree's reason to be paused."""
+    together: bool = False
+    """It was done to all worktrees at once."""
+    seq: int = 0
+    upto: int = 0
+    """The journal's numbers of its first and its last entry."""
+    at: float = 0.0
+    undone: int = 0
+    """The journal's number of the entry that says it was taken back; 0 while it holds."""
+
+
 @dataclass(frozen=True)
 class LabState:
     """Everything that is true of the lab after `seq` events."""
@@ -402,6 +425,8 @@ class LabState:
     speed_test: SpeedTest | None = None
     """What is measured of the newest of them; None once it is known, or when its question has gone."""
     ideas: Map[int, Idea] = field(default_factory=Map)
+    actions: tuple[Action, ...] = ()
+    """The newest that persons did and may want to take back, oldest first."""
     warnings: Map[str, str] = field(default_factory=Map)
     recent: tuple[Entry, ...] = ()
 

@@ -36,3 +36,19 @@ async def test_worktrees_are_steered_by_name_or_all(tmp_path: Path, capsys: pyte
         ]  # fmt: skip
         assert [9, 5, 2, 2, 2, 5, 5, 0, 5] == codes
         assert "you" == lab.state.runs[number].stopped
+
+
+async def test_undo_lists_names_and_asks(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """What touches git needs --yes off a terminal; the list says what taking back comes to, or why it cannot be."""
+    async with shell(tmp_path / "lab", capsys) as at:
+        assert [5, 5] == [(await at.run(word)).code for word in ("undo", "redo")]
+        await at.run("merge", "1", "--yes")
+        await at.run("pause", "wt0")
+        listed = json.loads((await at.run("undo", "--list", "--json")).out)["actions"]
+        assert ["pause of wt0", True] == [listed[0]["told"], listed[1]["told"].startswith("merge of #1 (")]
+        assert "would take the pause of wt0 back: wt0 goes on\n" == (await at.run("undo", "--dry-run")).out
+        assert "took the pause of wt0 back: wt0 goes on\n" == (await at.run("undo")).out
+        assert 9 == (await at.run("undo")).code
+        assert (await at.run("undo", "--yes")).out.startswith("took the merge of #1 (")
+        assert [0, 0] == [(await at.run("redo", "--yes")).code for _ in range(2)]
+        assert "undone" not in (await at.run("undo", "--list")).out

@@ -184,7 +184,14 @@ COMMANDS = (
         (Argument(("what",), {"choices": ("add", "list", "stop"), "nargs": "?", "default": "add"}), YES, DRY_RUN, JSON),
         "nightlab retest list --json",
     ),
-    Entry("undo", "decide:undo", "take the last merge back", (YES, JSON)),
+    Entry(
+        "undo",
+        "undo:undo",
+        "take back what a person did last; asks where trunk, a branch or a folder is touched",
+        (_flag("--list", about="what was done, and what of it can be taken back"), YES, DRY_RUN, JSON),
+        "nightlab undo --list",
+    ),
+    Entry("redo", "undo:redo", "do again what was just undone", (YES, DRY_RUN, JSON)),
     Entry(
         "verify",
         "queueing:verify",

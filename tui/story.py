@@ -14,6 +14,7 @@ from agentcore.events import Entry
 from agentcore.permits import described
 from agentcore.speed import words
 from agentcore.state import LabState
+from agentcore.undoing import told
 from tui import format as fmt
 from tui.theme import CANDIDATES, OUTCOMES, RETESTS, SPEEDS, STATES
 from worktrees.runs import GIVEN_BACK
@@ -140,6 +141,21 @@ def _(event: ev.NoteTaken, state: LabState) -> _Parts:
 @_tell.register
 def _(event: ev.MessageSent, state: LabState) -> _Parts:
     return " ", "text", event.worktree, None, ">", f"{event.text} (by {event.by})", False
+
+
+@_tell.register
+def _(event: ev.MessageTakenBack, state: LabState) -> _Parts:
+    return "=", "wait", event.worktree, None, ">", f"taken back by {event.by}: {event.text}", False
+
+
+@_tell.register
+def _(event: ev.ActionUndone, state: LabState) -> _Parts:
+    return "=", "wait", "lab", None, "UNDO", f"by {event.by}: {_action(state, event.action)}", True
+
+
+@_tell.register
+def _(event: ev.ActionRedone, state: LabState) -> _Parts:
+    return "=", "wait", "lab", None, "REDO", f"by {event.by}: {_action(state, event.action)}", True
 
 
 @_tell.register
@@ -346,6 +362,11 @@ def _version(event: ev.PromptsChanged, state: LabState) -> str:
     changes = [entry.event for entry in state.recent if isinstance(entry.event, ev.PromptsChanged)]
     later = next((after for after, change in enumerate(reversed(changes)) if change is event), None)
     return "" if later is None else f"v{state.prompts - later}: "
+
+
+def _action(state: LabState, seq: int) -> str:
+    action = next((each for each in state.actions if each.seq == seq), None)
+    return told(state, action) if action else f"the action of entry {seq}"
 
 
 def _owner(state: LabState, experiment: int | None) -> str:

@@ -380,11 +380,15 @@ class View(App[None], inherit_bindings=False):
         worktree = self.scene.state.worktrees.get(self.selected)
         if worktree:
             verb = "resume" if worktree.paused else "pause"
-            self.run_worker(self._ask(verb, {"worktree": worktree.name}), exclusive=True, group="tell")
+            self.ask(verb, {"worktree": worktree.name})
+
+    def ask(self, verb: str, arguments: Mapping[str, object]) -> None:
+        """Ask the engine for something that asks no question back."""
+        self.run_worker(self._ask(verb, arguments), exclusive=True, group="tell")
 
     def decide(self, verb: str, experiment: int) -> None:
         """Ask the engine to do something with a candidate that asks no question back."""
-        self.run_worker(self._ask(verb, {"experiment": experiment}), exclusive=True, group="tell")
+        self.ask(verb, {"experiment": experiment})
 
     def ask_engine(self, verb: str, arguments: Mapping[str, object]) -> None:
         """Ask the engine for something that asks no question back, and tell its answer."""

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from agentcore.events.action import ActionRedone, ActionUndone
 from agentcore.events.candidate import (
     CandidateExtended,
     CandidateJudged,
@@ -63,6 +64,7 @@ from agentcore.events.worktree import (
     AgentStateChanged,
     MessageSent,
     MessagesRead,
+    MessageTakenBack,
     NoteTaken,
     RoomEntered,
     ThinkingStarted,
@@ -89,6 +91,7 @@ Event = (
     | TokensUsed
     | NoteTaken
     | MessageSent
+    | MessageTakenBack
     | MessagesRead
     | PromptsChanged
     | AgentFailed
@@ -118,6 +121,8 @@ Event = (
     | IdeaDropped
     | WarningRaised
     | WarningCleared
+    | ActionUndone
+    | ActionRedone
 )
 
 

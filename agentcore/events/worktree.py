@@ -132,6 +132,17 @@ class MessageSent:
     worktree: str
     text: str
     by: str
+    all: bool = False
+    """It was said to all agents at once."""
+
+
+@dataclass(frozen=True)
+class MessageTakenBack:
+    """The newest message of that text, which no agent has been given, is not said after all."""
+
+    worktree: str
+    text: str
+    by: str
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,17 @@ from dataclasses import replace
 
 from agentcore import events as ev
 from agentcore.events import Entry
-from agentcore.fold import candidate, experiment, idea, lab, retest, trunk, worktree  # noqa: F401 (each registers its events)
+from agentcore.fold import (  # noqa: F401 (each registers its events)
+    action,
+    candidate,
+    experiment,
+    idea,
+    lab,
+    retest,
+    trunk,
+    worktree,
+)
+from agentcore.fold.action import remember
 from agentcore.fold.change import follow
 from agentcore.state import LabState
 
@@ -31,7 +41,7 @@ def apply(state: LabState, entry: Entry) -> LabState:
     """Return the state after `entry`. Raises ValueError where the journal skips or repeats a sequence number."""
     if entry.seq != state.seq + 1:
         raise ValueError(f"journal out of order: event {entry.seq} after {state.seq}")
-    state = follow(entry.event, state, entry.at)
+    state = remember(state, follow(entry.event, state, entry.at), entry)
     if isinstance(entry.event, ev.TokensUsed):  # one per model turn: they would drive everything else out
         return replace(state, seq=entry.seq, at=entry.at)
     return replace(state, seq=entry.seq, at=entry.at, recent=(*state.recent[-RECENT + 1 :], entry))

@@ -117,6 +117,14 @@ def _(event: ev.MessageSent, state: LabState, at: float) -> LabState:
 
 
 @follow.register
+def _(event: ev.MessageTakenBack, state: LabState, at: float) -> LabState:
+    worktree = state.worktrees[event.worktree]
+    unread = [place for place, each in enumerate(worktree.messages) if each.text == event.text][-1:]
+    kept = tuple(each for place, each in enumerate(worktree.messages) if place not in unread or place < worktree.read)
+    return on_worktree(state, event.worktree, messages=kept)
+
+
+@follow.register
 def _(event: ev.MessagesRead, state: LabState, at: float) -> LabState:
     worktree = state.worktrees[event.worktree]
     new, read = worktree.messages[worktree.read :], worktree.read + event.count

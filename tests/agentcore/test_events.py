@@ -66,6 +66,9 @@ EVENTS: tuple[Event, ...] = (
     ev.IdeaAdded(1, "tie the embeddings", "ada"),
     ev.IdeaDropped(1, "ada"),
     ev.RunStopped(3, "ada"),
+    ev.MessageTakenBack("wt0", "prefer fewer layers", "ada"),
+    ev.ActionUndone(7, 9, "ada"),
+    ev.ActionRedone(7, 9, "ada"),
     ev.WarningRaised("disk", "full"),
     ev.WarningCleared("disk"),
 )

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from agentcore import events as ev
 from agentcore.control import Answer, serve
 from tests.tui.driving import FakeEngine, sitting_at
 from tests.tui.labs import LabMaker, small_lab
@@ -143,19 +144,34 @@ async def test_undo_names_what_it_takes_back(lab: LabMaker) -> None:
     engine = FakeEngine(Answer(0, "trunk is back"))
     async with serve(lab.paths.socket, engine), sitting_at(lab) as person:
         await person.press("u")
-        assert "Take the merge of wt0 #1 back?" in person.text
+        assert "Undo the merge of wt0 #1?" in person.text
         await person.moment(1)
         await person.press("y")
         await person.sees("trunk is back")
         trunk = lab.state.trunk
-    assert trunk and [("undo", {"expect": {"trunk": trunk.commit}})] == [(c.verb, c.arguments) for c in engine.commands]
+    assert trunk
+    expect = {"trunk": trunk.commit, "action": lab.state.actions[-1].seq}
+    assert [("undo", {"expect": expect})] == [(c.verb, c.arguments) for c in engine.commands]
 
 
-async def test_undo_without_a_merge_says_so(lab: LabMaker) -> None:
-    """`u` before any merge is explained."""
+async def test_undo_with_nothing_done_says_so(lab: LabMaker) -> None:
+    """`u` and `U` before any action are explained."""
     async with sitting_at(lab) as person:
         await person.press("u")
-        assert "nothing to undo: no merge since the last undo" == person.strip
+        assert "nothing to undo: see nightlab undo --list" == person.strip
+        await person.press("U")
+        assert "nothing to redo: that is possible only right after an undo" == person.strip
+
+
+async def test_undo_of_what_harms_nothing_acts_at_once(lab: LabMaker) -> None:
+    """A pause is taken back without a question, and named by the engine's answer."""
+    lab.tell(ev.WorktreePaused("wt0", "by you", "you"))
+    engine = FakeEngine(Answer(0, "took the pause of wt0 back: wt0 goes on"))
+    async with serve(lab.paths.socket, engine), sitting_at(lab) as person:
+        await person.press("u")
+        await person.sees("took the pause of wt0 back: wt0 goes on")
+    expect = {"action": lab.state.actions[-1].seq}
+    assert [("undo", {"expect": expect})] == [(c.verb, c.arguments) for c in engine.commands]
 
 
 async def test_the_answer_line_is_grey_until_it_counts(lab: LabMaker) -> None:

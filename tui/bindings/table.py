@@ -6,7 +6,7 @@ that none of them can tell another story. A key that cannot act says why: `disab
 
 from __future__ import annotations
 
-from agentcore import permits, verbs
+from agentcore import permits, undoing, verbs
 from tui.bindings.binding import Binding, Reason, Situation, Target
 
 SCREENS = {
@@ -85,10 +85,16 @@ def _lift(situation: Situation) -> str:
 def _undo(situation: Situation) -> str:
     if reason := _changing(situation):
         return reason
-    merges = situation.state.merges
-    if not merges or merges[-1].undone:
-        return "nothing to undo: no merge since the last undo"
-    return ""
+    return "" if undoing.undoable(situation.state) else "nothing to undo: see nightlab undo --list"
+
+
+def _redo(situation: Situation) -> str:
+    if reason := _changing(situation):
+        return reason
+    action = undoing.redoable(situation.state)
+    if action is None:
+        return "nothing to redo: that is possible only right after an undo"
+    return undoing.redo_refusal(situation.state, action)
 
 
 def _pause(situation: Situation) -> str:
@@ -214,7 +220,17 @@ TABLE: tuple[Binding, ...] = (
         _candidate("cancel", "revert"),
         rank=28,
     ),
-    Binding("undo", ("u",), "undo", "Take the last merge back (asks)", ALL, "deciding", _undo, rank=55),
+    Binding(
+        "undo",
+        ("u",),
+        "undo",
+        "Take your last action back (asks where git changes)",
+        ALL,
+        "deciding",
+        _undo,
+        rank=55,
+    ),
+    Binding("redo", ("U",), "redo", "Do again what was just undone (asks where git changes)", ALL, "deciding", _redo),
     Binding(
         "tell", ("i",), "tell", "Tell its agent something: one line, enter sends", "LWI", "deciding", _tell, rank=22
     ),

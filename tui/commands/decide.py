@@ -35,17 +35,6 @@ def merge(arguments: Namespace) -> int:
     return send(observer.paths, Command("merge", arguments={"experiment": number, "expect": expect}), arguments)
 
 
-def undo(arguments: Namespace) -> int:
-    """Take the last merge back, if trunk has not moved since."""
-    observer = observe(arguments)
-    merges = [merge for merge in observer.state.merges if not merge.undone]
-    if not merges:
-        raise Ending(REFUSED, "there is no merge to undo")
-    if not arguments.yes and not confirmed(f"Put trunk back from {merges[-1].new[:7]} to {merges[-1].old[:7]}?"):
-        return OK
-    return send(observer.paths, Command("undo", arguments={"expect": {"trunk": merges[-1].new}}), arguments)
-
-
 def release(arguments: Namespace) -> int:
     """Let a BLOCKED candidate go on to its confirmation; why is recorded."""
     wanted = {"experiment": number_of(arguments.candidate), "because": arguments.because}

@@ -14,6 +14,7 @@ from textual.app import ComposeResult
 from textual.geometry import Region, Size
 from textual.screen import Screen
 
+from agentcore import undoing
 from tui import bindings, layout
 from tui import format as fmt
 from tui.attention import Call
@@ -116,7 +117,8 @@ class BaseScreen(Screen[None], inherit_bindings=False):
             "redraw": self.redraw,
             "attend": self.view.attend,
             "merge": self.ask_merge,
-            "undo": lambda: self.open_sheet(undo.question),
+            "undo": lambda: self._turn_back("undo"),
+            "redo": lambda: self._turn_back("redo"),
         }
 
     def show(self, scene: Scene) -> None:
@@ -452,6 +454,14 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         """Ask before merging this screen's target."""
         if target := self.target(self.view.scene):
             self.open_sheet(lambda scene: merge.question(scene, target.experiment))
+
+    def _turn_back(self, verb: undo.Verb) -> None:
+        """Undo or redo: ask where trunk, a branch or a folder is touched, else do it at once."""
+        action = undo.chosen(self.view.scene.state, verb)
+        if action is not None and undoing.asks(action):
+            self.open_sheet(lambda scene: undo.question(scene, verb))
+        elif action is not None:
+            self.view.ask(verb, {"expect": {"action": action.seq}})
 
     def ask_kill(self) -> None:
         """Ask before the selected worktree's run is ended."""

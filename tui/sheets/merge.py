@@ -25,7 +25,7 @@ def question(scene: Scene, experiment: int) -> Question:
         ("tree", f"{fmt.short(candidate.tree)}, {_evidence(candidate)}"),
         ("trunk", f"{fmt.short(trunk)} to {fmt.short(candidate.landing)}, not pushed anywhere"),
         ("after", _others(state, experiment)),
-        ("undo", f"u, until trunk moves on: it goes back to {fmt.short(trunk)}"),
+        ("undo", f"u: trunk goes back to {fmt.short(trunk)}; once it has moved on, by a new commit"),
     )
     expect = {"trunk": trunk, "landing": candidate.landing}
     arguments = {"experiment": experiment, "expect": expect}

@@ -25,7 +25,7 @@ def question(scene: Scene, number: int) -> Question:
         facts: tuple[tuple[str, str], ...] = (
             ("candidate", f'"{idea.hypothesis}" is {candidate.state}'),
             ("after", "it is CANCELLED for good; its runs stay in the journal"),
-            ("undo", "cannot be undone; p holds it instead"),
+            ("undo", "u: it comes back to the queue"),
         )
         arguments: dict[str, object] = {"experiment": number, "because": BECAUSE}
         return Question(f"Take {name} out of the queue?", facts, "take out", pins, verb, arguments, readable=True)
@@ -33,7 +33,7 @@ def question(scene: Scene, number: int) -> Question:
         ("merge", f'"{idea.hypothesis}"'),
         ("trunk", f"a new commit on {fmt.short(trunk)} takes exactly this change back; other merges stay"),
         ("after", "the new trunk is measured first; what is in the queue is confirmed again"),
-        ("undo", "u goes back no further than the last merge; this stays a commit of its own"),
+        ("undo", "u: it comes back to the queue and is confirmed again; the commits stay"),
     )
     arguments = {"experiment": number, "because": BECAUSE, "expect": {"trunk": trunk}}
     return Question(f"Take {name} back from trunk?", facts, "take back", pins, verb, arguments, readable=True)
