@@ -38,6 +38,9 @@ DECISIONS = (
     ev.IdeaDropped,
     ev.TrunkMoved,
     ev.WarningRaised,
+    ev.AwayStarted,
+    ev.AwayLimitReached,
+    ev.AwayEnded,
     ev.ActionUndone,
     ev.ActionRedone,
 )

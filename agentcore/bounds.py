@@ -5,6 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 
+from agentcore import away
 from agentcore.ending import exit_reason
 from agentcore.lab import Lab
 from agentcore.plan import Limits, spent_out
@@ -52,10 +53,12 @@ class Bounds:
 
     def look(self) -> None:
         """Find out what holds now, and say once what a person has to know."""
+        if reached := away.due(self._lab.state, self._lab.clock()):
+            self._lab.record(reached)
         low = self._look_at_disk()
         self.reason = exit_reason(self._lab.state, self._lab.project.limits, self._lab.clock())
         self._look_at_walls()
-        stopping = bool(low or self.reason or self.is_late or self._unguarded)
+        stopping = bool(low or self.reason or self.is_late or self._unguarded or away.over(self._lab.state))
         self.limits = replace(self.limits, stopping=stopping)
         self._lab.say("limits", f"{self.reason}; running trainings end, nothing new starts" if self.reason else "")
         more = "nothing more is proposed. Raise [limits] in lab.toml, then nightlab start"

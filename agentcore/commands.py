@@ -12,6 +12,7 @@ from agentcore.control import Answer, Command
 from agentcore.history import UndoDesk
 from agentcore.journal import JournalError
 from agentcore.lab import Lab
+from agentcore.leaving import AwayDesk
 from agentcore.queueing import QueueDesk
 from agentcore.steering import WorktreeDesk
 from agentcore.verbs import STOPPED
@@ -38,6 +39,7 @@ class Desk:
             "retest": self._retest,
             "stop": self._leave,
             "ping": self._ping,
+            **AwayDesk(lab).verbs,
             **UndoDesk(lab).verbs,
             **WorktreeDesk(lab).verbs,
             **QueueDesk(lab).verbs,

@@ -16,8 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from agentcore import away, promoter, prompts, proposing, retesting, running
 from agentcore import events as ev
-from agentcore import promoter, prompts, proposing, retesting, running
 from agentcore.agents.roster import Roster
 from agentcore.bounds import Bounds
 from agentcore.commands import Desk
@@ -187,10 +187,11 @@ class Engine:
 
     def _end_thinking(self) -> None:
         """End agents whose proposal nobody will run, or that only wait for a provider they may not pay any more."""
-        is_over = self._bounds.is_late or bool(self._bounds.reason)
+        is_over = self._bounds.is_late or bool(self._bounds.reason or away.over(self.lab.state))
+        is_spent = self._bounds.spent or away.spent(self.lab.state)
         for name, task in self._thinking.items():
             thinking = self.lab.state.worktrees[name].thinking
-            if thinking and (is_over or (self._bounds.spent and thinking.state == "LIMIT")):
+            if thinking and (is_over or (is_spent and thinking.state == "LIMIT")):
                 task.cancel()
 
     async def _end_runs(self) -> None:

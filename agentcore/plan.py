@@ -12,8 +12,8 @@ from itertools import islice
 from math import ceil
 from statistics import median
 
+from agentcore import away, retest, speed
 from agentcore import events as ev
-from agentcore import retest, speed
 from agentcore.events import Outcome
 from agentcore.judging import (
     decide,
@@ -375,7 +375,8 @@ def _proposals(state: LabState, limits: Limits) -> Iterator[Action]:
     room = None if limits.experiments is None else limits.experiments - len(state.experiments)
     if room is not None:
         room -= sum(worktree.thinking is not None for worktree in state.worktrees.values())
-    is_spent, run_s, homes = bool(spent_out(state, limits)), recent_run_s(state), _home_bases(state)
+    is_spent = bool(spent_out(state, limits) or away.spent(state))
+    run_s, homes = recent_run_s(state), _home_bases(state)
     for worktree in _fewest_runs_first(state):
         if worktree.thinking is not None:
             continue

@@ -15,7 +15,7 @@ from immutables import Map
 from agentcore import events as ev
 from agentcore.events import AgentState, CandidateState, Entry, Outcome, RetestEnding, Step
 from agentcore.spending import Spending
-from worktrees.gate import GateSettings
+from worktrees.gate import GateSettings, Mode
 from worktrees.project import RetestSettings
 from worktrees.runs import Ending, Purpose
 from worktrees.slots import Slot
@@ -341,6 +341,28 @@ class SpeedTest:
     """Why its runs failed, since the last that went well."""
 
 
+@dataclass(frozen=True)
+class Away:
+    """A person has left the lab alone, see away.py."""
+
+    since: float
+    until: float | None
+    usd: float | None
+    """Dollars that models may cost from then on."""
+    merge: ev.AwayMerge
+    questions: ev.AwayQuestions
+    by: str
+    mode_before: Mode
+    """Who merged before, and does so again afterwards."""
+    spent_before: float
+    """Dollars that models had cost by then."""
+    reached: tuple[str, ...] = ()
+    """The limits that were reached."""
+    over: str = ""
+    """Why nothing new starts until the person is back; empty while the lab works."""
+
+
+@dataclass(frozen=True)
 class Action:
     """Something that a person did and can take back, see undoing.py."""
 
@@ -425,6 +447,8 @@ class LabState:
     speed_test: SpeedTest | None = None
     """What is measured of the newest of them; None once it is known, or when its question has gone."""
     ideas: Map[int, Idea] = field(default_factory=Map)
+    away: Away | None = None
+    """None while somebody is there."""
     actions: tuple[Action, ...] = ()
     """The newest that persons did and may want to take back, oldest first."""
     warnings: Map[str, str] = field(default_factory=Map)

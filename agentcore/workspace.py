@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from agentcore import away, privacy
 from agentcore import events as ev
-from agentcore import privacy
 from agentcore.lab import Lab
 from agentcore.plan import Limits, spent_out
 from agentcore.spending import Usage, price_of
@@ -242,7 +242,7 @@ class Workspace:
     def check_budget(self) -> None:
         """Raise OutOfBudget where no further model turn may be paid for."""
         limits = Limits(usd=self.limits.usd, tokens=self.limits.tokens)
-        if reason := spent_out(self._lab.state, limits):
+        if reason := spent_out(self._lab.state, limits) or away.spent(self._lab.state):
             raise OutOfBudget(reason)
 
     def tell(self, state: ev.AgentState, text: str = "", until: float | None = None) -> None:

@@ -52,3 +52,17 @@ async def test_undo_lists_names_and_asks(tmp_path: Path, capsys: pytest.CaptureF
         assert (await at.run("undo", "--yes")).out.startswith("took the merge of #1 (")
         assert [0, 0] == [(await at.run("redo", "--yes")).code for _ in range(2)]
         assert "undone" not in (await at.run("undo", "--list")).out
+
+
+async def test_away_and_back(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The limits go to the engine; what cannot be is refused before."""
+    async with shell(tmp_path / "lab", capsys) as at:
+        dry = await at.run("away", "--until", "2h", "--budget", "25", "--merge", "gate", "--dry-run")
+        assert ", for $25.00 more, merges by the gate" in dry.out
+        assert [5, 2, 5] == [
+            (await at.run(*words)).code
+            for words in (("back",), ("away", "--until", "soon"), ("away", "--budget", "-1"))
+        ]
+        assert 0 == (await at.run("away", "--merge", "gate")).code
+        assert "gate" == at.at.lab.state.gate.mode
+        assert "welcome back: the mode is me again\n" == (await at.run("back")).out

@@ -270,6 +270,23 @@ COMMANDS = (
         (SOME_WORKTREE, ALL_WORKTREES, DRY_RUN, JSON),
     ),
     Entry(
+        "away",
+        "leave:away",
+        "leave the lab alone: the engine holds these limits, also with no view open",
+        (
+            Argument(("--until",), {"metavar": "TIME", "help": "nothing new starts then: 08:00, 90m, 2h or ISO 8601"}),
+            Argument(("--budget",), {"type": float, "metavar": "USD", "help": "what models may cost from now on"}),
+            Argument(
+                ("--merge",), {"choices": ("gate", "none"), "default": "none", "help": "who merges; default: none"}
+            ),
+            Argument(("--questions",), {"choices": ("park", "wait"), "default": "park", "help": "of agents"}),
+            DRY_RUN,
+            JSON,
+        ),
+        "nightlab away --until 08:00 --budget 25 --merge gate",
+    ),
+    Entry("back", "leave:back", "end away mode: you are here again", (JSON,)),
+    Entry(
         "kill",
         "steer:kill",
         "end the run of a worktree; its agent is told and goes on",

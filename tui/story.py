@@ -302,6 +302,23 @@ def _(event: ev.ModeChanged, state: LabState) -> _Parts:
 
 
 @_tell.register
+def _(event: ev.AwayStarted, state: LabState) -> _Parts:
+    until = "" if event.until is None else f" until {fmt.clock(event.until)}"
+    money = "" if event.usd is None else f", {fmt.money(event.usd)} more"
+    return "=", "wait", "lab", None, "AWAY", f"{event.by}{until}{money}, merges: {event.merge}", False
+
+
+@_tell.register
+def _(event: ev.AwayLimitReached, state: LabState) -> _Parts:
+    return "!", "you", "lab", None, event.limit.upper(), event.reason, False
+
+
+@_tell.register
+def _(event: ev.AwayEnded, state: LabState) -> _Parts:
+    return " ", "text", "lab", None, "BACK", event.reason, False
+
+
+@_tell.register
 def _(event: ev.RetestStarted, state: LabState) -> _Parts:
     base, head = event.steps[0].commit, event.steps[-1].commit
     text = f"{fmt.short(head)} at {event.scale} times the size, against {fmt.short(base)} (by {event.by})"

@@ -20,6 +20,7 @@ from textual.app import App
 from agentcore.control import Answer, Command, EngineUnreachable, ask
 from agentcore.curve import newest_run, rival
 from tui import attention, hints, lending
+from tui import format as fmt
 from tui.curves import Curves
 from tui.follow import Follower, Scene
 from tui.live import AgentSteps, Changes, LiveDiff, RunLog
@@ -46,6 +47,8 @@ POLL_S = 0.4
 
 WINDOW_S = 12 * 3600.0
 """How far a report looks back where nobody said that they leave."""
+ABSENT_S = 3600.0
+"""Without a key for so long nobody was here: the next one is told where to look first."""
 
 AWAY_POLL_S = 5.0
 """The same while the terminal says that nobody looks."""
@@ -103,7 +106,10 @@ class View(App[None], inherit_bindings=False):
         """The state, by its number, and the worktree that these are of: to look for them goes through all runs."""
         self._changes = Changes(paths.root, self.paint, self.run_worker)
         self._reader: ReaderScreen | None = None
-        self._is_away = False
+        self._touched: float | None = None
+        self._absent: tuple[float, float] | None = None
+        """When nobody was here last, for an hour or more: the report tells of the time since."""
+        self._has_looked = True
 
     @property
     def scene(self) -> Scene:
@@ -314,7 +320,7 @@ class View(App[None], inherit_bindings=False):
 
     async def _look_up_report(self) -> None:
         scene = self.scene
-        since = scene.now - WINDOW_S
+        since = self._absent[0] if self._absent else scene.now - WINDOW_S
         self.report = await asyncio.to_thread(self.follower.observer.report, scene.state, scene.overview, since)
         self.paint()
 
@@ -411,6 +417,26 @@ class View(App[None], inherit_bindings=False):
             front.paint()
             front.say(answer.message if answer.done else f"refused: {answer.message}")
         return answer
+
+    def touched(self) -> None:
+        """Remember when a person was last here; after an hour, what they may want to look at first."""
+        now, scene = self.clock(), self.scene
+        last = self._touched if self._touched is not None else scene.state.away.since if scene.state.away else now
+        if now - last >= ABSENT_S:
+            self._absent, self._has_looked = (last, now), False
+        elif self.front and self.front.NAME == "report":
+            self._has_looked = True
+        self._touched = now
+        self.paint()
+
+    @property
+    def absence(self) -> str:
+        """How long nobody was here and which key tells what happened; empty once that was looked at."""
+        if self._absent is None or self._has_looked:
+            return ""
+        since, until = self._absent
+        key = next((binding.shown for binding in self.table if binding.id == "report"), ":report")
+        return f"away {fmt.duration(until - since)}: {key} for the report"
 
     def detach(self) -> None:
         """Close the view; all work goes on."""

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 import msgspec
 
 from agentcore.events.action import ActionRedone, ActionUndone
+from agentcore.events.away import AwayEnded, AwayLimit, AwayLimitReached, AwayMerge, AwayQuestions, AwayStarted
 from agentcore.events.candidate import (
     CandidateExtended,
     CandidateJudged,
@@ -121,6 +122,9 @@ Event = (
     | IdeaDropped
     | WarningRaised
     | WarningCleared
+    | AwayStarted
+    | AwayLimitReached
+    | AwayEnded
     | ActionUndone
     | ActionRedone
 )

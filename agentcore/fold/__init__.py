@@ -13,6 +13,7 @@ from agentcore import events as ev
 from agentcore.events import Entry
 from agentcore.fold import (  # noqa: F401 (each registers its events)
     action,
+    away,
     candidate,
     experiment,
     idea,

@@ -7,6 +7,7 @@ from dataclasses import replace
 from immutables import Map
 
 from agentcore import events as ev
+from agentcore.fold.away import kept
 from agentcore.fold.change import end_retest, follow, mend, on_worktree, outdate
 from agentcore.state import Engine, LabState, Work
 
@@ -14,6 +15,7 @@ from agentcore.state import Engine, LabState, Work
 @follow.register
 def _(event: ev.LabConfigured, state: LabState, at: float) -> LabState:
     """Forget every pool when the harness or the budget changed: the scores are not comparable any more."""
+    event, state = kept(event, state)
     if state.config and state.large_harness != replace(state, config=event).large_harness:
         state = end_retest(state, "DROPPED", "the settings changed", at)
         state = replace(state, large=Map(), large_failed=Map(), speed_test=None)

@@ -245,6 +245,9 @@ TABLE: tuple[Binding, ...] = (
         _all,
     ),
     Binding("kill", ("x",), "stop run", "End its run; a killed run is lost (asks)", "LW", "deciding", _kill, rank=28),
+    Binding(
+        "away", ("A",), "away", "Leave the lab alone, within limits; again: back", ALL, "deciding", _changing, rank=58
+    ),
     Binding("retest-now", ("t",), "retest", "Try trunk at the larger size (asks)", "T", "deciding", _changing, rank=10),
     Binding("new-idea", ("c",), "new idea", "Write an idea down for any agent", "I", "deciding", _changing, rank=12),
     Binding("drop-idea", ("x",), "drop idea", "Offer the idea to no agent", "I", "deciding", _changing, rank=16),

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import os
-import re
 import time
 from argparse import Namespace
-from datetime import datetime, timedelta
 from pathlib import Path
 
 from agentcore import launch, seed
@@ -18,7 +16,8 @@ from agentcore.plan import Limits
 from tui import format as fmt
 from tui.commands.narrate import narrated
 from tui.commands.view import open_lab, start_engine
-from tui.exits import FAILED, OK, PRECONDITION, UNREACHABLE, USAGE, Ending
+from tui.exits import FAILED, OK, PRECONDITION, UNREACHABLE, Ending
+from tui.moments import moment
 from tui.place import find_lab
 from worktrees.layout import LabPaths
 from worktrees.project import ProjectError, load
@@ -76,23 +75,6 @@ def run(arguments: Namespace) -> int:
     with narrated(paths):
         limits = Limits(experiments=arguments.experiments)
         return launch.run_engine(paths, limits, until, arguments.merge, bare=arguments.no_sandbox)
-
-
-def moment(text: str, now: float) -> float:
-    """Return the Unix time that `text` names: ``08:00`` (the next one), ``90m`` or ``2h`` from `now`, or ISO 8601.
-
-    Raises Ending for anything else.
-    """
-    if match := re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text):
-        return now + float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
-    here = datetime.fromtimestamp(now).astimezone()
-    if match := re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)", text):
-        then = here.replace(hour=int(match[1]), minute=int(match[2]), second=0, microsecond=0)
-        return (then if then > here else then + timedelta(days=1)).timestamp()
-    try:
-        return datetime.fromisoformat(text).astimezone().timestamp()
-    except ValueError:
-        raise Ending(USAGE, f"{text!r} is no time: write 08:00, 90m, 2h or 2026-03-14T08:00") from None
 
 
 def _create(root: Path) -> LabPaths:

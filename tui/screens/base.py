@@ -15,6 +15,7 @@ from textual.geometry import Region, Size
 from textual.screen import Screen
 
 from agentcore import undoing
+from agentcore.away import used
 from tui import bindings, layout
 from tui import format as fmt
 from tui.attention import Call
@@ -24,8 +25,9 @@ from tui.follow import Scene
 from tui.lines import Line
 from tui.screens.finding import Finder
 from tui.screens.taking import Taker
-from tui.sheets import kill, lift, merge, undo
+from tui.sheets import away, kill, lift, merge, undo
 from tui.sheets.entry import Entry
+from tui.sheets.form import Asking, Field, Form
 from tui.sheets.menu import Menu
 from tui.sheets.palette import Choice, Palette
 from tui.sheets.sheet import Question, Sheet
@@ -118,6 +120,7 @@ class BaseScreen(Screen[None], inherit_bindings=False):
             "attend": self.view.attend,
             "merge": self.ask_merge,
             "undo": lambda: self._turn_back("undo"),
+            "away": self._away,
             "redo": lambda: self._turn_back("redo"),
         }
 
@@ -186,7 +189,8 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         self.strip.needs = tuple(need.text for need in scene.overview.needs)
         self.strip.headline = headline(scene.overview.speed, ascii_only=self.view.look.ascii)
         self.strip.alarm = alarm(scene)
-        self.strip.calm = "nothing needs you" if scene.state.seq else "nothing is running yet"
+        self.strip.calm = calm(scene)
+        self.strip.notice = self.view.absence
         self.show(scene)
         self.stand()
         for pane in (self.bar, self.clock, self.strip, self.keys, self.small, *self.panes()):
@@ -283,6 +287,7 @@ class BaseScreen(Screen[None], inherit_bindings=False):
             self.say(f"{key} does nothing here; ? lists the keys")
         else:
             self.do(binding)
+        self.view.touched()
 
     def do(self, binding: Binding) -> None:
         """Do what a binding says, or say why not."""
@@ -316,8 +321,8 @@ class BaseScreen(Screen[None], inherit_bindings=False):
     def on_paste(self, event: events.Paste) -> None:
         """Take pasted text where text is asked for, and nowhere else: what it spells could be keys."""
         event.stop()
-        line = self.entry or self.over
-        if isinstance(line, TextLine):
+        line = self.sheet or self.entry or self.over
+        if isinstance(line, TextLine | Sheet):
             line.insert(event.text)
 
     def situation(self) -> Situation:
@@ -463,6 +468,13 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         elif action is not None:
             self.view.ask(verb, {"expect": {"action": action.seq}})
 
+    def _away(self) -> None:
+        """Leave the lab alone, or come back."""
+        if self.view.scene.state.away is None:
+            self.open_form(away.fields(self.view.scene), away.asking(self.view.paths))
+        else:
+            self.view.ask("back", {})
+
     def ask_kill(self) -> None:
         """Ask before the selected worktree's run is ended."""
         name = self.view.selected
@@ -471,10 +483,18 @@ class BaseScreen(Screen[None], inherit_bindings=False):
     def open_sheet(self, ask: Callable[[Scene], Question]) -> None:
         """Put a question over this screen."""
         view = self.view
+        self._put(Sheet(view.look, ask=ask, fresh=view.look_again, send=view.command, clock=view.monotonic))
+
+    def open_form(self, fields: tuple[Field, ...], ask: Asking) -> None:
+        """Put a question over this screen whose first facts can be changed."""
+        view, look = self.view, self.view.look
+        self._put(Form(look, fields=fields, ask=ask, fresh=view.look_again, send=view.command, clock=view.monotonic))
+
+    def _put(self, sheet: Sheet) -> None:
         self.note.hide()
-        self.sheet = Sheet(view.look, ask=ask, fresh=view.look_again, send=view.command, clock=view.monotonic)
-        self.mount(self.sheet)
-        self.sheet.fit_into(*self.size)
+        self.sheet = sheet
+        self.mount(sheet)
+        sheet.fit_into(*self.size)
 
     def on_sheet_closed(self, event: Sheet.Closed) -> None:
         """Take the sheet away and tell what came of it."""
@@ -516,6 +536,18 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         """Use the theme's ground for what no pane covers."""
         if ground := self.view.look.ground:
             self.styles.background = ground
+
+
+def calm(scene: Scene) -> str:
+    """Return what the strip says where nothing needs a person."""
+    away = scene.state.away
+    if away is None:
+        return "nothing needs you" if scene.state.seq else "nothing is running yet"
+    if away.over:
+        return f"away is over: {away.over}; nothing new starts. A: back"
+    money = "" if away.usd is None else f", {fmt.money(used(scene.state, away))} of {fmt.money(away.usd)} used"
+    until = "" if away.until is None else f" until {fmt.clock(away.until)}"
+    return f"away{until}{money}, merges {'by the gate' if away.merge == 'gate' else 'wait for you'}. A: back"
 
 
 def alarm(scene: Scene) -> str:

@@ -118,6 +118,9 @@ class Sheet(Pane):
         elif key in ("escape", "ctrl+c", "ctrl+q") or len(key) == 1:
             self._close("no: nothing was changed")
 
+    def insert(self, text: str) -> None:
+        """Take pasted text; a question without fields asks for none, and what it spells could be keys."""
+
     async def _confirm(self) -> None:
         """Send the answer if the facts still hold, else show the new ones."""
         fresh = self._ask(self._fresh())
@@ -162,11 +165,15 @@ class Sheet(Pane):
         if self.notice:
             lines += [(("  ", "text"), (part, "you")) for part in wrap(self.notice, width - 4)]
             lines.append(BLANK)
-        for label, text in self.question.facts:
-            first, *rest = wrap(text, width - LABEL - 2)
-            lines.append(((f"  {label:<{LABEL - 2}}", "grey"), (first, "text")))
-            lines += [((" " * LABEL + part, "text"),) for part in rest]
+        for place, (label, text) in enumerate(self.question.facts):
+            lines += self._fact(place, label, text, width)
         return [*lines, BLANK, self._answers(), self._hint(), BLANK]
+
+    def _fact(self, place: int, label: str, text: str, width: int) -> list[Line]:
+        """Return the lines of the fact at that place."""
+        first, *rest = wrap(text, width - LABEL - 2)
+        lines: list[Line] = [((f"  {label:<{LABEL - 2}}", "grey"), (first, "text"))]
+        return [*lines, *(((" " * LABEL + part, "text"),) for part in rest)]
 
     def _answers(self) -> Line:
         if self._is_waiting:

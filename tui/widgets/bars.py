@@ -74,6 +74,8 @@ class Strip(Pane):
         self.alarm = ""
         """Why nothing on the screen can be trusted to be current."""
         self.answer = ""
+        self.notice = ""
+        """What the person may want to look at after having been away."""
         self.calm = "nothing needs you"
         self.headline = ""
         """The lab's number, at the right where what needs a person leaves the room."""
@@ -85,8 +87,11 @@ class Strip(Pane):
         if self.alarm:
             alarm: Line = ((" ", "text"), ("!", "you"), (" " + clip(self.alarm, width - 4), "bold"))
             return [self._beside(alarm, width)]
+        if self.notice:
+            more = f"    ! {len(self.needs)} more" if self.needs else ""
+            return [((" ", "text"), (clip(f"{self.notice}{more}", width - 2), "bold"))]
         if not self.needs:
-            return [self._beside(((f" {self.calm}", "grey"),), width)]
+            return [self._beside(((" ", "text"), (clip(self.calm, width - 2), "grey")), width)]
         count = len(self.needs)
         label = "needs you" if count == 1 else "need you"
         start: Line = ((" ", "text"), (f"! {count} {label}", "you"))
@@ -140,6 +145,9 @@ def title_parts(scene: Scene, *, wide: bool) -> list[Line]:
     parts: list[Line] = [((overview.name, "bold"),)] if overview.name else []
     if banner := BANNERS.get(scene.state.engine.walls if scene.state.engine else ""):
         parts.append((banner,))
+    if away := scene.state.away:
+        until = f" until {fmt.clock(away.until)}" if away.until is not None and not away.over else ""
+        parts.append(((f"AWAY {'over' if away.over else until.strip()}".strip(), "wait"),))
     parts.append(_trunk(scene, wide))
     if noise := overview.noise:
         text = f"σ {fmt.score(noise.sigma)} (dof {noise.dof})" if wide else f"σ{fmt.score(noise.sigma)}"

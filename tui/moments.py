@@ -1,0 +1,25 @@
+"""Which moment does a person name?"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta
+
+from tui.exits import USAGE, Ending
+
+
+def moment(text: str, now: float) -> float:
+    """Return the Unix time that `text` names: ``08:00`` (the next one), ``90m`` or ``2h`` from `now`, or ISO 8601.
+
+    Raises Ending for anything else.
+    """
+    if match := re.fullmatch(r"(\d+(?:\.\d+)?)([smh])", text):
+        return now + float(match[1]) * {"s": 1, "m": 60, "h": 3600}[match[2]]
+    here = datetime.fromtimestamp(now).astimezone()
+    if match := re.fullmatch(r"([01]?\d|2[0-3]):([0-5]\d)", text):
+        then = here.replace(hour=int(match[1]), minute=int(match[2]), second=0, microsecond=0)
+        return (then if then > here else then + timedelta(days=1)).timestamp()
+    try:
+        return datetime.fromisoformat(text).astimezone().timestamp()
+    except ValueError:
+        raise Ending(USAGE, f"{text!r} is no time: write 08:00, 90m, 2h or 2026-03-14T08:00") from None

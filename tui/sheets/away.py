@@ -1,0 +1,128 @@
+"""The form of away mode: within which limits does the lab work alone?"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+
+from agentcore import away
+from agentcore.state import LabState
+from tui import format as fmt
+from tui.exits import Ending
+from tui.follow import Scene
+from tui.moments import moment
+from tui.sheets.form import Asking, Field
+from tui.sheets.sheet import Question
+from worktrees.layout import LabPaths
+from worktrees.project import Limits, ProjectError, load
+
+TITLE = "Away mode"
+MORNING = "08:00"
+MERGES = {"gate": "by the gate", "none": "none, keep all for me"}
+QUESTIONS = {"park": "park the question, the agent takes another idea", "wait": "wait for me"}
+NO_LIMIT = "no limit"
+CLOCK_S = 60.0
+"""How far the clock may be behind the journal's newest entry."""
+
+
+def fields(scene: Scene) -> tuple[Field, ...]:
+    """Return the lines that can be changed, with what most people want."""
+    cost = scene.overview.cost
+    left = f"{max(0.0, cost.usd_limit - cost.usd):.2f}" if cost.usd_limit else ""
+    merge = "none" if scene.state.engine and scene.state.engine.walls == "none" else "gate"
+    return (
+        Field("until", MORNING),
+        Field("usd", left),
+        Field("merge", merge, tuple(MERGES)),
+        Field("questions", "park", tuple(QUESTIONS)),
+    )
+
+
+def asking(paths: LabPaths) -> Asking:
+    """Return what asks, with the facts of this lab and this machine."""
+    return lambda scene, values: question(scene, values, paths)
+
+
+def question(scene: Scene, values: Mapping[str, str], paths: LabPaths) -> Question:
+    """Return what is asked before a person leaves the lab alone."""
+    state = scene.state
+    until, usd, wrong = _parsed(values, scene.now)
+    reason = wrong or away.refusal(state, scene.now, until, usd, values["merge"])
+    shown_until = f"{values['until']}  ({fmt.duration(until - scene.now)})" if until is not None else values["until"]
+    money = NO_LIMIT if usd is None else f"{fmt.money(usd)} more"
+    facts = [
+        ("until", shown_until or NO_LIMIT),
+        ("spend at most", (values["usd"] if wrong and usd is None else money) + _spent(scene)),
+        ("merges", MERGES[values["merge"]]),
+        ("questions", QUESTIONS[values["questions"]]),
+        *_fixed(state, paths),
+        ("Checked:", checked(scene, paths, os.environ)),
+    ]
+    if reason:
+        return Question(TITLE, (*facts, ("so", reason)), "", ("none",))
+    arguments = {"until": until, "usd": usd, "merge": values["merge"], "questions": values["questions"]}
+    return Question(TITLE, tuple(facts), "start", tuple(values.values()), "away", arguments)
+
+
+def checked(scene: Scene, paths: LabPaths, env: Mapping[str, str]) -> str:
+    """Return what was looked at just now: would the lab live through the night?"""
+    state, engine = scene.state, scene.state.engine
+    inside = "in tmux" if env.get("TMUX") else "in screen" if env.get("STY") else "not in tmux: logout ends this view"
+    own = engine is not None and engine.pid != os.getpid()
+    process = f"the engine is process {engine.pid} of its own" if engine and own else "the engine is this process"
+    free = f"{shutil.disk_usage(paths.dot).free / 1e9:.0f}G free"
+    sane = scene.now >= state.at - CLOCK_S
+    clock = "clock is sane" if sane else f"the clock is {fmt.duration(state.at - scene.now)} behind the journal"
+    parts = [inside, process, free, _key(state), clock]
+    if engine and engine.walls == "reduced":
+        parts.append("the sandbox is reduced: it works only while a view is open")
+    return ", ".join(parts)
+
+
+def _key(state: LabState) -> str:
+    if state.barred:
+        return "key: " + "; ".join(f"{name} is barred ({each.word})" for name, each in sorted(state.barred.items()))
+    if state.agents and state.agents.model:
+        return "key works" if state.spent.usage.tokens else "key not tried yet"
+    return "no key: no model is asked"
+
+
+def _parsed(values: Mapping[str, str], now: float) -> tuple[float | None, float | None, str]:
+    """Return (until, dollars, what is wrong with them)."""
+    until, usd, wrong = None, None, ""
+    try:
+        until = moment(values["until"], now) if values["until"] else None
+    except Ending as ending:
+        wrong = str(ending)
+    try:
+        usd = float(values["usd"].lstrip("$")) if values["usd"] else None
+    except ValueError:
+        wrong = wrong or f"{values['usd']!r} is no sum of dollars: write 25 or 25.80, or nothing for no limit"
+    return until, usd, wrong
+
+
+def _spent(scene: Scene) -> str:
+    cost = scene.overview.cost
+    of = f" of {fmt.money(cost.usd_limit)}" if cost.usd_limit else ""
+    return f"  ({fmt.money(cost.usd)}{of} used)" if cost.usd or cost.usd_limit else ""
+
+
+def _fixed(state: LabState, paths: LabPaths) -> list[tuple[str, str]]:
+    """Return what holds besides and is changed in lab.toml."""
+    retest, limits = state.retest_settings, _limits(paths)
+    every = f"trunk after each {fmt.count(retest.every, 'merge')}, at {retest.scale} times the size"
+    facts = [("retest", every if retest.budget and retest.every else "none by itself")]
+    if limits:
+        facts += [
+            ("crashes", f"{limits.crashes_in_a_row} in a row: park the agent"),
+            ("disk floor", f"{limits.disk_floor_gb:g}G: no new runs until there is room"),
+        ]
+    return facts
+
+
+def _limits(paths: LabPaths) -> Limits | None:
+    try:
+        return load(paths.config).limits
+    except ProjectError:  # the engine has said so when it started, or will
+        return None
