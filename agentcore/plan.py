@@ -344,7 +344,7 @@ def _screenings(state: LabState) -> Iterator[_Wanted]:
     waiting = [
         (place, worktree, experiment)
         for worktree in _fewest_runs_first(state)
-        if not worktree.paused
+        if not worktree.paused or worktree.paused_by == "engine"  # a parked agent is not asked; what it has is tried
         for place, experiment in enumerate(
             each for each in map(state.experiments.__getitem__, worktree.pending) if _is_waiting(state, each)
         )
