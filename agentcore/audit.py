@@ -194,7 +194,7 @@ def _digests(rows: Sequence[Row]) -> Iterator[tuple[int, str, int, str]]:
     """Yield (row, worktree, number of the transcript, its hash or nothing) of every turn that came to an end."""
     asked: Counter[str] = Counter()
     for row in rows:
-        if row.name not in ("ThinkingStarted", "ExperimentProposed", "AgentFailed"):
+        if row.name not in ("ThinkingStarted", "ExperimentProposed", "AgentFailed", "QuestionAsked"):
             continue
         body = _body(row)
         worktree = str(body["worktree"])

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shutil
 from dataclasses import replace
 
-from agentcore import away
+from agentcore import away, questions
 from agentcore.ending import exit_reason
 from agentcore.lab import Lab
 from agentcore.plan import Limits, spent_out
@@ -55,6 +55,8 @@ class Bounds:
         """Find out what holds now, and say once what a person has to know."""
         if reached := away.due(self._lab.state, self._lab.clock()):
             self._lab.record(reached)
+        for parked in questions.due(self._lab.state, self._lab.clock(), self._lab.project.agents.question_wait_s):
+            self._lab.record(parked)
         low = self._look_at_disk()
         self.reason = exit_reason(self._lab.state, self._lab.project.limits, self._lab.clock())
         self._look_at_walls()

@@ -210,11 +210,15 @@ def _direction(texts: Texts, worktree: str, name: str) -> str:
 
 
 def _messages(worktree: Worktree | None) -> str:
-    if worktree is None or not worktree.messages:
+    if worktree is None or not (worktree.messages or worktree.questions):
         return "None."
     new = worktree.messages[worktree.read :]
     old = worktree.messages[: worktree.read][-5:]
-    return "\n".join([*(f"- {each.text}" for each in old), *(f"- (new) {each.text}" for each in new)])
+    waiting = (
+        f'- (nobody has answered your question "{each.text}": take another idea, and do not ask it again)'
+        for each in worktree.questions
+    )
+    return "\n".join([*(f"- {each.words}" for each in old), *(f"- (new) {each.words}" for each in new), *waiting])
 
 
 def _crash(state: LabState, texts: Texts, crash: Crash, traceback: Iterable[str]) -> str:

@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from agentcore import away, promoter, prompts, proposing, retesting, running
+from agentcore import away, promoter, prompts, proposing, questions, retesting, running
 from agentcore import events as ev
 from agentcore.agents.roster import Roster
 from agentcore.bounds import Bounds
@@ -183,6 +183,8 @@ class Engine:
             return True
         if self.lab.state.active or any(not task.done() for task in self._thinking.values()):
             return False
+        if not self._bounds.limits.stopping and questions.are_open(self.lab.state):
+            return False  # it is answered, or parked, and the agent goes on
         return self._bounds.is_bounded and not plan(self.lab.state, self._bounds.limits)
 
     def _end_thinking(self) -> None:

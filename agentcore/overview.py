@@ -53,8 +53,8 @@ class WorktreeRow:
     slot: str
     worktree: str
     state: str
-    """BASE, CONFIRM, RETEST, WARM, TRAIN, EVAL where its slot runs something; else what its agent is at (THINK, LIMIT,
-    CUT, REFUSED, FULL), or WAIT, PAUSE, CRASH, IDLE."""
+    """BASE, CONFIRM, RETEST, WARM, TRAIN, EVAL where its slot runs something; else ASK where its agent waits for an
+    answer, what its agent is at (THINK, LIMIT, CUT, REFUSED, FULL), or WAIT, PAUSE, CRASH, IDLE."""
     purpose: str
     """What the slot's run is for: screen, baseline, confirm, retest, speed; empty without a run."""
     experiment: int | None
@@ -339,7 +339,7 @@ def _row(state: LabState, live: Live, worktree: Worktree) -> WorktreeRow:
         memory_mb=device.memory_mb if device else None,
         idea=_idea(state, worktree, run),
         experiments=worktree.decided,
-        needs_you=f"{worktree.name}: {worktree.paused}" if _is_parked(worktree) else "",
+        needs_you=_needs_you(worktree),
         started=run.started if run else None,
         **_agent(state, worktree),
     )
@@ -373,6 +373,8 @@ def _state_of(state: LabState, live: Live, worktree: Worktree, run: Run | None) 
         if live.stages.get(run.number) == "evaluate":
             return "EVAL", run.started
         return ("TRAIN" if run.number in live.points else "WARM"), run.started
+    if question := worktree.asking:
+        return "ASK", question.at
     if worktree.agent in state.barred:
         return "LIMIT", worktree.since
     if worktree.thinking is not None:
@@ -382,6 +384,20 @@ def _state_of(state: LabState, live: Live, worktree: Worktree, run: Run | None) 
     if worktree.paused:
         return ("CRASH" if _is_parked(worktree) else "PAUSE"), worktree.since
     return "IDLE", worktree.since
+
+
+def _needs_you(worktree: Worktree) -> str:
+    if question := worktree.asking:
+        return f'asks: "{question.text}" i answers'
+    return f"{worktree.name}: {worktree.paused}" if _is_parked(worktree) else ""
+
+
+def _questions(state: LabState) -> Iterator[Need]:
+    """Open questions first, then those that are parked: nobody waits for their answer, and it is still wanted."""
+    asked = [(each, worktree.name) for worktree in state.worktrees.values() for each in worktree.questions]
+    for question, name in sorted(asked, key=lambda pair: (bool(pair[0].parked), pair[0].at)):
+        verb = "asked (parked)" if question.parked else "asks"
+        yield Need(f"asks {name} {question.at}", f'{name} {verb}: "{question.text}"', worktree=name)
 
 
 def _is_parked(worktree: Worktree) -> bool:
@@ -405,6 +421,8 @@ def _idea(state: LabState, worktree: Worktree, run: Run | None) -> str:
         size = f" at {run.scale} times the size" if run.scale > 1 else ""
         part = f", {run.fraction:.1%} of the budget" if run.fraction < 1 else ""
         return f"trunk {run.commit[:7]}{size}{part}, seed {run.seed}"
+    if question := worktree.asking:
+        return question.text
     if worktree.experiment is not None:
         return state.experiments[worktree.experiment].hypothesis
     return worktree.paused or "waits for trunk's number" if not is_calibrated(state) else worktree.paused
@@ -453,8 +471,9 @@ def _needs(state: LabState, live: Live, rows: tuple[WorktreeRow, ...]) -> Iterat
     for agent, barred in sorted(state.barred.items()):
         text = f"LIMIT {barred.word}: {barred.reason}; the search agent stands in. {REMEDIES[barred.word]}"
         yield Need(f"barred {agent} {barred.word}", text)
+    yield from _questions(state)
     for row in rows:
-        if row.needs_you:
+        if row.needs_you and state.worktrees[row.worktree].asking is None:
             yield Need(f"parked {row.worktree} {row.experiments}", row.needs_you, worktree=row.worktree)
     for topic, message in sorted(state.warnings.items()):
         yield Need(f"{topic} {message}", message)

@@ -378,7 +378,7 @@ def _proposals(state: LabState, limits: Limits) -> Iterator[Action]:
     is_spent = bool(spent_out(state, limits) or away.spent(state))
     run_s, homes = recent_run_s(state), _home_bases(state)
     for worktree in _fewest_runs_first(state):
-        if worktree.thinking is not None:
+        if worktree.thinking is not None or worktree.asking:
             continue
         if worktree.paused:  # a person may be editing in it: it is put on its base when it is resumed
             continue

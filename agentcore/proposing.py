@@ -15,14 +15,14 @@ from pathlib import Path
 from agentcore import brief as briefs
 from agentcore import events as ev
 from agentcore import privacy, prompts
-from agentcore.agents import Agent, Barred, NoProposal, Proposal
+from agentcore.agents import Agent, Asked, Barred, NoProposal, Proposal
 from agentcore.lab import Lab
 from agentcore.transcript import Transcript
 from agentcore.workspace import OutOfBudget, Workspace, one_line
 from worktrees import confined, diff, metrics
 from worktrees.repository import Conflict, ForeignChange, RepositoryError
 
-HYPOTHESIS_CHARACTERS = 300
+HYPOTHESIS_CHARACTERS = QUESTION_CHARACTERS = 300
 LOG_WIDTH = 300
 
 _LOST = (NoProposal, RepositoryError, diff.Unreadable, OSError, UnicodeDecodeError)
@@ -58,6 +58,10 @@ async def propose(lab: Lab, agent: Agent, carried: Path, name: str) -> None:
         transcript.write("failed", text=str(error))
         lab.record(ev.AgentFailed(name, str(error), agent.name, True, transcript.seal()))
         lab.record(ev.WarningRaised("prompts", str(error)))
+    except Asked as asked:
+        question = one_line(lab.scrubber.clean(str(asked)), QUESTION_CHARACTERS)
+        transcript.write("state", state="ASK", text=question)
+        lab.record(ev.QuestionAsked(name, question, agent.name, transcript.seal()))
     except asyncio.CancelledError:
         _failed(lab, agent, name, transcript, NoProposal("the engine left while it thought"), excused=True)
         raise

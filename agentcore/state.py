@@ -77,6 +77,23 @@ class Message:
     by: str
     read: float | None = None
     """When its agent was given it, Unix time; None before."""
+    about: str = ""
+    """The agent's question that it answers."""
+
+    @property
+    def words(self) -> str:
+        """What the agent is given."""
+        return f'in answer to your question "{self.about}": {self.text}' if self.about else self.text
+
+
+@dataclass(frozen=True)
+class Question:
+    """What a worktree's agent wants to know from the researcher, and nobody has answered yet."""
+
+    at: float
+    text: str
+    parked: str = ""
+    """Why it waits no longer; empty while the worktree waits for its answer."""
 
 
 @dataclass(frozen=True)
@@ -109,6 +126,8 @@ class Worktree:
     messages: tuple[Message, ...] = ()
     read: int = 0
     """How many of the messages an agent has been given."""
+    questions: tuple[Question, ...] = ()
+    """What its agent has asked and nobody has answered, oldest first."""
     since: float = 0.0
     """Unix time of the last change that concerned its agent: a proposal, an outcome, a pause."""
     paused: str = ""
@@ -120,6 +139,11 @@ class Worktree:
     """How often in a row its agent, not the search agent, returned no proposal."""
     trouble: str = ""
     """Why the last of them failed."""
+
+    @property
+    def asking(self) -> Question | None:
+        """The question that it waits for; None where there is none, or it is parked."""
+        return next((each for each in self.questions if not each.parked), None)
 
     @property
     def experiment(self) -> int | None:

@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
-from agentcore import away, privacy
+from agentcore import away, privacy, questions
 from agentcore import events as ev
 from agentcore.lab import Lab
 from agentcore.plan import Limits, spent_out
@@ -265,10 +265,14 @@ class Workspace:
         if line:
             self._lab.record(ev.NoteTaken(self.name, line))
 
+    def question_refusal(self) -> str:
+        """Return why the researcher cannot be asked now, or an empty string."""
+        return questions.refusal(self._lab.state, self.name)
+
     def messages(self) -> tuple[str, ...]:
         """Return what the researcher said and no agent has read yet, once."""
         worktree = self._lab.state.worktrees[self.name]
-        new = tuple(each.text for each in worktree.messages[worktree.read :])
+        new = tuple(each.words for each in worktree.messages[worktree.read :])
         if new:
             self._lab.record(ev.MessagesRead(self.name, len(new)))
             for text in new:

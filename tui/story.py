@@ -144,6 +144,16 @@ def _(event: ev.MessageSent, state: LabState) -> _Parts:
 
 
 @_tell.register
+def _(event: ev.QuestionAsked, state: LabState) -> _Parts:
+    return "!", "you", event.worktree, None, "ASK", event.question, False
+
+
+@_tell.register
+def _(event: ev.QuestionParked, state: LabState) -> _Parts:
+    return "=", "wait", event.worktree, None, "PARKED", f"its question: {event.reason}", False
+
+
+@_tell.register
 def _(event: ev.MessageTakenBack, state: LabState) -> _Parts:
     return "=", "wait", event.worktree, None, ">", f"taken back by {event.by}: {event.text}", False
 

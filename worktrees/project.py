@@ -170,6 +170,8 @@ class Agents:
     proposals_ahead: Annotated[int, Meta(ge=0)] | None = None
     """Proposals that wait for a slot in each worktree while one trains; 0 thinks only when nothing trains. Left out:
     1 + ceil(think time / run time), as measured."""
+    question_wait_s: Annotated[float, Meta(ge=0)] = 1800.0
+    """A question of an agent that nobody has answered for so long is parked, and the agent takes another idea."""
     directions: tuple[str, ...] = (
         "architecture",
         "optimizer",

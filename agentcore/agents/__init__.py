@@ -14,6 +14,10 @@ class NoProposal(Exception):
     """The agent has nothing to propose now. The message says why."""
 
 
+class Asked(NoProposal):
+    """The agent cannot go on without the researcher. The message is its question."""
+
+
 class Barred(Exception):
     """No agent of this backend can work until a person does something. Carries the word for it and the reason."""
 

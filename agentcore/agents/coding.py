@@ -1,6 +1,6 @@
 """The backend `anthropic`: a coding agent on the Messages API, or on any server that speaks it.
 
-A loop of model turns over four tools. Every proposal starts a fresh conversation from its brief. Trouble on the way is
+A loop of model turns over five tools. Every proposal starts a fresh conversation from its brief. Trouble on the way is
 the provider's (the turn is asked for again, however long that takes), the model's (it is told, and gets another turn),
 or a person's (a refused key: nobody can work); none of it ends the lab's night.
 """
@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-from agentcore.agents import NoProposal, Proposal
+from agentcore.agents import Asked, NoProposal, Proposal
 from agentcore.agents.connection import Connection, client
 from agentcore.agents.conversation import CACHED, Conversation, result, text
 from agentcore.agents.editor import ToolError
@@ -45,7 +45,7 @@ class CodingAgent:
         self._connecting = asyncio.Lock()
 
     async def propose(self, brief: Brief, workspace: Workspace) -> Proposal:
-        """Let the model edit the worktree until it submits. Raises NoProposal, Barred, OutOfBudget."""
+        """Let the model edit the worktree until it submits. Raises NoProposal, Asked, Barred, OutOfBudget."""
         tools = Tools(brief, workspace, self._settings.command_s)
         talk = Conversation(workspace.clean(brief.text))
         system = [{"type": "text", "text": workspace.clean(brief.rules), "cache_control": CACHED}]
@@ -61,6 +61,8 @@ class CodingAgent:
             results = [await self._use(tools, block, reply, workspace) for block in _tool_uses(reply)]
             if tools.proposal:
                 return tools.proposal
+            if tools.question:
+                raise Asked(tools.question)
             talk.answer([*results, *(text(words) for words in patience.words(reply))])
 
     async def close(self) -> None:

@@ -2,7 +2,7 @@
 
 It gets the brief as an argument or a file, works until it exits or a limit ends it, and then the diff is read like any
 other's. Its hypothesis is what it wrote to the file in $NIGHTLAB_HYPOTHESIS, else the last line that it printed after
-``Hypothesis:``, else the last line that it printed.
+``Hypothesis:``, else the last line that it printed. A last line ``Question: …`` asks the researcher.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
-from agentcore.agents import NoProposal, Proposal
+from agentcore.agents import Asked, NoProposal, Proposal
 from agentcore.agents.tools import trimmed
 from agentcore.brief import Brief
 from agentcore.workspace import Workspace, one_line
@@ -28,8 +28,10 @@ HANDING_IN = """
 # Handing in
 
 Edit the file in the current folder and exit; the lab reads the diff. End your output with one line of the form
-`Hypothesis: what changes: why it should help`."""
+`Hypothesis: what changes: why it should help`. Where you cannot go on without the researcher, end it with `Question: …`
+instead: your edit is dropped, the answer comes with a later brief; without one you will be asked for another idea."""
 
+_QUESTION = re.compile(r"^\W*question[\s*_]*:[\s*_]*(.+)$", re.IGNORECASE)
 _LABELLED = re.compile(r"^\W*hypothesis[\s*_]*:[\s*_]*(.+)$", re.IGNORECASE)
 
 
@@ -41,7 +43,7 @@ class CommandAgent:
         self._settings = settings
 
     async def propose(self, brief: Brief, workspace: Workspace) -> Proposal:
-        """Run the program in the worktree. Raises NoProposal where it cannot be started or changed nothing."""
+        """Run the program in the worktree. Raises Asked, and NoProposal where it cannot start or changed nothing."""
         words = workspace.clean(f"{brief.rules}\n\n{brief.text}{HANDING_IN}")
         told, hypothesis = workspace.scratch / "brief.md", workspace.scratch / "hypothesis.txt"
         told.write_text(words, encoding="utf-8")
@@ -61,6 +63,8 @@ class CommandAgent:
         printed = await asyncio.to_thread(trimmed, ran.output, TRANSCRIPT_CHARACTERS, workspace.clean)
         workspace.transcript.write("output", text=printed)
         lines = await asyncio.to_thread(metrics.tail_text, ran.output, LAST_LINES, WIDTH)
+        if (question := _asked(lines)) and not workspace.question_refusal():
+            raise Asked(question)
         ended = _ended(ran.finished, workspace.limits.seconds)
         if failure := await workspace.smoke():
             raise NoProposal(failure)
@@ -99,6 +103,13 @@ def _ended(finished: confined.Finished, seconds: float) -> str:
         case "memory":
             return "ended: it held too much memory"
     return f"exit code {finished.code}"
+
+
+def _asked(lines: tuple[str, ...]) -> str:
+    """Return the question that the last line is, or nothing."""
+    last = next((line for line in reversed(lines) if line.strip()), "")
+    match = _QUESTION.match(last)
+    return match[1].strip() if match else ""
 
 
 def _spoken(lines: tuple[str, ...]) -> str:

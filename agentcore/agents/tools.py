@@ -1,4 +1,6 @@
-"""What can a model do in its worktree? Four tools: run a command, edit a file, keep a note, submit its proposal."""
+"""What can a model do in its worktree? Five tools: run a command, edit a file, keep a note, ask the researcher, submit
+its proposal.
+"""
 
 from __future__ import annotations
 
@@ -48,6 +50,19 @@ SCHEMAS: list[dict[str, Any]] = [
         "input_schema": {"type": "object", "properties": {"text": {"type": "string"}}, "required": ["text"]},
     },
     {
+        "name": "ask_researcher",
+        "description": (
+            "Ask the researcher what only they can know or decide. Ends your work on this proposal; the answer comes "
+            "with a later one. Where nobody answers you will be asked for another idea, so ask only what you cannot "
+            "find out or decide yourself."
+        ),
+        "input_schema": {
+            "type": "object",
+            "properties": {"question": {"type": "string", "description": "One line that can be answered in one line."}},
+            "required": ["question"],
+        },
+    },
+    {
         "name": "submit",
         "description": (
             "Hand your edit in as one experiment, after a smoke check whose traceback comes back if it fails. "
@@ -73,10 +88,11 @@ SCHEMAS: list[dict[str, Any]] = [
 
 
 class Tools:
-    """The tools of one proposal. `proposal` is set once a submission was accepted."""
+    """The tools of one proposal. `proposal` is set once a submission was accepted, `question` once one was asked."""
 
     def __init__(self, brief: Brief, workspace: Workspace, command_s: float) -> None:
         self.proposal: Proposal | None = None
+        self.question = ""
         self._brief = brief
         self._workspace = workspace
         self._command_s = command_s
@@ -91,10 +107,21 @@ class Tools:
             case "note":
                 self._workspace.note(text(arguments, "text"))
                 return "noted"
+            case "ask_researcher":
+                return self._ask(arguments)
             case "submit":
                 return await self._submit(arguments)
         known = ", ".join(schema["name"] for schema in SCHEMAS)
         raise ToolError(f"there is no tool {name!r}; there are: {known}")
+
+    def _ask(self, arguments: Mapping[str, Any]) -> str:
+        question = " ".join(text(arguments, "question").split())
+        if not question:
+            raise ToolError("the question is empty: one line that can be answered in one line")
+        if refusal := self._workspace.question_refusal():
+            raise ToolError(refusal)
+        self.question = question
+        return "asked"
 
     def _edit(self, arguments: Mapping[str, Any]) -> str:
         return edit(self._workspace.folder, self._brief.edit, arguments, self._workspace.local_files())

@@ -67,6 +67,8 @@ from agentcore.events.worktree import (
     MessagesRead,
     MessageTakenBack,
     NoteTaken,
+    QuestionAsked,
+    QuestionParked,
     RoomEntered,
     ThinkingStarted,
     TokensUsed,
@@ -93,6 +95,8 @@ Event = (
     | NoteTaken
     | MessageSent
     | MessageTakenBack
+    | QuestionAsked
+    | QuestionParked
     | MessagesRead
     | PromptsChanged
     | AgentFailed

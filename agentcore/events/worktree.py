@@ -137,6 +137,24 @@ class MessageSent:
 
 
 @dataclass(frozen=True)
+class QuestionAsked:
+    """The agent cannot go on without the researcher: instead of a proposal its turn ends with a question."""
+
+    worktree: str
+    question: str
+    agent: str
+    transcript_sha256: str = ""
+
+
+@dataclass(frozen=True)
+class QuestionParked:
+    """The open question of a worktree waits no longer: its agent takes another idea, and a person may answer later."""
+
+    worktree: str
+    reason: str
+
+
+@dataclass(frozen=True)
 class MessageTakenBack:
     """The newest message of that text, which no agent has been given, is not said after all."""
 

@@ -10,7 +10,7 @@ from immutables import Map
 from agentcore import events as ev
 from agentcore.fold.change import follow, mend, on_worktree, waited_s
 from agentcore.spending import Spending
-from agentcore.state import LabState, Message, Thinking, Worktree
+from agentcore.state import LabState, Message, Question, Thinking, Worktree
 
 NOTES, MESSAGES = 20, 50
 """Notes and messages kept per worktree."""
@@ -110,18 +110,41 @@ def _(event: ev.NoteTaken, state: LabState, at: float) -> LabState:
 
 @follow.register
 def _(event: ev.MessageSent, state: LabState, at: float) -> LabState:
+    """What a person says while a question is open is its answer."""
     worktree = state.worktrees[event.worktree]
-    messages = (*worktree.messages, Message(at, event.text, event.by))
+    is_answer = bool(worktree.questions) and event.by != "engine"
+    about = worktree.questions[-1].text if is_answer else ""
+    messages = (*worktree.messages, Message(at, event.text, event.by, about=about))
     gone = max(0, min(len(messages) - MESSAGES, worktree.read))  # one that nobody has read is never dropped
-    return on_worktree(state, event.worktree, messages=messages[gone:], read=worktree.read - gone)
+    left = () if is_answer else worktree.questions
+    return on_worktree(state, event.worktree, messages=messages[gone:], read=worktree.read - gone, questions=left)
 
 
 @follow.register
 def _(event: ev.MessageTakenBack, state: LabState, at: float) -> LabState:
     worktree = state.worktrees[event.worktree]
-    unread = [place for place, each in enumerate(worktree.messages) if each.text == event.text][-1:]
-    kept = tuple(each for place, each in enumerate(worktree.messages) if place not in unread or place < worktree.read)
-    return on_worktree(state, event.worktree, messages=kept)
+    unread = range(worktree.read, len(worktree.messages))
+    same = [place for place in unread if worktree.messages[place].text == event.text]
+    if not same:
+        return state
+    gone = worktree.messages[same[-1]]
+    kept = tuple(each for place, each in enumerate(worktree.messages) if place != same[-1])
+    open_again = (Question(at, gone.about),) if gone.about else ()
+    return on_worktree(state, event.worktree, messages=kept, questions=(*worktree.questions, *open_again))
+
+
+@follow.register
+def _(event: ev.QuestionAsked, state: LabState, at: float) -> LabState:
+    """End the turn as a failed one ends, but it is no failure."""
+    questions = (*state.worktrees[event.worktree].questions, Question(at, event.question))
+    return on_worktree(state, event.worktree, since=at, thinking=None, at="", silent=0, questions=questions)
+
+
+@follow.register
+def _(event: ev.QuestionParked, state: LabState, at: float) -> LabState:
+    worktree = state.worktrees[event.worktree]
+    questions = tuple(each if each.parked else replace(each, parked=event.reason) for each in worktree.questions)
+    return on_worktree(state, event.worktree, since=at, questions=questions)
 
 
 @follow.register

@@ -161,3 +161,12 @@ async def test_what_it_printed_is_in_the_transcript(tmp_path: Path) -> None:
         steps = list(Tail(at.lab.paths.transcript("wt0", 1)).read())
         printed = next(step for step in steps if step.kind == "output")
         assert "key [secret left out]\n" == printed.fields["text"]
+
+
+async def test_a_last_line_may_be_a_question(tmp_path: Path) -> None:
+    """Instead of a proposal; the brief says how."""
+    script = program(tmp_path, '#!/bin/sh\ngrep -q "Question: …" "$1" || exit 9\necho "**Question:** may I use 60G?"\n')
+    async with desk(tmp_path / "lab") as at:
+        event = await think(at, str(script), "{brief_file}")
+        assert isinstance(event, ev.QuestionAsked), event
+        assert ("may I use 60G?", "command") == (event.question, event.agent)

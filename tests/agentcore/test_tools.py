@@ -1,4 +1,4 @@
-"""The four tools do what the model asks for, within limits, and tell it what went wrong in words that it can use."""
+"""The tools do what the model asks for, within limits, and tell it what went wrong in words that it can use."""
 
 from __future__ import annotations
 
@@ -240,7 +240,7 @@ async def test_an_unknown_tool_is_told_the_known_ones(tmp_path: Path, name: str)
     """As they are written."""
     async with case(tmp_path) as each:
         said = await each.refused(each.tools.use(name, {}))
-        assert [True] * 4 == [schema["name"] in said for schema in SCHEMAS]
+        assert [True] * 5 == [schema["name"] in said for schema in SCHEMAS]
 
 
 # --- Submitting ---
@@ -457,3 +457,14 @@ async def test_a_scratch_that_cannot_be_emptied_does_not_stop_the_next_proposal(
             make()
             again = Workspace(each.at.lab, "wt0", each.workspace.transcript)
             assert (True, False) == (again.scratch.is_dir(), scratch.is_symlink())
+
+
+async def test_a_question_ends_the_proposal(tmp_path: Path) -> None:
+    """On one line; an empty one, and one too many, are refused in words."""
+    async with case(tmp_path) as each:
+        assert "empty" in await each.refused(each.tools.use("ask_researcher", {"question": " \n"}))
+        assert "asked" == await each.tools.use("ask_researcher", {"question": "may I\nuse 60G?"})
+        assert "may I use 60G?" == each.tools.question
+        for _ in range(3):
+            each.at.lab.record(ev.QuestionAsked("wt0", "may I?", "anthropic"))
+        assert "decide by yourself" in await each.refused(each.tools.use("ask_researcher", {"question": "and now?"}))

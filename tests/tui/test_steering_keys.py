@@ -75,3 +75,18 @@ async def test_capital_p_pauses_all_and_then_lets_all_go_on(tmp_path: Path) -> N
         assert "Resume all 2 worktrees?" in person.text
         await person.press("n")
     assert [("pause", {"all": True})] == [(each.verb, each.arguments) for each in engine.commands]
+
+
+async def test_a_asks_who_asked_and_i_answers(tmp_path: Path) -> None:
+    """The strip names the question, `a` goes to its worktree, and one line answers it."""
+    lab = small_lab(tmp_path)
+    lab.employ(wt1="anthropic")
+    lab.think("wt1")
+    lab.tell(ev.QuestionAsked("wt1", "raise device batch to 128?", "anthropic"))
+    engine = FakeEngine(Answer(0, "told wt1"))
+    async with serve(lab.paths.socket, engine), sitting_at(lab) as person:
+        assert 'wt1 asks: "raise device batch to 128?"' in person.strip
+        assert "! ASK" in person.text
+        await person.press("a", "i", *"yes", "enter")
+        await person.sees("told wt1")
+    assert [("say", {"worktree": "wt1", "text": "yes"})] == [(each.verb, each.arguments) for each in engine.commands]
