@@ -7,7 +7,9 @@ is the mean of its pool and stands in the title.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import cached_property
 from statistics import fmean, quantiles
 
 from agentcore.state import LabState
@@ -35,7 +37,7 @@ class Progress:
     """Numerically; scores outside are drawn at the edge, so that one broken run does not flatten all others."""
     lower_is_better: bool = True
 
-    @property
+    @cached_property
     def kept(self) -> int:
         """How many were kept."""
         return sum(point.kept for point in self.points)
@@ -51,17 +53,23 @@ def progress(state: LabState) -> Progress:
     lower = state.config.lower_is_better if state.config else True
     pool = state.pools.get(state.baseline_tree, {})
     baseline = fmean(pool.values()) if pool else None
+    decided = (e for e in state.experiments.values() if e.decided is not None and e.score is not None)
+    in_order = sorted(decided, key=lambda e: (e.decided or 0.0, e.number))
+    return course(((e.number, e.score, e.outcome == "keep") for e in in_order), baseline, lower)
+
+
+def course(known: Iterable[tuple[int, float | None, bool]], baseline: float | None, lower: bool) -> Progress:
+    """Return the course of (experiment, value, was it kept)."""
     better = min if lower else max
     best, points = baseline, []
-    decided = (e for e in state.experiments.values() if e.decided is not None and e.score is not None)
-    for experiment in sorted(decided, key=lambda e: (e.decided or 0.0, e.number)):
-        assert experiment.score is not None
-        kept = experiment.outcome == "keep"
+    for number, value, kept in known:
+        if value is None:
+            continue
         if best is None:
-            best = experiment.score
+            best = value
         elif kept:
-            best = better(best, experiment.score)
-        points.append(Point(experiment.number, experiment.score, kept, best))
+            best = better(best, value)
+        points.append(Point(number, value, kept, best))
     low, high = _range([point.score for point in points], [point.best for point in points], baseline, lower)
     return Progress(tuple(points), baseline, low, high, lower)
 

@@ -26,7 +26,7 @@ def markdown(report: Report) -> str:
     parts = [*head, "```", *lines(report), "```", ""]
     for answer in report.answers:
         if answer.detail:
-            parts += [f"## {answer.question.capitalize()}", "", *(f"- {_plain(text)}" for text in answer.detail), ""]
+            parts += [f"## {answer.question.capitalize()}", "", *(f"- {plain(text)}" for text in answer.detail), ""]
     return "\n".join(parts)
 
 
@@ -39,6 +39,6 @@ def save(folder: Path, report: Report) -> Path:
     return path
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """Return text from outside so that Markdown takes it as text."""
     return "".join(f"\\{char}" if char in "\\`*_[]<>#|" else char for char in text)

@@ -111,6 +111,15 @@ COMMANDS = (
             _flag("--tsv", about="five columns for other programs"),
             _flag("--kept", about="only kept ones"),
             _flag("--dropped", about="only dropped ones"),
+            Argument(("--since",), {"metavar": "T", "help": "only those decided since then: 2h, 22:41 or ISO 8601"}),
+            Argument(
+                ("--sort",),
+                {
+                    "choices": ("time", "score", "gain", "sigma", "memory", "minutes", "lines"),
+                    "metavar": "COLUMN",
+                    "help": "best first by: %(choices)s; default: oldest first",
+                },
+            ),
             Argument(("--by",), {"choices": ("agent",), "help": "what each agent found, and what that took"}),
         ),
         "nightlab results --tsv > results.tsv",

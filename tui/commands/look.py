@@ -8,15 +8,19 @@ from argparse import Namespace
 from dataclasses import asdict
 from typing import Any, get_args
 
+from agentcore import results_file
 from agentcore.events import AgentState
 from agentcore.journal import JournalError
 from agentcore.observer import Observer
 from agentcore.overview import OPEN, Overview, WorktreeRow, queue_rows
+from agentcore.results import column, ordered
+from agentcore.results import results as results_of
 from agentcore.state import Experiment, LabState
 from tui import format as fmt
 from tui.exits import FAILED, NEEDS_PERSON, OK, USAGE, Ending
 from tui.output import print_json, print_table
 from tui.place import find_lab
+from tui.moments import moment
 from tui.unified import unified
 from worktrees.metrics import tail_text
 from worktrees.text import printable
@@ -51,23 +55,25 @@ def status(arguments: Namespace) -> int:
 
 
 def results(arguments: Namespace) -> int:
-    """Print every decided experiment, oldest first, or with --by what each agent found."""
+    """Print every decided experiment, oldest first or as --sort says, or with --by what each agent found."""
     observer = observe(arguments)
     if arguments.by:
         return _by_agent(observer.state, arguments)
-    wanted = {outcome for outcome, asked in (("keep", arguments.kept), ("drop", arguments.dropped)) if asked}
-    experiments = [
-        each
-        for _, each in sorted(observer.state.experiments.items())
-        if each.outcome and (not wanted or each.outcome in wanted)
-    ]
+    state, rows = observer.state, results_of(observer.state)
+    if wanted := {outcome for outcome, asked in (("keep", arguments.kept), ("drop", arguments.dropped)) if asked}:
+        rows = tuple(row for row in rows if row.outcome in wanted)
+    if arguments.since:
+        since = moment(arguments.since, time.time(), is_past=True)
+        rows = tuple(row for row in rows if row.decided >= since)
+    if arguments.sort:
+        lower = state.config.lower_is_better if state.config else True
+        rows = tuple(ordered(rows, column(arguments.sort), lower_is_better=lower))
     if arguments.json:
-        print_json("results", time.time(), {"experiments": [_experiment(observer.state, each) for each in experiments]})
+        print_json("results", time.time(), results_file.objects(rows, state))
     elif arguments.tsv:
-        _print_tsv(observer.state, experiments)
+        print(results_file.tsv(rows, state), end="")
     else:
-        rows = [_result_row(each) for each in experiments]
-        print_table(["#", "WT", "OUTCOME", "SCORE", "GAIN", "σ", "±LINES", "IDEA"], rows, right="# SCORE GAIN σ ±LINES")
+        print_table(results_file.TITLES, [results_file.cells(row) for row in rows], right="# VAL GAIN σ MEM MIN ±LINES")
     return OK
 
 
@@ -180,7 +186,7 @@ def _by_agent(state: LabState, arguments: Namespace) -> int:
     from agentcore.comparison import caveats, compare  # here: no other command compares agents
     from tui.by_agent import print_comparison
 
-    if arguments.tsv or arguments.kept or arguments.dropped:
+    if arguments.tsv or arguments.kept or arguments.dropped or arguments.since or arguments.sort:
         raise Ending(USAGE, "--by agent counts every experiment: it goes with --json only")
     records = compare(state)
     if arguments.json:
@@ -280,29 +286,6 @@ def _print_status(observer: Observer, scene: Overview, now: float) -> None:
         print("the engine is not running: nightlab start")
 
 
-def _experiment(state: LabState, experiment: Experiment) -> dict[str, Any]:
-    run = state.runs[experiment.run] if experiment.run is not None else None
-    candidate = state.candidates.get(experiment.number)
-    return {
-        "experiment": experiment.number,
-        "worktree": experiment.worktree,
-        "agent": experiment.agent,
-        "commit": experiment.commit,
-        "tree": experiment.tree,
-        "base": experiment.base,
-        "outcome": experiment.outcome,
-        "score": experiment.score,
-        "gain": experiment.gain,
-        "z": experiment.z,
-        "reason": experiment.reason,
-        "hypothesis": experiment.hypothesis,
-        "train_s": run.train_s if run else None,
-        "evaluate_s": run.evaluate_s if run else None,
-        "peak_mb": run.peak_mb if run else None,
-        "candidate": candidate.state if candidate else None,
-    }
-
-
 def _evidence(state: LabState, experiment: int) -> dict[str, Any]:
     candidate = state.candidates[experiment]
     return {
@@ -313,28 +296,3 @@ def _evidence(state: LabState, experiment: int) -> dict[str, Any]:
         "trunk_scores": {str(seed): score for seed, score in state.pools.get(candidate.trunk_tree, {}).items()},
         "standard_error": candidate.verdict.standard_error if candidate.verdict else None,
     }
-
-
-def _print_tsv(state: LabState, experiments: list[Experiment]) -> None:
-    """The five columns that the field's scripts read, and nothing else. A run without a score has 0, as there."""
-    metric = state.config.metric if state.config else "score"
-    print(f"commit\t{metric}\tmemory_gb\tstatus\tdescription")
-    for each in experiments:
-        peak_mb = state.runs[each.run].peak_mb if each.run is not None else 0.0
-        word = {"keep": "keep", "drop": "discard", "duplicate": "discard"}.get(each.outcome or "", "crash")
-        idea = printable(each.hypothesis).replace("\n", " ").replace("\t", " ")
-        print(f"{each.commit[:7]}\t{each.score or 0.0:.6f}\t{peak_mb / 1024:.1f}\t{word}\t{idea}")
-
-
-def _result_row(each: Experiment) -> list[str]:
-    idea = each.hypothesis + (f"  ({each.reason})" if each.reason else "")
-    return [
-        str(each.number),
-        each.worktree,
-        (each.outcome or "").upper(),
-        fmt.score(each.score),
-        fmt.gain(each.gain),
-        fmt.sigmas(each.z),
-        f"+{each.added} -{each.removed}",
-        idea,
-    ]
