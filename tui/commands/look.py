@@ -18,9 +18,9 @@ from agentcore.results import results as results_of
 from agentcore.state import Experiment, LabState
 from tui import format as fmt
 from tui.exits import FAILED, NEEDS_PERSON, OK, USAGE, Ending
+from tui.moments import moment
 from tui.output import print_json, print_table
 from tui.place import find_lab
-from tui.moments import moment
 from tui.unified import unified
 from worktrees.metrics import tail_text
 from worktrees.text import printable
