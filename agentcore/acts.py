@@ -31,6 +31,8 @@ DECISIONS = (
     ev.ThresholdChanged,
     ev.CandidateMoved,
     ev.CandidateExtended,
+    ev.CandidateReordered,
+    ev.WorktreeRebaseAsked,
     ev.ExperimentPinned,
     ev.ExperimentUnpinned,
     ev.ModeChanged,

@@ -78,9 +78,15 @@ class UndoDesk:
             case "resume":
                 self._pause(undoing.at_work(state, action), by, action)
             case "hold" | "cancel":
-                await self._return(number, "HELD" if action.was == ("HELD",) else None, f"{action.kind} undone", by)
+                await self._return(number, "HELD" if action.was == ("HELD",) else None, f"{action.kind} undone by", by)
             case "unhold":
-                await self._return(number, "HELD", "unhold undone", by)
+                await self._return(number, "HELD", "unhold undone by", by)
+            case "reconfirm":
+                await self._return(number, cast("ev.CandidateState", action.was[0]), "stays what it was, says", by)
+            case "move":
+                record(ev.CandidateReordered(number, tuple(map(int, action.was)), by))
+            case "rebase":
+                record(ev.WorktreeRebaseAsked(action.names[0], False, by))
             case "pin":
                 await self._unpin(number, by)
             case "unpin":
@@ -106,11 +112,17 @@ class UndoDesk:
             case "resume":
                 self._resume(undoing.still_paused(state, action), by, action)
             case "hold":
-                await self._return(number, "HELD", "held again", by)
+                await self._return(number, "HELD", "held again by", by)
             case "cancel":
-                await self._return(number, "CANCELLED", "cancelled again", by)
+                await self._return(number, "CANCELLED", "cancelled again by", by)
             case "unhold":
-                await self._return(number, None, "let go again", by)
+                await self._return(number, None, "let go again by", by)
+            case "reconfirm":
+                await self._return(number, "NEW", "to be confirmed again, says", by)
+            case "move":
+                record(ev.CandidateReordered(number, tuple(map(int, action.text.split(","))), by))
+            case "rebase":
+                record(ev.WorktreeRebaseAsked(action.names[0], True, by))
             case "pin":
                 await self._pin(number, action.text, by)
             case "unpin":
@@ -134,7 +146,7 @@ class UndoDesk:
         async with self._lab.trunk:
             has_tree = bool(self._lab.state.candidates[number].tree)
             back: ev.CandidateState = state or ("STALE" if has_tree else "NEW")
-            self._lab.record(ev.CandidateMoved(number, back, f"{reason} by {by}", by))
+            self._lab.record(ev.CandidateMoved(number, back, f"{reason} {by}", by))
 
     async def _pin(self, number: int, commit: str, by: str) -> None:
         async with self._lab.trunk:

@@ -18,6 +18,7 @@ from agentcore.retest import compare, doing
 from agentcore.speed import SpeedSummary
 from agentcore.speed import summary as speed_summary
 from agentcore.state import Candidate, LabState, Run, Worktree
+from agentcore.verbs import order
 from worktrees.devices import DeviceSample
 from worktrees.metrics import MetricPoint
 from worktrees.statistics import Noise
@@ -259,9 +260,9 @@ def gate_summary(state: LabState) -> GateSummary:
 
 
 def queue_rows(state: LabState, states: tuple[str, ...] = OPEN) -> tuple[QueueRow, ...]:
-    """Return the candidates in those states: READY first, then by arrival."""
+    """Return the candidates in those states: READY first, each in the order of the queue."""
     chosen = [candidate for candidate in state.candidates.values() if candidate.state in states]
-    chosen.sort(key=lambda each: (each.state != "READY", each.experiment))
+    chosen.sort(key=lambda each: (each.state != "READY", order(each)))
     return tuple(_queue_row(state, candidate) for candidate in chosen)
 
 

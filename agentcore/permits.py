@@ -67,6 +67,14 @@ def pause_refusal(state: LabState, verb: str, name: str) -> str:
     return f"{name} is not paused" if verb == "resume" and not state.worktrees[name].paused else ""
 
 
+def rebase_refusal(state: LabState, name: str) -> str:
+    """Return why a worktree cannot be put on its base of today, or an empty string."""
+    if reason := unknown(state, name):
+        return reason
+    asked = state.worktrees[name].rebase
+    return f"{name} goes to its base already, asked for by {asked}" if asked else ""
+
+
 def all_refusal(state: LabState, verb: str) -> str:
     """Return why nothing would be paused, or resumed, or an empty string."""
     if not state.worktrees:

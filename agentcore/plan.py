@@ -30,7 +30,7 @@ from agentcore.judging import (
     threshold_due,
 )
 from agentcore.state import Candidate, Experiment, LabState, Run, Worktree
-from agentcore.verbs import STOPPED
+from agentcore.verbs import STOPPED, order
 from worktrees.runs import GIVEN_BACK, LARGE, Purpose
 
 CONFIRM_DEPTH = 2
@@ -218,7 +218,7 @@ def _queue(state: LabState, limits: Limits) -> Iterator[Action]:
     undone = {merge.experiment for merge in state.merges if merge.undone}  # by a person: only a person merges it again
     may_merge = state.gate.mode == "gate" and STOPPED not in state.warnings
     if may_merge and (ready := [each for each in ready if each.experiment not in undone]):
-        best = max(ready, key=_confirmed_gain)
+        best = min(ready, key=lambda each: (order(each)[0], -_confirmed_gain(each)))
         yield Promote(best.experiment)
         return
     if state.gate.mode != "hold" and not limits.stopping:
@@ -230,7 +230,7 @@ def _queue(state: LabState, limits: Limits) -> Iterator[Action]:
             for each in candidates
             if each.state in ("NEW", "STALE") and each.experiment not in {*doubtful, *worn_out}
         ]
-        waiting.sort(key=lambda each: -(state.experiments[each.experiment].z or 0.0))
+        waiting.sort(key=lambda each: (order(each)[0], -(state.experiments[each.experiment].z or 0.0)))
         for candidate in waiting[: max(0, CONFIRM_DEPTH - len(confirming))]:
             yield Rebase(candidate.experiment)
 
@@ -378,6 +378,9 @@ def _proposals(state: LabState, limits: Limits) -> Iterator[Action]:
     is_spent = bool(spent_out(state, limits) or away.spent(state))
     run_s, homes = recent_run_s(state), _home_bases(state)
     for worktree in _fewest_runs_first(state):
+        if worktree.rebase and worktree.thinking is None:
+            yield MoveWorktree(worktree.name, homes[worktree.name])
+            continue
         if worktree.thinking is not None or worktree.asking:
             continue
         if worktree.paused:  # a person may be editing in it: it is put on its base when it is resumed

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from dataclasses import replace
 from pathlib import Path
 
@@ -79,8 +80,27 @@ async def propose(lab: Lab, agent: Agent, carried: Path, name: str) -> None:
 async def move(lab: Lab, name: str, base: str) -> None:
     """Put a worktree whose agent does not think on `base`; whatever lies in it goes (a proposal's commit is pinned)."""
     await confined.end_all(lab.paths.worktree(name))  # what an engine that was killed left running there
+    if lab.state.worktrees[name].rebase:  # a person asked, and may have worked there
+        try:
+            await keep(lab, name)
+        except ForeignChange as foreign:
+            lab.record(ev.WorktreeRebaseAsked(name, False, "engine"))
+            lab.say(f"rebase {name}", f"{name} stays where it is: what lies there cannot be kept: {foreign}")
+            return
+        lab.say(f"rebase {name}", "")
     await lab.git(lab.repository.move_worktree, lab.paths.worktree(name), name, base)
     lab.record(ev.WorktreeMoved(name, base, await lab.git(lab.repository.tree_of, base)))
+
+
+async def keep(lab: Lab, name: str) -> str:
+    """Commit what a worktree holds and no commit does; return that commit, or an empty string where there is nothing.
+
+    It is kept as ``refs/lab/kept/NAME/TIME``. Raises ForeignChange for what cannot be committed, RepositoryError.
+    """
+    worktree = lab.state.worktrees[name]
+    when = time.strftime("%Y%m%d-%H%M%S", time.gmtime(lab.clock()))
+    held = worktree.at or worktree.base
+    return await lab.git(lab.repository.keep, lab.paths.worktree(name), name, held, when) or ""
 
 
 async def rebase(lab: Lab, number: int, base: str) -> None:

@@ -40,6 +40,8 @@ class QueueDesk:
             "force": self._force,
             "revert": self._revert,
             "mode": self._mode,
+            "reconfirm": self._reconfirm,
+            "move": self._move_along,
         }
 
     async def _verify(self, command: Command) -> Answer:
@@ -121,6 +123,23 @@ class QueueDesk:
         self._lab.record(ev.ModeChanged(wanted, self._by(command), self._because(command)))
         message = f"mode {old} → {wanted}, until an engine is started again: then lab.toml's holds, or --merge's"
         return Answer(0, message, {"old": old, "mode": wanted})
+
+    async def _reconfirm(self, command: Command) -> Answer:
+        """It begins anew on today's trunk; its runs count where that turns out to be the same tree."""
+        async with self._lab.trunk:
+            candidate = self._candidate(command)
+            why = self._because(command) or f"to be confirmed on today's trunk, says {self._by(command)}"
+            self._move(candidate, "NEW", why, command)
+        return Answer(0, f"#{candidate.experiment} is rebased and confirmed again on today's trunk")
+
+    async def _move_along(self, command: Command) -> Answer:
+        number, steps = self._number(command), int(command.arguments.get("by") or 0)
+        if reason := verbs.move_refusal(self._lab.state, number, steps):
+            raise promoter.Refused(reason)
+        order = verbs.moved(self._lab.state, number, steps)
+        self._lab.record(ev.CandidateReordered(number, order, self._by(command)))
+        named = ", ".join(f"#{each}" for each in order)
+        return Answer(0, f"#{number} is number {order.index(number) + 1} of {named}", {"order": order})
 
     def _candidate(self, command: Command) -> Candidate:
         """Return the candidate that the command names. Raises Refused where it is no time for its verb."""

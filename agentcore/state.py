@@ -133,6 +133,8 @@ class Worktree:
     paused: str = ""
     """Why no new experiment starts; empty when it is not paused."""
     paused_by: str = ""
+    rebase: str = ""
+    """Who wants it on its base of today; empty where nobody asked, or it stands there."""
     failures: int = 0
     """Experiments in a row that crashed, or that never came because the search agent found nothing."""
     silent: int = 0
@@ -250,6 +252,8 @@ class Candidate:
     """Number of merges after which it was tried again as a near miss; 0 for never."""
     simpler: bool = False
     """It is here because it removes lines: it must not be worse, and need not be better."""
+    place: int | None = None
+    """Where a person put it in the order of confirming and merging; None: after those, as the queue has it."""
     released: bool = False
     """A person has looked at why it was BLOCKED, and let it go on."""
 

@@ -11,6 +11,7 @@ from agentcore import events as ev
 from agentcore import permits, promoter, running
 from agentcore.control import Answer, Command
 from agentcore.lab import Lab
+from agentcore.plan import home_base
 from agentcore.signing import because, who
 from agentcore.state import Run
 
@@ -24,7 +25,13 @@ class WorktreeDesk:
     @property
     def verbs(self) -> Mapping[str, Callable[[Command], Awaitable[Answer]]]:
         """{verb: what answers it}."""
-        return {"pause": self._pause, "resume": self._resume, "kill": self._kill, "retest-stop": self._stop_retest}
+        return {
+            "pause": self._pause,
+            "resume": self._resume,
+            "kill": self._kill,
+            "rebase": self._rebase,
+            "retest-stop": self._stop_retest,
+        }
 
     async def _pause(self, command: Command) -> Answer:
         by, everywhere = who(self._lab, command), bool(command.arguments.get("all"))
@@ -58,6 +65,17 @@ class WorktreeDesk:
             running.stop(self._lab, run, by)
             self._tell_agent(run)
         return Answer(0, f"run {run.number} in {name} ends: {after}", {"run": run.number, "worktree": name})
+
+    async def _rebase(self, command: Command) -> Answer:
+        state, name = self._lab.state, str(command.arguments["worktree"])
+        if reason := permits.unknown(state, name):
+            raise ValueError(reason)
+        if reason := permits.rebase_refusal(state, name):
+            raise promoter.Refused(reason)
+        self._lab.record(ev.WorktreeRebaseAsked(name, True, who(self._lab, command)))
+        when = "as soon as its agent has ended its turn" if state.worktrees[name].thinking else "now"
+        base = home_base(state, state.worktrees[name])[:7]
+        return Answer(0, f"{name} goes to {base} {when}; what is in no commit is kept", {"worktree": name})
 
     async def _stop_retest(self, command: Command) -> Answer:
         retest = self._lab.state.retest

@@ -7,7 +7,7 @@ right after it was taken back: as soon as a person does anything else there is n
 
 from __future__ import annotations
 
-from agentcore import verbs
+from agentcore import permits, verbs
 from agentcore.state import Action, LabState
 
 ON_GIT = ("merge", "revert")
@@ -51,6 +51,12 @@ def undo_refusal(state: LabState, action: Action) -> str:
             return "" if state.pinned.get(action.experiment or 0) == action.text else "it is not pinned any more"
         case "unpin":
             return f"#{action.experiment} is pinned again" if action.experiment in state.pinned else ""
+        case "reconfirm":
+            return "" if now == "NEW" else f"#{action.experiment} is {now} by now"
+        case "move":
+            return "" if _order_now(state, action) == action.text else "the queue is in another order by now"
+        case "rebase":
+            return "" if state.worktrees[action.names[0]].rebase else f"{action.names[0]} stands there already"
         case "mode":
             return "" if state.gate.mode == action.text else f"the mode is {state.gate.mode} by now"
         case "say":
@@ -68,7 +74,11 @@ def redo_refusal(state: LabState, action: Action) -> str:
             return f"#{number} is {now}: it is merged again once fresh seeds have confirmed it on today's trunk"
         case "revert" if now not in (*verbs.QUEUED, *verbs.ALLOWED["revert"], "HELD", "NOISE", "REJECTED"):
             return f"#{number} is {now}"
-        case "hold" | "cancel" | "unhold":
+        case "move" if _order_now(state, action) != ",".join(action.was):
+            return "the queue is in another order by now"
+        case "rebase":
+            return permits.rebase_refusal(state, action.names[0])
+        case "hold" | "cancel" | "unhold" | "reconfirm":
             return verbs.refusal(state, action.kind, number or 0)
         case "pin" | "unpin":
             return verbs.pin_refusal(state, action.kind, number or 0)
@@ -79,6 +89,12 @@ def redo_refusal(state: LabState, action: Action) -> str:
         case "mode" if state.gate.mode == action.text:
             return f"the mode is {state.gate.mode} already"
     return ""
+
+
+def _order_now(state: LabState, action: Action) -> str:
+    candidate = state.candidates[action.experiment or 0]
+    is_open = candidate.state in verbs.ALLOWED["move"]
+    return ",".join(map(str, verbs.line(state, candidate.experiment))) if is_open else ""
 
 
 def is_last_move(state: LabState, action: Action) -> bool:
@@ -117,7 +133,7 @@ def told(state: LabState, action: Action) -> str:
             return f"mode {action.was[0]} to {action.text}"
         case "say":
             return f'message to {names}: "{action.text}"'
-        case "pause" | "resume":
+        case "pause" | "resume" | "rebase":
             return f"{action.kind} of {names}"
     known = state.experiments.get(action.experiment or 0)
     return f"{action.kind} of #{action.experiment}" + (f" ({known.hypothesis})" if known else "")
@@ -147,6 +163,12 @@ def back(state: LabState, action: Action) -> str:
             return f"#{number} is pinned no more"
         case "unpin":
             return f"#{number} is pinned again at {action.text[:7]}"
+        case "reconfirm":
+            return f"#{number} is {action.was[0]} again"
+        case "move":
+            return f"the order is {', '.join(f'#{each}' for each in action.was)} again"
+        case "rebase":
+            return f"{action.names[0]} stays where it is"
         case "mode":
             return f"the mode is {action.was[0]} again"
     return f"{', '.join(unread(state, action))} does not get to read it"

@@ -24,6 +24,8 @@ ALLOWED: Mapping[str, tuple[str, ...]] = {
     "cancel": (*QUEUED, "HELD"),
     "force": ("CONFIRM", "NOISE", "REJECTED", "BLOCKED"),
     "revert": ("MERGED", "PROVEN", "FADED"),
+    "reconfirm": ("NOISE", "REJECTED", "CONFLICT", "STALE"),
+    "move": ("NEW", "CONFIRM", "READY", "STALE", "CONFLICT", "BLOCKED", "HELD"),
 }
 """{verb: the states of a candidate that it is for}."""
 
@@ -57,6 +59,37 @@ def refusal(state: LabState, verb: str, number: int) -> str:
         return f"#{number} is {candidate.state}{meaning and f' ({meaning})'}: {verb} is for {_listed(allowed)}"
     more = _MORE.get(verb)
     return more(state, candidate) if more else ""
+
+
+def order(candidate: Candidate) -> tuple[float, int]:
+    """Return by what the queue is ordered: where a person put a candidate, else its arrival after all of those."""
+    return (float("inf") if candidate.place is None else candidate.place, candidate.experiment)
+
+
+def line(state: LabState, number: int) -> list[int]:
+    """Return the candidates that one stands with: those that can be merged, or those that are still to be confirmed."""
+    is_ready = state.candidates[number].state == "READY"
+    beside = [each for each in state.candidates.values() if each.state in ALLOWED["move"]]
+    return [each.experiment for each in sorted(beside, key=order) if (each.state == "READY") == is_ready]
+
+
+def moved(state: LabState, number: int, steps: int) -> tuple[int, ...]:
+    """Return the order after a candidate was moved so many places later, at most to the end (or the beginning)."""
+    numbers = line(state, number)
+    place = numbers.index(number)
+    numbers.remove(number)
+    numbers.insert(max(0, min(len(numbers), place + steps)), number)
+    return tuple(numbers)
+
+
+def move_refusal(state: LabState, number: int, steps: int) -> str:
+    """Return why a candidate cannot be moved so many places later (or earlier), or an empty string."""
+    if reason := refusal(state, "move", number):
+        return reason
+    if list(moved(state, number, steps)) != line(state, number):
+        return ""
+    kind = "those that are READY" if state.candidates[number].state == "READY" else "those that wait for confirmation"
+    return f"#{number} is the {'first' if steps < 0 else 'last'} of {kind} already"
 
 
 def pin_refusal(state: LabState, verb: str, number: int) -> str:
@@ -104,6 +137,13 @@ def _force(state: LabState, candidate: Candidate) -> str:
     return busy(state)
 
 
+def _reconfirm(state: LabState, candidate: Candidate) -> str:
+    now = state.trunk.commit if state.trunk else ""
+    if candidate.state in ("NOISE", "REJECTED") and candidate.trunk == now:
+        return f"#{candidate.experiment} was measured on today's trunk {now[:7]}: nightlab verify adds seeds"
+    return ""
+
+
 def _revert(state: LabState, candidate: Candidate) -> str:
     return busy(state)
 
@@ -127,4 +167,9 @@ def _listed(states: tuple[str, ...]) -> str:
     return states[0] if len(states) == 1 else f"{', '.join(states[:-1])} and {states[-1]}"
 
 
-_MORE: Mapping[str, Callable[[LabState, Candidate], str]] = {"verify": _verify, "force": _force, "revert": _revert}
+_MORE: Mapping[str, Callable[[LabState, Candidate], str]] = {
+    "verify": _verify,
+    "force": _force,
+    "revert": _revert,
+    "reconfirm": _reconfirm,
+}

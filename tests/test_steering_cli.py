@@ -66,3 +66,17 @@ async def test_away_and_back(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         assert 0 == (await at.run("away", "--merge", "gate")).code
         assert "gate" == at.at.lab.state.gate.mode
         assert "welcome back: the mode is me again\n" == (await at.run("back")).out
+
+
+async def test_rebase_and_move(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`rebase` takes either, `move` says where a candidate stands then."""
+    async with shell(tmp_path / "lab", capsys) as at:
+        assert "would order #2, #1\n" == (await at.run("move", "2", "--by", "-1", "--dry-run")).out
+        assert "#2 is number 1 of #2, #1\n" == (await at.run("move", "#2", "--by", "-1")).out
+        assert [5, 5, 2, 0, 0, 5] == [
+            (await at.run(*words)).code
+            for words in (
+                ("move", "2", "--by", "-1"), ("rebase", "#1"), ("rebase", "wt9"), ("rebase", "wt0", "--dry-run"),
+                ("rebase", "wt0"), ("rebase", "wt0"),
+            )
+        ]  # fmt: skip

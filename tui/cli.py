@@ -296,6 +296,20 @@ COMMANDS = (
     ),
     Entry("back", "leave:back", "end away mode: you are here again", (JSON,)),
     Entry(
+        "rebase",
+        "steer:rebase",
+        "put a worktree on its base of today as soon as its agent does not think; a candidate: confirm it again there",
+        (Argument(("what",), {"metavar": "WT|N"}), WHY, DRY_RUN, JSON),
+        "nightlab rebase wt0",
+    ),
+    Entry(
+        "move",
+        "queueing:move",
+        "confirm, or merge, a candidate earlier (--by -1) or later",
+        (CANDIDATE, Argument(("--by",), {"type": int, "required": True, "metavar": "PLACES"}), DRY_RUN, JSON),
+        "nightlab move 12 --by -1",
+    ),
+    Entry(
         "kill",
         "steer:kill",
         "end the run of a worktree; its agent is told and goes on",

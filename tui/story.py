@@ -294,6 +294,18 @@ def _(event: ev.CandidateExtended, state: LabState) -> _Parts:
 
 
 @_tell.register
+def _(event: ev.CandidateReordered, state: LabState) -> _Parts:
+    text = f"order {', '.join(f'#{each}' for each in event.order)} (by {event.by})"
+    return "·", "text", _owner(state, event.experiment), event.experiment, "MOVED", text, False
+
+
+@_tell.register
+def _(event: ev.WorktreeRebaseAsked, state: LabState) -> _Parts:
+    text = "to its base of today" if event.wanted else "stays where it is"
+    return "·", "text", event.worktree, None, "REBASE", f"{text} (by {event.by})", False
+
+
+@_tell.register
 def _(event: ev.ExperimentPinned, state: LabState) -> _Parts:
     text = f"at {fmt.short(event.commit)} (by {event.by}){event.reason and f': {event.reason}'}"
     return "·", "text", _owner(state, event.experiment), event.experiment, "PINNED", text, False

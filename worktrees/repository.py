@@ -6,6 +6,7 @@
     refs/lab/experiments/000123    pins every experiment's commit
     refs/lab/kept/000123           pins the kept ones
     refs/lab/candidates/000123     the candidate as rebased, later the commit that a merge lands
+    refs/lab/kept/wt0/TIME         what lay in a worktree and in no commit when a person rebased or retired it
     refs/lab/pinned/000123         what a person wants kept: no clean-up removes it
     refs/lab/reverts/000123        trunk without that experiment, as it is tried and later lands
 
@@ -172,6 +173,49 @@ class Repository:
         return self._commit(
             self._with_files(base, {path: (worktree / path).read_bytes() for path in plain}), (base,), message
         )
+
+    def loose(self, worktree: Path, commit: str) -> tuple[str, ...]:
+        """Return the paths in a worktree that differ from `commit`, files that git does not know included."""
+        checkout = self._checkout(worktree)
+        quiet = FileStatus.CURRENT | FileStatus.IGNORED
+        changed = {path for path, flags in checkout.status().items() if flags & ~quiet}
+        if not checkout.head_is_unborn:
+            own = checkout[commit].peel(pygit2.Tree).diff_to_tree(checkout.head.peel(pygit2.Tree))
+            changed |= {side.path for delta in own.deltas for side in (delta.old_file, delta.new_file)}
+        return tuple(sorted(path for path in changed if _differs(checkout[commit].peel(pygit2.Tree), worktree, path)))
+
+    def keep(self, worktree: Path, name: str, commit: str, when: str) -> str | None:
+        """Commit all in a worktree that `commit` does not hold, as ``refs/lab/kept/NAME/WHEN``; None for nothing.
+
+        Raises ForeignChange, and nothing is written, where something cannot be committed.
+        """
+        loose = self.loose(worktree, commit)
+        if broken := [each for each in (rules.of_keeping(worktree, path) for path in loose) if each]:
+            raise ForeignChange(broken)
+        if not loose:
+            return None
+        kept = self._commit(self._with_all(worktree, commit, loose), (commit,), f"Kept from {name}, in no other commit")
+        self._point(f"refs/lab/kept/{name}/{when}", kept)
+        return kept
+
+    @_writes
+    def _point(self, ref: str, commit: str) -> None:
+        self._repo.references.create(ref, commit, force=True)
+
+    @_writes
+    def _with_all(self, worktree: Path, commit: str, paths: Iterable[str]) -> str:
+        """Return the tree of `commit` with those paths as they lie in the worktree, or without them."""
+        index = pygit2.Index()
+        index.read_tree(self._repo[commit].peel(pygit2.Tree))
+        for path in paths:
+            file = worktree / path
+            if not os.path.lexists(file):
+                if path in index:
+                    index.remove(path)
+                continue
+            mode = FileMode.BLOB_EXECUTABLE if os.access(file, os.X_OK) else FileMode.BLOB
+            index.add(pygit2.IndexEntry(path, self._repo.create_blob(file.read_bytes()), mode))
+        return str(index.write_tree(self._repo))
 
     def rebase(self, commit: str, onto: str, message: str) -> str:
         """Replay a commit's change on another one, in memory; return the new commit. Raises Conflict."""
@@ -399,6 +443,15 @@ def _reset(checkout: pygit2.Repository, folder: Path, commit: str) -> None:
     for file, flags in checkout.status().items():
         if flags & FileStatus.WT_NEW:
             _remove(folder / file)
+
+
+def _differs(tree: pygit2.Tree, worktree: Path, path: str) -> bool:
+    """True where a path holds something else than in a tree; what is no regular file always does."""
+    file = worktree / path
+    if not os.path.lexists(file) or path not in tree:
+        return os.path.lexists(file) or path in tree
+    known = tree[path]
+    return not _is_plain(file) or not isinstance(known, pygit2.Blob) or file.read_bytes() != known.data
 
 
 def _common(git: Path) -> Path:

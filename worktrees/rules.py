@@ -49,6 +49,24 @@ def of_paths(changed: Iterable[str], edit: tuple[str, ...], frozen: tuple[str, .
             yield Broken("edit", f"{path} was changed, editable: {', '.join(edit)}")
 
 
+LARGEST_KEPT_BYTES = 64 << 20
+"""Of a file that is only kept: more is data, and git would hold it for ever."""
+
+
+def of_keeping(worktree: Path, path: str) -> Broken | None:
+    """Return why a path in a worktree cannot be committed to be kept, None where it can, or is only gone."""
+    file = worktree / path
+    if path.endswith("/"):
+        return Broken("repository", f"{path} holds a repository of its own")
+    if any((worktree / parent).is_symlink() for parent in PurePosixPath(path).parents if str(parent) != "."):
+        return Broken("link", f"{path} lies behind a symbolic link")
+    if file.is_symlink() or (file.exists() and not file.is_file()):
+        return Broken("link", f"{path} is no regular file")
+    if file.is_file() and (size := file.stat().st_size) > LARGEST_KEPT_BYTES:
+        return Broken("size", f"{path} has {size >> 20} MiB, at most {LARGEST_KEPT_BYTES >> 20} are kept")
+    return None
+
+
 def of_file(worktree: Path, path: str) -> Broken | None:
     """Return what is wrong with an editable file as it lies in the worktree, None where nothing is."""
     file = worktree / path

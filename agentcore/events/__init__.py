@@ -20,6 +20,7 @@ from agentcore.events.candidate import (
     CandidateJudged,
     CandidateMoved,
     CandidateRebased,
+    CandidateReordered,
     CandidateState,
     ThresholdChanged,
 )
@@ -75,6 +76,7 @@ from agentcore.events.worktree import (
     WorktreeCreated,
     WorktreeMoved,
     WorktreePaused,
+    WorktreeRebaseAsked,
     WorktreeResumed,
 )
 
@@ -114,6 +116,8 @@ Event = (
     | RevertIntended
     | TrunkMoved
     | CandidateExtended
+    | CandidateReordered
+    | WorktreeRebaseAsked
     | ExperimentPinned
     | ExperimentUnpinned
     | ModeChanged

@@ -60,6 +60,17 @@ class CandidateMoved:
 
 
 @dataclass(frozen=True)
+class CandidateReordered:
+    """A person put candidates into an order: so they are confirmed, or merged, from now on, and others after them."""
+
+    experiment: int
+    """The one that was moved."""
+    order: tuple[int, ...]
+    """All that stand with it, first to last."""
+    by: str
+
+
+@dataclass(frozen=True)
 class CandidateExtended:
     """A person asked for more seeds: these are all of its confirmation, and its verdict is made anew."""
 

@@ -54,6 +54,15 @@ class WorktreeResumed:
 
 
 @dataclass(frozen=True)
+class WorktreeRebaseAsked:
+    """A person wants the worktree on its base of today as soon as its agent does not think; or no longer."""
+
+    worktree: str
+    wanted: bool
+    by: str
+
+
+@dataclass(frozen=True)
 class AgentsAssigned:
     """These agents work in the worktrees from now on."""
 

@@ -11,6 +11,7 @@ from functools import singledispatch
 from typing import get_args
 
 from agentcore import events as ev
+from agentcore import verbs
 from agentcore.events import Entry
 from agentcore.fold.change import follow
 from agentcore.state import Action, LabState
@@ -69,7 +70,20 @@ def _(event: ev.CandidateMoved, state: LabState) -> Action | None:
     was = state.candidates[event.experiment].state
     kinds = {"HELD": "hold", "CANCELLED": "cancel"}
     kind = kinds.get(event.state) or ("unhold" if was == "HELD" else "")
+    if event.state == "NEW" and was in ("NOISE", "REJECTED", "CONFLICT", "STALE"):
+        kind = "reconfirm"
     return Action(kind, event.by, experiment=event.experiment, was=(was,)) if kind else None
+
+
+@_action.register
+def _(event: ev.CandidateReordered, state: LabState) -> Action:
+    was = tuple(str(each) for each in verbs.line(state, event.experiment))
+    return Action("move", event.by, experiment=event.experiment, was=was, text=",".join(map(str, event.order)))
+
+
+@_action.register
+def _(event: ev.WorktreeRebaseAsked, state: LabState) -> Action | None:
+    return Action("rebase", event.by, (event.worktree,)) if event.wanted else None
 
 
 @_action.register

@@ -74,5 +74,13 @@ def _(event: ev.CandidateExtended, state: LabState, at: float) -> LabState:
     return on_candidate(state, event.experiment, at, **changes)
 
 
+@follow.register
+def _(event: ev.CandidateReordered, state: LabState, at: float) -> LabState:
+    candidates = state.candidates
+    for place, number in enumerate(event.order):
+        candidates = candidates.set(number, replace(candidates[number], place=place))
+    return replace(state, candidates=candidates)
+
+
 def _is_release(state: LabState, event: ev.CandidateMoved) -> bool:
     return state.candidates[event.experiment].state == "BLOCKED" and event.state == "NEW"

@@ -24,7 +24,12 @@ def _(event: ev.WorktreeCreated, state: LabState, at: float) -> LabState:
 
 @follow.register
 def _(event: ev.WorktreeMoved, state: LabState, at: float) -> LabState:
-    return on_worktree(state, event.worktree, base=event.base, base_tree=event.tree, at=event.base)
+    return on_worktree(state, event.worktree, base=event.base, base_tree=event.tree, at=event.base, rebase="")
+
+
+@follow.register
+def _(event: ev.WorktreeRebaseAsked, state: LabState, at: float) -> LabState:
+    return on_worktree(state, event.worktree, rebase=event.by if event.wanted else "")
 
 
 @follow.register

@@ -67,6 +67,8 @@ EVENTS: tuple[Event, ...] = (
     ev.IdeaDropped(1, "ada"),
     ev.RunStopped(3, "ada"),
     ev.MessageTakenBack("wt0", "prefer fewer layers", "ada"),
+    ev.CandidateReordered(2, (2, 1, 3), "ada"),
+    ev.WorktreeRebaseAsked("wt0", True, "ada"),
     ev.QuestionAsked("wt0", "device batch 128?", "anthropic", "ab"),
     ev.QuestionParked("wt0", "nobody answered for 30 minutes"),
     ev.AwayStarted(1.5, 25.0, "gate", "park", "ada"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -11,14 +12,16 @@ import msgspec
 import pytest
 
 from agentcore import events as ev
-from agentcore import permits, retest, running
+from agentcore import permits, proposing, retest, running, verbs
 from agentcore.commands import Desk as Counter
 from agentcore.control import Answer, Command
-from agentcore.plan import StartRun
+from agentcore.overview import queue_rows
+from agentcore.plan import MoveWorktree, Promote, Rebase, StartRun
 from tests.agentcore.labs import Desk, Instant, desk
-from tests.agentcore.tales import Tale, calibrated
+from tests.agentcore.tales import Tale, calibrated, gated
 from worktrees.executor import Life
 from worktrees.project import RetestSettings
+from worktrees.repository import RepositoryError
 from worktrees.runs import RunFolder, RunResult
 
 FASTER, FLATTER = ("RATE = 0.1", "RATE = 0.3"), ("DEPTH = 4", "DEPTH = 3")
@@ -207,3 +210,114 @@ def test_a_paused_worktree_starts_none_of_its_prepared_experiments() -> None:
     tale.propose("wt1", "t2")
     tale.tell(ev.WorktreePaused("wt0", "by you", "you"))
     assert ["t2"] == [action.tree for action in tale.plan() if isinstance(action, StartRun)]
+
+
+# --- Back to its base ---
+
+
+def test_a_worktree_is_put_on_its_base_also_where_it_is_paused() -> None:
+    """As soon as its agent does not think; an agent is asked only afterwards."""
+    tale = calibrated()
+    tale.tell(ev.ThinkingStarted("wt0"), ev.WorktreeRebaseAsked("wt0", True, "ada"))
+    assert [] == [each for each in tale.plan() if isinstance(each, MoveWorktree)]
+    tale.tell(ev.WorktreePaused("wt0", "by ada", "ada"), ev.AgentFailed("wt0", "nothing new"))
+    assert MoveWorktree("wt0", "c0") in tale.plan()
+    tale.tell(ev.WorktreeMoved("wt0", "c0", "t0"))
+    assert [] == [each for each in tale.plan() if isinstance(each, MoveWorktree)]
+
+
+async def test_what_lies_in_a_worktree_is_kept_before_it_is_put_on_its_base(tmp_path: Path) -> None:
+    """Edited, new and removed files, as a commit of their own; a second time there is nothing to keep."""
+    async with desk(tmp_path / "lab") as at:
+        folder = at.lab.paths.worktree("wt0")
+        (folder / "train.py").write_text("mine = 1\n")
+        (folder / "note.txt").write_text("mine\n")
+        (folder / "program.md").unlink()
+        assert (await ask(at, "rebase", worktree="wt0")).done
+        assert 5 == (await ask(at, "rebase", worktree="wt0")).code
+        base = at.lab.state.worktrees["wt0"].base
+        await proposing.move(at.lab, "wt0", base)
+        (ref,) = kept(at)
+        commit = at.lab.repository.resolve(ref) or ""
+        assert (b"mine = 1\n", b"mine\n", base, False, "") == (
+            at.lab.repository.read(commit, "train.py"),
+            at.lab.repository.read(commit, "note.txt"),
+            at.lab.repository.parent_of(commit),
+            (folder / "note.txt").exists(),
+            at.lab.state.worktrees["wt0"].rebase,
+        )
+        with pytest.raises(RepositoryError):
+            at.lab.repository.read(commit, "program.md")
+        await ask(at, "rebase", worktree="wt0")
+        await proposing.move(at.lab, "wt0", base)
+        assert [ref] == kept(at)
+
+
+async def test_what_cannot_be_kept_is_not_dropped(tmp_path: Path) -> None:
+    """The worktree stays as it is, and a warning says why."""
+    async with desk(tmp_path / "lab") as at:
+        pipe = at.lab.paths.worktree("wt0") / "link"
+        pipe.symlink_to("/etc/passwd")
+        await ask(at, "rebase", worktree="wt0")
+        await proposing.move(at.lab, "wt0", at.lab.state.worktrees["wt0"].base)
+        assert (True, "", True) == (
+            pipe.is_symlink(),
+            at.lab.state.worktrees["wt0"].rebase,
+            "no regular file" in at.lab.state.warnings["rebase wt0"],
+        )
+
+
+def kept(at: Desk) -> list[str]:
+    """Return the refs of what was kept of worktrees."""
+    command = ["git", "-C", str(at.lab.paths.root), "for-each-ref", "--format=%(refname)", "refs/lab/kept/wt0"]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout.split()
+
+
+# --- The order of the queue ---
+
+
+def test_a_person_orders_confirmation_and_merging() -> None:
+    """What was put first goes first, whatever its gain; what nobody ordered comes after it as before."""
+    tale = calibrated(config=gated(mode="gate"))
+    first, second = tale.ready("wt0", "t1", gain=0.3), tale.ready("wt1", "t2", gain=0.2)
+    assert Promote(first) in tale.plan()
+    order = verbs.moved(tale.state, second, -1)
+    tale.tell(ev.CandidateReordered(second, order, "ada"))
+    assert (Promote(second), [second, first]) == (
+        next(each for each in tale.plan() if isinstance(each, Promote)),
+        [row.experiment for row in queue_rows(tale.state)],
+    )
+    assert f"#{second} is the first of those that are READY already" == verbs.move_refusal(tale.state, second, -1)
+
+
+def test_what_waits_is_confirmed_in_that_order() -> None:
+    """Before what seemed best at first."""
+    tale = calibrated()
+    numbers = [tale.keep("wt0", f"t{index}", z=5.0 - index) for index in range(3)]
+    assert numbers[:2] == [each.experiment for each in tale.plan() if isinstance(each, Rebase)]
+    tale.tell(ev.CandidateReordered(numbers[2], verbs.moved(tale.state, numbers[2], -9), "ada"))
+    assert [numbers[2], numbers[0]] == [each.experiment for each in tale.plan() if isinstance(each, Rebase)]
+
+
+async def test_the_queue_is_steered_and_taken_back(tmp_path: Path) -> None:
+    """Order, another confirmation, a rebase: each is an action, undone and done again."""
+    async with desk(tmp_path / "lab") as at:
+        await at.work({"wt0": [FASTER], "wt1": [FLATTER]})
+        answer = await ask(at, "move", experiment=2, by=-1)
+        assert ("#2 is number 1 of #2, #1", 5) == (answer.message, (await ask(at, "move", experiment=2, by=-1)).code)
+        await ask(at, "undo")
+        assert [1, 2] == verbs.line(at.lab.state, 1)
+        await ask(at, "redo")
+        assert [2, 1] == verbs.line(at.lab.state, 1)
+        assert "reconfirm is for" in (await ask(at, "reconfirm", experiment=1)).message
+        at.lab.record(ev.CandidateMoved(1, "NOISE", "trunk moved often", "engine"))
+        assert "nightlab verify adds seeds" in (await ask(at, "reconfirm", experiment=1)).message
+        at.lab.record(ev.CandidateMoved(1, "CONFLICT", "conflict in train.py", "engine"))
+        assert (await ask(at, "reconfirm", experiment=1)).done
+        await ask(at, "undo")
+        assert "CONFLICT" == at.lab.state.candidates[1].state
+        await ask(at, "redo")
+        assert "NEW" == at.lab.state.candidates[1].state
+        await ask(at, "rebase", worktree="wt0")
+        await ask(at, "undo")
+        assert "" == at.lab.state.worktrees["wt0"].rebase

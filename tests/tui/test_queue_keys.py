@@ -106,3 +106,17 @@ async def test_marks_stand_before_the_idea(lab: LabMaker) -> None:
         await person.press("3")
         assert "forced: pinned: WARMUP" in person.row("MERGED")
         assert "1 merged (1 forced)" in person.text
+
+
+async def test_angle_brackets_move_a_candidate_and_r_confirms_it_again(lab: LabMaker) -> None:
+    """At once; the first cannot go further, and what was measured on today's trunk needs no `r`."""
+    lab.make_ready("wt1", "DEPTH 4 to 5")
+    engine = FakeEngine(Answer(0, "so be it"))
+    async with serve(lab.paths.socket, engine), sitting_at(lab) as person:
+        await person.press("3", "<")
+        assert "#1 is the first of those that are READY already" == person.strip
+        await person.press(">")
+        await person.sees("so be it")
+        await person.press("r")
+        assert "reconfirm is for NOISE" in person.strip
+    assert [("move", {"experiment": 1, "by": 1})] == [(each.verb, each.arguments) for each in engine.commands]

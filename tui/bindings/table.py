@@ -111,6 +111,25 @@ def _kill(situation: Situation) -> str:
     return permits.kill_refusal(situation.state, situation.row.worktree) if situation.row else ""
 
 
+def _rebase(situation: Situation) -> str:
+    if reason := _changing(situation) or _row(situation):
+        return reason
+    return permits.rebase_refusal(situation.state, situation.row.worktree) if situation.row else ""
+
+
+def _moving(steps: int) -> Reason:
+    """Why the selected candidate cannot be moved by so many places."""
+
+    def reason(situation: Situation) -> str:
+        if why := _changing(situation):
+            return why
+        if situation.target is None:
+            return "no candidate is selected"
+        return verbs.move_refusal(situation.state, situation.target.experiment, steps)
+
+    return reason
+
+
 def _tell(situation: Situation) -> str:
     if reason := _changing(situation) or _row(situation):
         return reason
@@ -244,6 +263,28 @@ TABLE: tuple[Binding, ...] = (
         "deciding",
         _all,
     ),
+    Binding(
+        "rebase",
+        ("r",),
+        "rebase",
+        "Back to its base on today's trunk, when nothing runs",
+        "LW",
+        "deciding",
+        _rebase,
+        rank=33,
+    ),
+    Binding(
+        "reconfirm",
+        ("r",),
+        "again",
+        "Confirm it again, on today's trunk",
+        "Q",
+        "deciding",
+        _candidate("reconfirm"),
+        rank=26,
+    ),
+    Binding("earlier", ("<",), "earlier", "Confirm or merge it earlier", "Q", "deciding", _moving(-1)),
+    Binding("later", (">",), "later", "Confirm or merge it later", "Q", "deciding", _moving(1)),
     Binding("kill", ("x",), "stop run", "End its run; a killed run is lost (asks)", "LW", "deciding", _kill, rank=28),
     Binding(
         "away", ("A",), "away", "Leave the lab alone, within limits; again: back", ALL, "deciding", _changing, rank=58

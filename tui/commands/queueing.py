@@ -55,6 +55,17 @@ def revert(arguments: Namespace) -> int:
     return _decide("revert", arguments, asks=True)
 
 
+def move(arguments: Namespace) -> int:
+    """Move a candidate in the order of confirmation and of merging."""
+    observer, number = observe(arguments), number_of(arguments.candidate)
+    if reason := verbs.move_refusal(observer.state, number, arguments.by):
+        raise Ending(REFUSED, reason)
+    order = verbs.moved(observer.state, number, arguments.by)
+    if arguments.dry_run:
+        return would("move", f"order {', '.join(f'#{each}' for each in order)}", {"order": order}, arguments)
+    return send(observer.paths, Command("move", arguments={"experiment": number, "by": arguments.by}), arguments)
+
+
 def mode(arguments: Namespace) -> int:
     """Change who merges READY candidates."""
     observer = observe(arguments)

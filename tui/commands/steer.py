@@ -5,10 +5,10 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Mapping
 
-from agentcore import permits
+from agentcore import permits, verbs
 from agentcore.control import Command
 from agentcore.state import LabState
-from tui.commands.decide import confirmed, send, would
+from tui.commands.decide import confirmed, number_of, send, would
 from tui.commands.look import observe
 from tui.exits import OK, REFUSED, USAGE, Ending
 
@@ -38,6 +38,27 @@ def kill(arguments: Namespace) -> int:
         return OK
     wanted = {"worktree": name, "expect": {"run": run.number}}
     return send(observer.paths, Command("kill", arguments=wanted), arguments)
+
+
+def rebase(arguments: Namespace) -> int:
+    """Put a worktree on its base of today; confirm a candidate again on today's trunk."""
+    observer = observe(arguments)
+    state, what = observer.state, arguments.what
+    if what not in state.worktrees and what.removeprefix("#").isdecimal():
+        number = number_of(what)
+        if reason := verbs.refusal(state, "reconfirm", number):
+            raise Ending(REFUSED, reason)
+        if arguments.dry_run:
+            return would("rebase", f"confirm #{number} again on today's trunk", {"experiment": number}, arguments)
+        wanted: dict[str, object] = {"experiment": number, "because": arguments.because}
+        return send(observer.paths, Command("reconfirm", arguments=wanted), arguments)
+    name = known(state, what)
+    if reason := permits.rebase_refusal(state, name):
+        raise Ending(REFUSED, reason)
+    if arguments.dry_run:
+        when = "as soon as its agent has ended its turn" if state.worktrees[name].thinking else "now"
+        return would("rebase", f"put {name} on its base of today {when}", {"worktree": name}, arguments)
+    return send(observer.paths, Command("rebase", arguments={"worktree": name}), arguments)
 
 
 def known(state: LabState, name: str) -> str:

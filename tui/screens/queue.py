@@ -77,6 +77,9 @@ class QueueScreen(BaseScreen):
             "scroll-up": lambda: self.diff.scroll_by(-PREVIEW_LINES),
             "verify": lambda: self._decide("verify"),
             "hold": self._hold,
+            "reconfirm": lambda: self._decide("reconfirm"),
+            "earlier": lambda: self._step(-1),
+            "later": lambda: self._step(1),
             "take-out": self._take_out,
             "open": self._read,
             "diff": self._read,
@@ -136,6 +139,10 @@ class QueueScreen(BaseScreen):
     def _decide(self, verb: str) -> None:
         if item := self.candidates.selected:
             self.view.decide(verb, item.experiment)
+
+    def _step(self, steps: int) -> None:
+        if item := self.candidates.selected:
+            self.view.ask("move", {"experiment": item.experiment, "by": steps})
 
     def _hold(self) -> None:
         item = self.candidates.selected

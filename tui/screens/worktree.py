@@ -101,6 +101,7 @@ class WorktreeScreen(BaseScreen):
             "pause": self.view.pause,
             "pause-all": lambda: self.open_sheet(pause_all.question),
             "kill": self.ask_kill,
+            "rebase": lambda: self.view.ask("rebase", {"worktree": self.view.selected}),
             "tell": self.open_entry,
         }
 
