@@ -121,6 +121,32 @@ def retest(width: int, height: int, retests: int) -> Places:
     }
 
 
+def results(width: int, height: int, *, plots: bool = True) -> Places:
+    """The plot above the table, what is known of the selected row below; beside them (wide) its change.
+
+    Short of lines the plot goes first.
+    """
+    detail = 3 if width < WIDE else 6
+    plot = 0 if not plots or height < 20 else 8 if height < 27 else min(16, height // 3)
+    right = max(56, min(100, width * 38 // 100)) if width >= WIDE else 0
+    left = _stack(width - right, [("progress", plot), ("results", height - plot - detail), ("detail", detail)])
+    return {**left, **_stack(right, [("diff", height)], width - right)} if right else left
+
+
+def experiment(width: int, height: int, facts: int) -> Places:
+    """What is known (`facts` lines of it) above the curves, and the change below, or beside them where it is wide."""
+    if width < WIDE:
+        curve = 8 if height >= 26 else 7 if height >= 20 else 0
+        known = min(facts + 1, (height - curve) * 3 // 5)
+        return _stack(width, [("known", known), ("curve", curve), ("diff", height - known - curve)])
+    left = width // 2
+    known = min(facts + 2, height * 3 // 5)
+    return {
+        **_stack(left, [("known", known), ("curve", height - known)]),
+        **_stack(width - left, [("diff", height)], left),
+    }
+
+
 def report(width: int, height: int, answers: int) -> Places:
     """The answers above the plot; what stands behind one is beside them (wide) or below."""
     if width < WIDE:

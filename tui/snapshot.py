@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+from tui.bindings import SCREENS
 from tui.options import ViewOptions
 from tui.theme import Theme, choose
 from tui.view import View
@@ -54,7 +55,7 @@ async def _render(
         elif view.is_screen_installed(screen):
             view.go(screen)
         else:
-            raise ValueError(f"no screen {screen!r}; there are: lab, worktree, queue, events, diff, help")
+            raise ValueError(f"no screen {screen!r}; there are: {', '.join(SCREENS.values())}, help")
         deadline = time.monotonic() + SETTLE_S
         await pilot.pause()
         while not view.is_settled and time.monotonic() < deadline:

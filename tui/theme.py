@@ -349,7 +349,7 @@ _ASCII = str.maketrans(
         **dict(zip("┌┐└┘├┤┬┴┼┏┓┗┛", "+" * 13, strict=True)),
         **dict(zip("─━│┃", "-=||", strict=True)),
         **dict(zip("▁▂▃▄▅▆▇█", "__..::##", strict=True)),
-        **dict(zip("·◇±◌▸◆●≈…σ×≥", ".o+w>e*~~s>>", strict=True)),
+        **dict(zip("·◇±◌▸◆●≈…σ×≥▲▼", ".o+w>e*~~s>>^v", strict=True)),
     }
 )
 

@@ -29,10 +29,12 @@ from tui.screens.base import BaseScreen
 from tui.screens.change import BASES, base_of
 from tui.screens.directions import DirectionsScreen
 from tui.screens.events import EventsScreen
+from tui.screens.experiment import ExperimentScreen
 from tui.screens.lab import LabScreen
 from tui.screens.queue import QueueScreen
 from tui.screens.reader import ReaderScreen
 from tui.screens.report import ReportScreen
+from tui.screens.results import ResultsScreen
 from tui.screens.retest import RetestScreen
 from tui.screens.worktree import WorktreeScreen
 from tui.theme import Theme
@@ -129,7 +131,17 @@ class View(App[None], inherit_bindings=False):
         if not (self._driver and self._driver.can_suspend):
             self.table = tuple(binding for binding in self.table if not binding.suspends)
         self._reader = ReaderScreen(self)
-        own = (LabScreen, WorktreeScreen, QueueScreen, RetestScreen, DirectionsScreen, ReportScreen, EventsScreen)
+        own = (
+            LabScreen,
+            WorktreeScreen,
+            QueueScreen,
+            ResultsScreen,
+            RetestScreen,
+            DirectionsScreen,
+            ReportScreen,
+            EventsScreen,
+            ExperimentScreen,
+        )
         for screen in (*(kind(self) for kind in own), self._reader):
             self.install_screen(screen, screen.NAME)
         self.look_again()
@@ -247,11 +259,22 @@ class View(App[None], inherit_bindings=False):
 
     def read_worktree(self) -> None:
         """Show the selected worktree's diff and nothing else."""
-        self._read(None)
+        self.read_experiments(())
 
     def read_candidate(self, experiment: int) -> None:
         """Show a candidate's change and nothing else."""
-        self._read(experiment)
+        self.read_experiments((experiment,))
+
+    def read_experiments(self, numbers: tuple[int, ...]) -> None:
+        """Show the change of one experiment, or from one's tree to another's, and nothing else."""
+        if self._reader:
+            self._reader.experiments = numbers
+            self.go("diff")
+
+    def open_experiments(self, numbers: Sequence[int]) -> None:
+        """Show all that is known of one experiment, or of two beside each other."""
+        cast(ExperimentScreen, self.get_screen("experiment")).numbers = tuple(numbers)
+        self.go("experiment")
 
     def attend(self) -> None:
         """Go to the next thing that needs a person: its worktree, its candidate, else the events."""
@@ -332,11 +355,6 @@ class View(App[None], inherit_bindings=False):
     def is_settled(self) -> bool:
         """True when nothing that the screen shows is still being read."""
         return not self._changes.loading and self.live.of[0] == (self.selected if self.scene.overview.rows else "")
-
-    def _read(self, experiment: int | None) -> None:
-        if self._reader:
-            self._reader.experiment = experiment
-            self.go("diff")
 
     # The terminal
 

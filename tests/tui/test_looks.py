@@ -16,7 +16,7 @@ from tui.theme import CANDIDATES, NAMES, OUTCOMES, STATES, Theme, choose
 HOSTILE = "[/] [red]x[/red] \x1b]0;PWN\x07\x1b[2J\x1b[31m\x00\x9b31m日本語\u202eevil\u200d️ \r tab\tend " + "w" * 5000
 """Markup, a title change, an erase, colours, NUL, wide letters, direction changes, a line without end."""
 
-SCREENS = ("1", "2", "3", "8")
+SCREENS = ("1", "2", "3", "4", "8")
 
 
 @pytest.fixture
@@ -137,5 +137,5 @@ def test_a_snapshot_is_the_screen_as_text(tmp_path: Path) -> None:
     assert text.startswith(" 2 WORKTREE  wt0   cpu0")
     assert "DEPTH = 5" in text
     assert "<svg" in (tmp_path / "shot.svg").read_text()
-    with pytest.raises(ValueError, match="no screen 'results'"):
-        render(lab.paths, "results", (80, 24), clock=lambda: lab.now)
+    with pytest.raises(ValueError, match="no screen 'nonsense'"):
+        render(lab.paths, "nonsense", (80, 24), clock=lambda: lab.now)

@@ -13,13 +13,15 @@ SCREENS = {
     "L": "lab",
     "W": "worktree",
     "Q": "queue",
+    "R": "results",
     "T": "retest",
     "I": "directions",
     "P": "report",
     "E": "events",
     "D": "diff",
+    "X": "experiment",
 }
-"""Letter: name of each screen; "diff" is the full-screen reader and has no number of its own."""
+"""Letter: name of each screen; "diff" and "experiment" are full-screen readers and have no number of their own."""
 
 ALL = "".join(SCREENS)
 
@@ -154,6 +156,7 @@ TABLE: tuple[Binding, ...] = (
         "worktree", ("2",), "worktree", "The selected worktree: its diff, log, curve and agent", ALL, "screens", _row
     ),
     Binding("queue", ("3",), "queue", "The merge queue", ALL, "screens"),
+    Binding("results", ("4",), "results", "Every experiment: the plot, the table, comparisons", ALL, "screens"),
     Binding("retest", ("5",), "retest", "What held at the larger size", ALL, "screens"),
     Binding("directions", ("6",), "directions", "What agents are told; ideas; rules", ALL, "screens"),
     Binding("report", ("7",), "report", "What happened while nobody looked, in ten lines", ALL, "screens"),
@@ -166,8 +169,8 @@ TABLE: tuple[Binding, ...] = (
     Binding("last", ("G", "end"), "last", "Last line", ALL, "moving"),
     Binding("page-down", ("ctrl+d", "pagedown"), "half page down", "Half a page down", ALL, "moving"),
     Binding("page-up", ("ctrl+u", "pageup"), "half page up", "Half a page up", ALL, "moving"),
-    Binding("scroll-down", ("J",), "scroll", "Scroll the preview down, the list stays", "LQTP", "moving"),
-    Binding("scroll-up", ("K",), "scroll preview up", "Scroll the preview up, the list stays", "LQTP", "moving"),
+    Binding("scroll-down", ("J",), "scroll", "Scroll the preview down, the list stays", "LQRTPX", "moving"),
+    Binding("scroll-up", ("K",), "scroll preview up", "Scroll the preview up, the list stays", "LQRTPX", "moving"),
     Binding("left", ("h", "left"), "left", "Scroll sideways to the left", "WD", "moving"),
     Binding("right", ("l", "right"), "right", "Scroll sideways to the right", "WD", "moving"),
     Binding(
@@ -186,13 +189,17 @@ TABLE: tuple[Binding, ...] = (
     Binding("look-for", ("/",), "find", "List only what holds a word, or search a text", ALL, "moving", rank=62),
     Binding("next-match", ("n",), "next match", "Next place that holds the word", ALL, "moving"),
     Binding("previous-match", ("N",), "match before", "Place before that holds the word", ALL, "moving"),
-    Binding("mark", (" ",), "mark", "Mark or unmark: y copies all that are marked", "LQE", "moving"),
+    Binding("mark", (" ",), "mark", "Mark or unmark: y copies all that are marked", "LQRE", "moving"),
     Binding("next-worktree", ("]",), "next worktree", "The same view of the next worktree", "W", "moving", rank=40),
     Binding("previous-worktree", ("[",), "worktree before", "The same view of the worktree before", "W", "moving"),
     Binding("follow", ("F",), "follow", "Go back to the newest and stay there", "WED", "moving", rank=35),
     Binding("open", ("enter",), "open", "Open what is selected", "LQ", "looking", _row, rank=10),
     Binding("open-answer", ("enter",), "open", "Where the answer comes from", "P", "looking", rank=10),
-    Binding("diff", ("d",), "diff", "The whole diff of what is selected", "LWQ", "looking", _row, rank=15),
+    Binding("open-experiment", ("enter",), "open", "Its facts, verdict, runs and curve", "R", "looking", rank=10),
+    Binding("diff", ("d",), "diff", "The whole diff of what is selected", "LWQRX", "looking", _row, rank=15),
+    Binding("compare", ("|",), "compare", "Two marked ones: facts, curves, diff of trees", "R", "looking", rank=24),
+    Binding("sort", ("o",), "sort", "Next column to order by", "R", "looking", rank=26),
+    Binding("reverse", ("O",), "reverse", "The same order from its other end", "R", "looking"),
     Binding(
         "base",
         ("b",),
@@ -205,16 +212,18 @@ TABLE: tuple[Binding, ...] = (
     Binding("split", ("|",), "split", "Old and new side by side, or one below the other", "WD", "looking", rank=33),
     Binding("wrap", ("w",), "wrap", "Wrap long lines, or cut them", "WD", "looking", rank=34),
     Binding("expand", ("enter",), "expand", "All of the agent's step, or its one line", "W", "looking"),
-    Binding("metric", ("M",), "metric", "Next curve: loss, tokens/s, mfu, memory", "W", "looking", rank=36),
-    Binding("log-scale", ("L",), "log scale", "The curve's axis even or logarithmic", "W", "looking", rank=37),
+    Binding("metric", ("M",), "metric", "Next metric of the curve, or of the plot", "WRX", "looking", rank=36),
+    Binding("log-scale", ("L",), "log scale", "The curve's axis even or logarithmic", "WRX", "looking", rank=37),
     Binding("attend", ("a",), "attend", "Go to the next thing that needs you", ALL, "looking", _attend, rank=50),
-    Binding("merge", ("m",), "merge", "Merge a READY candidate into trunk (asks)", "LWQD", "deciding", _merge, rank=18),
+    Binding(
+        "merge", ("m",), "merge", "Merge a READY candidate into trunk (asks)", "LWQRDX", "deciding", _merge, rank=18
+    ),
     Binding(
         "verify",
         ("v",),
         "verify",
         "Run three more fresh seeds; the verdict is made anew",
-        "Q",
+        "QRX",
         "deciding",
         _candidate("verify"),
         rank=20,

@@ -1,15 +1,17 @@
-"""One diff and nothing else: of a worktree, live, or of a candidate as it would land."""
+"""One diff and nothing else: of a worktree, live, of a candidate as it would land, or between two experiments."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from agentcore.facts import pair_title
 from tui import layout
 from tui.bindings import Target
 from tui.follow import Scene
 from tui.screens.base import Action, BaseScreen
 from tui.screens.change import READING, show_change
+from tui.screens.experiment import change_of, subject
 from tui.screens.targets import target_of, target_of_row
 from tui.screens.worktree import SIDEWAYS
 from tui.unified import unified
@@ -28,8 +30,8 @@ class ReaderScreen(BaseScreen):
     def __init__(self, view: View) -> None:
         super().__init__(view)
         self.diff = DiffPane(view.look, id="diff", numbered=True)
-        self.experiment: int | None = None
-        """The candidate whose change is read; None for the selected worktree's change."""
+        self.experiments: tuple[int, ...] = ()
+        """The experiment whose change is read, or two whose trees are compared; none: the selected worktree's."""
 
     def panes(self) -> Iterable[Pane]:
         """Return the pane."""
@@ -71,23 +73,25 @@ class ReaderScreen(BaseScreen):
 
     def show(self, scene: Scene) -> None:
         """Hand the diff to the pane."""
-        if self.experiment is None:
+        if not self.experiments:
             self.bar.about = self.view.selected
             show_change(self.view, self.diff)
             return
-        experiment = scene.state.experiments[self.experiment]
-        self.bar.about = f"{experiment.worktree} #{experiment.number}"
+        first = scene.state.experiments[self.experiments[0]]
+        is_pair = len(self.experiments) == 2
+        self.bar.about = pair_title(self.experiments) if is_pair else f"{first.worktree} #{first.number}"
         self.diff.aside, self.diff.is_live, self.diff.empty = "", False, READING
-        self.diff.show(self.view.change_of(self.experiment), subject=experiment.hypothesis)
+        title = subject(self.experiments) if is_pair else first.hypothesis
+        self.diff.show(change_of(self.view, self.experiments), subject=title)
 
     def target(self, scene: Scene) -> Target | None:
         """Return the candidate that is read, or the worktree's."""
-        if self.experiment is None:
+        if not self.experiments:
             return target_of_row(scene, self.view.selected)
-        return target_of(scene, self.experiment)
+        return target_of(scene, self.experiments[0]) if len(self.experiments) == 1 else None
 
     def _next_base(self) -> None:
-        if self.experiment is None:
+        if not self.experiments:
             self.view.next_base()
         else:
             self.say("a candidate is shown as it would land")

@@ -16,15 +16,20 @@ from tui.widgets.pane import Pane
 WIDE = 100
 """From here on the title spells its words out and the key line has a second line."""
 
+SPACIOUS = 120
+"""Below this the names of the screens stand closer, so that help and leaving have room beside all eight."""
+
 NUMBERS = {
     "lab": "1",
     "worktree": "2",
     "queue": "3",
+    "results": "4",
     "retest": "5",
     "directions": "6",
     "report": "7",
     "events": "8",
     "diff": "",
+    "experiment": "",
 }
 
 
@@ -123,7 +128,8 @@ class KeyLine(Pane):
         everywhere = [key for key in keys if key.screens == ALL]
         here = [key for key in keys if key.screens != ALL]
         screens = [key for key in on_screen(self.screen_name, self.table) if NUMBERS.get(key.id)]
-        jumps = _filled([_loose(key) for key in screens], width, 2, keep_last=False)
+        gap = 2 if width >= SPACIOUS else 1
+        jumps = _filled([_loose(key) for key in screens], width, gap, keep_last=False)
         return [
             _filled([_loose(key) for key in here], width, 3, keep_last=False),
             (*jumps, ("   ", "text"), *_filled([_loose(key) for key in everywhere], width - cells(jumps) - 3, 3, True)),

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from math import log10
+
 from agentcore.progress import Progress
 from tui import format as fmt
 from tui.lines import Line, wrap
@@ -14,6 +17,12 @@ MARGIN = 9
 SPAN = 20
 """The axis holds at least this many experiments, so that the first ones do not jump about."""
 
+ROOMY = 95
+"""From this width on the legend stands beside the marked experiment."""
+
+MARK = "#"
+"""What stands in the place of the experiment that is selected, reversed."""
+
 STEPS = (1, 2, 5, 10, 20, 50, 100, 200, 500, 1000, 2000, 5000, 10_000)
 
 
@@ -24,51 +33,123 @@ class ProgressPane(Pane):
         super().__init__(look, id="progress")
         self.progress = Progress()
         self.experiments = 0
+        self.measure = ""
+        """What is drawn, where it is not the score."""
+        self.write: Callable[[float], str] = "{:.4f}".format
+        self.is_log = False
+        self.marked: int | None = None
+        """The experiment whose place is shown."""
         self.waiting = ""
         """Why there is nothing to draw yet."""
-        self._drawn: tuple[Progress, int, int, list[Line]] | None = None
+        self._drawn: tuple[Progress, tuple[int, int, bool], list[Line]] | None = None
+        self._index: dict[int, int] = {}
 
     def head(self) -> tuple[str, str]:
         """Return the counts, and the legend."""
-        kept = self.progress.kept
-        best = f", best {fmt.score(self.progress.best)}" if self.progress.points else ""
-        return f"progress: {fmt.count(self.experiments, 'experiment')}, {kept} kept{best}", "● kept  · dropped  ─ best"
+        kept, points = self.progress.kept, self.progress.points
+        write = self.write if self.measure else fmt.score
+        best = f", best {write(self.progress.best)}" if points and self.progress.best is not None else ""
+        counts = f"{fmt.count(self.experiments, 'experiment')}, {kept} kept{best}"
+        scale, legend = " (log)" if self.is_log else "", "● kept  · dropped  ─ best"
+        if self.marked is not None:
+            place = self.index()
+            value = write(points[place].score) if place is not None else "is not in the plot"
+            mark = f"{MARK}{self.marked} {value}"
+            legend = f"{legend}  {mark}" if self.size.width >= ROOMY else mark
+        return f"{self.measure or 'progress'}{scale}: {counts}", legend
+
+    def index(self) -> int | None:
+        """Return the place of the marked experiment among the points; None where it has none."""
+        points = self.progress.points
+        if len(self._index) != len(points) or (points and self._index.get(points[-1].experiment) != len(points) - 1):
+            self._index = {point.experiment: index for index, point in enumerate(points)}
+        return None if self.marked is None else self._index.get(self.marked)
 
     def body(self, width: int, height: int) -> list[Line]:
         """Return the plot."""
         if not self.progress.points:
             return [((f" {part}", "grey"),) for part in wrap(self.waiting, width - 2)]
-        drawn = self._drawn
-        if drawn is None or drawn[0] is not self.progress or drawn[1:3] != (width, height):
-            drawn = self._drawn = (self.progress, width, height, plot(self.progress, width - 1, height))
-        return drawn[3]
+        drawn, shape = self._drawn, (width, height, self.is_log)
+        if drawn is None or drawn[0] is not self.progress or drawn[1] != shape:
+            lines = plot(self.progress, width - 1, height, write=self.write, is_log=self.is_log)
+            drawn = self._drawn = (self.progress, shape, lines)
+        place = self.index()
+        if place is None or not drawn[2]:
+            return drawn[2]
+        axes = Axes(self.progress, width - 1, height, self.is_log)
+        row, column = axes.row(self.progress.points[place].score), MARGIN + axes.column(place)
+        return [put(line, column, MARK) if number == row else line for number, line in enumerate(drawn[2])]
 
 
-def plot(progress: Progress, width: int, height: int) -> list[Line]:
+class Axes:
+    """Which cell of the plot a point belongs to. On a logarithmic axis what is not above zero lies at the lower end."""
+
+    def __init__(self, progress: Progress, width: int, height: int, is_log: bool) -> None:
+        self.is_numbered = height >= 8
+        self.rows, self.columns = height - (2 if self.is_numbered else 1), width - MARGIN
+        self.span = max(len(progress.points) - 1, SPAN - 1)
+        positive = [point.score for point in progress.points if point.score > 0] if is_log else []
+        self._is_log = bool(positive)
+        self._low, self._high = progress.low, progress.high
+        if self._is_log:
+            self._floor = progress.low if progress.low > 0 else min(positive)
+            self._low, self._high = log10(self._floor), log10(max(progress.high, 2 * self._floor))
+
+    def column(self, index: int) -> int:
+        """Return the column of the point at `index`."""
+        return round(index * (self.columns - 1) / self.span)
+
+    def row(self, score: float) -> int:
+        """Return the row of a score; one outside of the range lies at the edge."""
+        value = log10(max(score, self._floor)) if self._is_log else score
+        share = (self._high - value) / (self._high - self._low)
+        return max(0, min(self.rows - 1, round(share * (self.rows - 1))))
+
+    def score(self, row: int) -> float:
+        """Return the score that a row stands for."""
+        value = self._high - (self._high - self._low) * row / (self.rows - 1)
+        return float(10**value) if self._is_log else value
+
+
+def plot(
+    progress: Progress,
+    width: int,
+    height: int,
+    *,
+    write: Callable[[float], str] = "{:.4f}".format,
+    is_log: bool = False,
+) -> list[Line]:
     """Draw `progress` into `width` by `height` cells; the axis has numbers from eight lines on."""
-    numbered = height >= 8
-    rows, columns = height - (2 if numbered else 1), width - MARGIN
-    if rows < 2 or columns < 10:
+    axes = Axes(progress, width, height, is_log)
+    if axes.rows < 2 or axes.columns < 10:
         return []
-    grid = [[(" ", "text")] * columns for _ in range(rows)]
-    span = max(len(progress.points) - 1, SPAN - 1)
-    places = [round(index * (columns - 1) / span) for index in range(len(progress.points))]
-
-    def row_of(score: float) -> int:
-        share = (progress.high - score) / (progress.high - progress.low)
-        return max(0, min(rows - 1, round(share * (rows - 1))))
-
+    grid = [[(" ", "text")] * axes.columns for _ in range(axes.rows)]
+    places = [axes.column(index) for index in range(len(progress.points))]
     for point, column in zip(progress.points, places, strict=True):
         if not point.kept:
-            grid[row_of(point.score)][column] = ("·", "grey")
+            grid[axes.row(point.score)][column] = ("·", "grey")
     start = progress.points[0].best if progress.baseline is None else progress.baseline
-    _draw_best(grid, row_of(start), [(c, row_of(p.best)) for c, p in zip(places, progress.points, strict=True)])
+    bests = [(column, axes.row(point.best)) for column, point in zip(places, progress.points, strict=True)]
+    _draw_best(grid, axes.row(start), bests)
     for point, column in zip(progress.points, places, strict=True):
         if point.kept:
-            grid[row_of(point.score)][column] = ("●", "good")
-    every = 1 if rows <= 6 else 3
-    lines = [_labelled(progress, grid, row, every) for row in range(rows)]
-    return [*lines, *_axis(span, columns, numbered)]
+            grid[axes.row(point.score)][column] = ("●", "good")
+    every = 1 if axes.rows <= 6 else 3
+    lines = [_labelled(write(axes.score(row)), grid, row, every) for row in range(axes.rows)]
+    return [*lines, *_axis(axes.span, axes.columns, axes.is_numbered)]
+
+
+def put(line: Line, column: int, glyph: str) -> Line:
+    """Return `line`, whose glyphs are all one cell wide, with one cell replaced by `glyph`, reversed."""
+    result: list[tuple[str, str]] = []
+    for text, role in line:
+        if 0 <= column < len(text):
+            parts = ((text[:column], role), (glyph, "blink"), (text[column + 1 :], role))
+            result += [part for part in parts if part[0]]
+        else:
+            result.append((text, role))
+        column -= len(text)
+    return tuple(result)
 
 
 def _draw_best(grid: list[list[tuple[str, str]]], row: int, bests: list[tuple[int, int]]) -> None:
@@ -87,11 +168,10 @@ def _draw_best(grid: list[list[tuple[str, str]]], row: int, bests: list[tuple[in
         row = best
 
 
-def _labelled(progress: Progress, grid: list[list[tuple[str, str]]], row: int, every: int) -> Line:
-    score = progress.high - (progress.high - progress.low) * row / (len(grid) - 1)
+def _labelled(name: str, grid: list[list[tuple[str, str]]], row: int, every: int) -> Line:
     shown = row % every == 0 and (row == len(grid) - 1 or len(grid) - 1 - row >= every or every == 1)
     shown = shown or row == len(grid) - 1
-    head = f" {score:.4f}"[: MARGIN - 2] if shown else ""
+    head = f" {name}"[: MARGIN - 2] if shown else ""
     return ((f"{head:<{MARGIN - 1}}", "grey"), ("┤" if shown else "│", "frame"), *_merged(grid[row]))
 
 
