@@ -33,6 +33,8 @@ DECISIONS = (
     ev.CandidateExtended,
     ev.CandidateReordered,
     ev.WorktreeRebaseAsked,
+    ev.WorktreeRetired,
+    ev.WorktreeRestored,
     ev.ExperimentPinned,
     ev.ExperimentUnpinned,
     ev.ModeChanged,

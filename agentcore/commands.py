@@ -7,13 +7,14 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import Any
 
 from agentcore import events as ev
-from agentcore import promoter, retest, verbs
+from agentcore import permits, promoter, retest, verbs
 from agentcore.control import Answer, Command
 from agentcore.history import UndoDesk
 from agentcore.journal import JournalError
 from agentcore.lab import Lab
 from agentcore.leaving import AwayDesk
 from agentcore.queueing import QueueDesk
+from agentcore.retiring import EndAgent, nobody_thinks
 from agentcore.steering import WorktreeDesk
 from agentcore.verbs import STOPPED
 from worktrees.repository import RepositoryError
@@ -27,7 +28,7 @@ MESSAGE_CHARACTERS = 4000
 class Desk:
     """Answers commands. `stop` is how the engine is told to leave."""
 
-    def __init__(self, lab: Lab, stop: Callable[[str, bool], None]) -> None:
+    def __init__(self, lab: Lab, stop: Callable[[str, bool], None], end_agent: EndAgent = nobody_thinks) -> None:
         self._lab = lab
         self._stop = stop
         self._verbs: dict[str, Callable[[Command], Awaitable[Answer]]] = {
@@ -40,8 +41,8 @@ class Desk:
             "stop": self._leave,
             "ping": self._ping,
             **AwayDesk(lab).verbs,
-            **UndoDesk(lab).verbs,
-            **WorktreeDesk(lab).verbs,
+            **UndoDesk(lab, end_agent).verbs,
+            **WorktreeDesk(lab, end_agent).verbs,
             **QueueDesk(lab).verbs,
         }
 
@@ -105,7 +106,9 @@ class Desk:
         if not text:
             return Answer(USAGE, "there is nothing to say")
         wanted = command.arguments.get("worktree")
-        names = [str(wanted)] if wanted else sorted(self._lab.state.worktrees)
+        names = [str(wanted)] if wanted else [each.name for each in self._lab.state.standing]
+        if reason := next(filter(None, (permits.unknown(self._lab.state, name) for name in names)), ""):
+            raise ValueError(reason)
         readers = [name for name in names if self._lab.state.worktrees[name].agent != "search"]
         if not readers:
             return Answer(REFUSED, f"the search agent works in {', '.join(names)}: it samples and reads no words")

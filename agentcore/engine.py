@@ -100,6 +100,13 @@ class Engine:
         self._stop = Stop(reason, now)
         self._wake.set()
 
+    async def end_agent(self, name: str) -> None:
+        """End the turn that the agent of a worktree has open, and wait until it has."""
+        task = self._thinking.get(name)
+        if task is not None and not task.done():
+            task.cancel()
+            await asyncio.wait([task])
+
     async def run(self) -> str:
         """Work until a limit is reached or `stop` is called; return why it ended. Raises JournalError, OSError."""
         await promoter.recover(self.lab)
@@ -224,7 +231,7 @@ async def serve_lab(
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 loop.add_signal_handler(number, engine.stop, f"{signal.Signals(number).name} received")
-            async with serve(paths.socket, Desk(lab, engine.stop).handle):
+            async with serve(paths.socket, Desk(lab, engine.stop, engine.end_agent).handle):
                 return await engine.run()
         except BaseExceptionGroup as group:  # what ended one of the engine's tasks is what ended the engine
             raise group.exceptions[0] from group

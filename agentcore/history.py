@@ -11,9 +11,10 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import cast
 
 from agentcore import events as ev
-from agentcore import promoter, undoing
+from agentcore import promoter, retiring, undoing
 from agentcore.control import Answer, Command
 from agentcore.lab import Lab
+from agentcore.retiring import EndAgent
 from agentcore.signing import who
 from agentcore.state import Action
 from worktrees.gate import Mode
@@ -24,8 +25,8 @@ Doing = Callable[[Action, str, Mapping[str, object]], Awaitable[None]]
 class UndoDesk:
     """Answers `undo` and `redo`. Raises promoter.Refused with the reason."""
 
-    def __init__(self, lab: Lab) -> None:
-        self._lab = lab
+    def __init__(self, lab: Lab, end_agent: EndAgent) -> None:
+        self._lab, self._end_agent = lab, end_agent
         self._turn = asyncio.Lock()
         """Held over one undo: two at once would both take back the same action."""
 
@@ -85,6 +86,8 @@ class UndoDesk:
                 await self._return(number, cast("ev.CandidateState", action.was[0]), "stays what it was, says", by)
             case "move":
                 record(ev.CandidateReordered(number, tuple(map(int, action.was)), by))
+            case "retire":
+                await retiring.restore(self._lab, action.names[0], by)
             case "rebase":
                 record(ev.WorktreeRebaseAsked(action.names[0], False, by))
             case "pin":
@@ -121,6 +124,8 @@ class UndoDesk:
                 await self._return(number, "NEW", "to be confirmed again, says", by)
             case "move":
                 record(ev.CandidateReordered(number, tuple(map(int, action.text.split(","))), by))
+            case "retire":
+                await retiring.retire(self._lab, action.names[0], by, self._end_agent)
             case "rebase":
                 record(ev.WorktreeRebaseAsked(action.names[0], True, by))
             case "pin":

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import cast
 
 from agentcore import events as ev
-from agentcore import prompts
+from agentcore import prompts, retiring
 from agentcore.agents.roster import Roster
 from agentcore.lab import Lab
 from agentcore.presence import is_watched
@@ -130,7 +130,8 @@ async def _create_trunk(lab: Lab) -> None:
 
 
 async def _add_worktrees(lab: Lab, roster: Roster) -> None:
-    """One worktree per slot; folders and branches that were lost are made again on their base."""
+    """One worktree per slot, unless it was retired; lost folders and branches are made again on their base."""
+    retiring.recover(lab)
     trunk = lab.state.trunk
     assert trunk is not None, "made a moment ago"
     agents = roster.assign(f"wt{index}" for index in range(len(lab.slots))).agents
@@ -138,10 +139,15 @@ async def _add_worktrees(lab: Lab, roster: Roster) -> None:
         name = f"wt{index}"
         await confined.end_all(lab.paths.worktree(name))  # what agents left running under an engine that was killed
         worktree = lab.state.worktrees.get(name)
+        if worktree and worktree.retiring:
+            continue
         commit = worktree.base if worktree else trunk.commit
         await lab.git(lab.repository.add_worktree, lab.paths.worktree(name), name, commit)
         if worktree is None:
             lab.record(ev.WorktreeCreated(name, slot.name, agents[name], trunk.commit, trunk.tree))
+    for worktree in lab.state.standing:  # those that a person made
+        await confined.end_all(lab.paths.worktree(worktree.name))
+        await lab.git(lab.repository.add_worktree, lab.paths.worktree(worktree.name), worktree.name, worktree.base)
 
 
 def _check_prompts(lab: Lab, carried: Path) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 from agentcore.accounts import Cost, SlotUse, cost, slot_use
 from agentcore.judging import claimed, is_calibrated, meter, noise, threshold
+from agentcore.permits import shown_run
 from agentcore.retest import compare, doing
 from agentcore.speed import SpeedSummary
 from agentcore.speed import summary as speed_summary
@@ -229,7 +230,7 @@ class GateSummary:
 def overview(state: LabState, live: Live, now: float) -> Overview:
     """Compute the first screen. `now` is Unix time."""
     spread = noise(state)
-    rows = tuple(_row(state, live, worktree) for _, worktree in sorted(state.worktrees.items(), key=_natural))
+    rows = tuple(_row(state, live, worktree) for worktree in state.standing)
     return Overview(
         name=state.config.name if state.config else "",
         metric=state.config.metric if state.config else "",
@@ -264,10 +265,6 @@ def queue_rows(state: LabState, states: tuple[str, ...] = OPEN) -> tuple[QueueRo
     chosen = [candidate for candidate in state.candidates.values() if candidate.state in states]
     chosen.sort(key=lambda each: (each.state != "READY", order(each)))
     return tuple(_queue_row(state, candidate) for candidate in chosen)
-
-
-def _natural(item: tuple[str, Worktree]) -> tuple[int, str]:
-    return len(item[0]), item[0]  # wt2 before wt10
 
 
 def _trunk(state: LabState) -> TrunkSummary | None:
@@ -318,7 +315,7 @@ def _calibration(state: LabState) -> tuple[int, int] | None:
 
 
 def _row(state: LabState, live: Live, worktree: Worktree) -> WorktreeRow:
-    run = next((each for each in state.active.values() if each.slot == worktree.slot), None)
+    run = shown_run(state, worktree)
     experiment = run.experiment if run else worktree.experiment
     word, since = _state_of(state, live, worktree, run)
     point, device = live.points.get(run.number) if run else None, live.devices.get(worktree.slot)

@@ -9,6 +9,9 @@ from collections.abc import Mapping
 
 from agentcore.state import LabState, Run, Worktree
 
+MOST_NEW = 32
+"""Worktrees that are made at once."""
+
 
 def named(state: LabState, name: str) -> Worktree | None:
     """Return the worktree of that name."""
@@ -17,18 +20,58 @@ def named(state: LabState, name: str) -> Worktree | None:
 
 def unknown(state: LabState, name: str) -> str:
     """Return why there is no such worktree, or an empty string."""
-    if named(state, name):
+    worktree = named(state, name)
+    if worktree and worktree.retiring:
+        return f"{name} is retired" + ("; nightlab undo --list tells how to bring it back" if worktree.retired else "")
+    if worktree:
         return ""
-    known = ", ".join(sorted(state.worktrees, key=lambda each: (len(each), each))) or "none yet"
+    known = ", ".join(each.name for each in state.standing) or "none yet"
     return f"{name!r} is no worktree ({known})"
 
 
 def run_of(state: LabState, name: str) -> Run | None:
     """Return the run that a worktree means to a person: its slot's, else that of its own experiment elsewhere."""
     worktree = state.worktrees[name]
-    here = next((run for run in state.active.values() if run.slot == worktree.slot), None)
     own = (run for run in state.active.values() if run.purpose == "screen" and run.experiment in worktree.pending)
-    return here or next(own, None)
+    return shown_run(state, worktree) or next(own, None)
+
+
+def shown_run(state: LabState, worktree: Worktree) -> Run | None:
+    """Return the run that a worktree's row shows: its slot's. One that shares its slot with others shows its own run,
+    so that no run is on two rows.
+    """
+    first = next((each for each in state.standing if each.slot == worktree.slot), worktree)
+    runs = (run for run in state.active.values() if run.slot == worktree.slot)
+    if first.name != worktree.name:
+        runs = (run for run in state.active.values() if run.purpose == "screen" and run.experiment in worktree.pending)
+    return next(runs, None)
+
+
+def retire_refusal(state: LabState, name: str) -> str:
+    """Return why a worktree cannot be retired, or an empty string."""
+    return unknown(state, name)
+
+
+def new_refusal(state: LabState, count: int) -> str:
+    """Return why so many worktrees cannot be made, or an empty string."""
+    if state.trunk is None:
+        return "there is no trunk yet to stand on"
+    return "" if 1 <= count <= MOST_NEW else f"make 1 to {MOST_NEW} worktrees at a time"
+
+
+def new_names(state: LabState, count: int) -> list[str]:
+    """Return the names of the next worktrees; a retired one's is not used again, its branch is there."""
+    free = (f"wt{index}" for index in range(len(state.worktrees) + count))
+    return [name for name in free if name not in state.worktrees][:count]
+
+
+def new_home(state: LabState) -> str:
+    """Return the slot at which the fewest worktrees are at home: there may be more worktrees than slots.
+
+    Slots are a pool in which every worktree has its turn, those with the fewest experiments first.
+    """
+    at_home = [each.slot for each in state.standing]
+    return min((slot.name for slot in state.slots), key=at_home.count)
 
 
 def kill_refusal(state: LabState, name: str) -> str:
@@ -77,15 +120,14 @@ def rebase_refusal(state: LabState, name: str) -> str:
 
 def all_refusal(state: LabState, verb: str) -> str:
     """Return why nothing would be paused, or resumed, or an empty string."""
-    if not state.worktrees:
+    if not state.standing:
         return "there is no worktree yet"
     return "" if affected(state, verb) else f"all worktrees are {'paused already' if verb == 'pause' else 'at work'}"
 
 
 def affected(state: LabState, verb: str) -> list[str]:
     """Return the worktrees that pausing, or resuming, all of them would change."""
-    names = [name for name in state.worktrees if not pause_refusal(state, verb, name)]
-    return sorted(names, key=lambda each: (len(each), each))
+    return [each.name for each in state.standing if not pause_refusal(state, verb, each.name)]
 
 
 def changed(state: LabState, name: str, expected: Mapping[str, object]) -> str:

@@ -156,7 +156,9 @@ def _decisions(state: LabState) -> Iterator[Action]:
         for number in worktree.pending:
             experiment = state.experiments[number]
             run = state.runs[experiment.run] if experiment.run is not None else None
-            if run is None and (outcome := _unfit(state, experiment)):
+            if worktree.retired is not None and (run is None or run.ending in GIVEN_BACK):
+                yield Record(ev.ExperimentDecided(number, "cancelled", None, None, None, "its worktree was retired"))
+            elif run is None and (outcome := _unfit(state, experiment)):
                 yield Record(ev.ExperimentDecided(number, outcome[0], None, None, None, outcome[1]))
             if run is None or run.ending is None or run.ending in GIVEN_BACK:
                 continue
@@ -192,7 +194,7 @@ def spent_out(state: LabState, limits: Limits) -> str:
 
 
 def _park(state: LabState, limits: Limits) -> Iterator[Action]:
-    for worktree in state.worktrees.values():
+    for worktree in state.standing:
         if worktree.failures >= limits.crashes_in_a_row and not worktree.paused:
             reason = f"{worktree.failures} failures in a row, the last: {worktree.trouble}"
             yield Record(ev.WorktreePaused(worktree.name, reason, by="engine"))
@@ -263,7 +265,7 @@ def _rebases(state: LabState) -> Iterator[RebaseExperiment]:
     if not is_calibrated(state) or state.intent:
         return
     homes = _home_bases(state)
-    for worktree in state.worktrees.values():
+    for worktree in state.standing:
         base = homes[worktree.name]
         for number in worktree.pending:
             experiment = state.experiments[number]
@@ -363,7 +365,7 @@ def _confirmation(state: LabState, candidate: Candidate) -> Iterator[_Wanted]:
 
 
 def _fewest_runs_first(state: LabState) -> list[Worktree]:
-    return sorted(state.worktrees.values(), key=lambda worktree: (worktree.proposed, worktree.name))
+    return sorted(state.standing, key=lambda worktree: (worktree.proposed, worktree.name))
 
 
 def _proposals(state: LabState, limits: Limits) -> Iterator[Action]:

@@ -34,6 +34,8 @@ log = logging.getLogger("nightlab.agents")
 async def propose(lab: Lab, agent: Agent, carried: Path, name: str) -> None:
     """Ask a worktree's agent for one experiment and record what came of it. `carried`: the prompts of nightlab."""
     worktree = lab.state.worktrees[name]
+    if worktree.retiring:
+        return  # it was not when this was planned
     crash = briefs.mendable(lab.state, name) if agent.name != "search" else None
     try:
         texts = prompts.follow(lab, carried)
@@ -79,6 +81,8 @@ async def propose(lab: Lab, agent: Agent, carried: Path, name: str) -> None:
 
 async def move(lab: Lab, name: str, base: str) -> None:
     """Put a worktree whose agent does not think on `base`; whatever lies in it goes (a proposal's commit is pinned)."""
+    if lab.state.worktrees[name].retiring:
+        return  # it was not when this was planned
     await confined.end_all(lab.paths.worktree(name))  # what an engine that was killed left running there
     if lab.state.worktrees[name].rebase:  # a person asked, and may have worked there
         try:

@@ -133,6 +133,10 @@ class Worktree:
     paused: str = ""
     """Why no new experiment starts; empty when it is not paused."""
     paused_by: str = ""
+    retiring: str = ""
+    """Under which name its folder goes, or went, to the trash; empty for one that is there to stay."""
+    retired: float | None = None
+    """When it was retired, Unix time: it is in no list and gets no work, and what it has found stays."""
     rebase: str = ""
     """Who wants it on its base of today; empty where nobody asked, or it stands there."""
     failures: int = 0
@@ -481,6 +485,12 @@ class LabState:
     """The newest that persons did and may want to take back, oldest first."""
     warnings: Map[str, str] = field(default_factory=Map)
     recent: tuple[Entry, ...] = ()
+
+    @property
+    def standing(self) -> list[Worktree]:
+        """The worktrees that are not retired, wt2 before wt10."""
+        found = [each for each in self.worktrees.values() if not each.retiring]
+        return sorted(found, key=lambda each: (len(each.name), each.name))
 
     def broken(self, tree: str) -> str:
         """Return why a tree counts as one that does not train (two runs in a row failed), or an empty string."""

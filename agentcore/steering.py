@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 
 from agentcore import events as ev
-from agentcore import permits, promoter, running
+from agentcore import making, permits, promoter, retiring, running
 from agentcore.control import Answer, Command
 from agentcore.lab import Lab
 from agentcore.plan import home_base
+from agentcore.retiring import EndAgent
 from agentcore.signing import because, who
 from agentcore.state import Run
 
@@ -19,8 +20,8 @@ from agentcore.state import Run
 class WorktreeDesk:
     """Answers the commands over worktrees. Raises promoter.Refused with the reason."""
 
-    def __init__(self, lab: Lab) -> None:
-        self._lab = lab
+    def __init__(self, lab: Lab, end_agent: EndAgent) -> None:
+        self._lab, self._end_agent = lab, end_agent
 
     @property
     def verbs(self) -> Mapping[str, Callable[[Command], Awaitable[Answer]]]:
@@ -30,6 +31,8 @@ class WorktreeDesk:
             "resume": self._resume,
             "kill": self._kill,
             "rebase": self._rebase,
+            "retire": self._retire,
+            "new": self._new,
             "retest-stop": self._stop_retest,
         }
 
@@ -76,6 +79,28 @@ class WorktreeDesk:
         when = "as soon as its agent has ended its turn" if state.worktrees[name].thinking else "now"
         base = home_base(state, state.worktrees[name])[:7]
         return Answer(0, f"{name} goes to {base} {when}; what is in no commit is kept", {"worktree": name})
+
+    async def _retire(self, command: Command) -> Answer:
+        state, name = self._lab.state, str(command.arguments["worktree"])
+        if permits.named(state, name) is None:
+            raise ValueError(permits.unknown(state, name))
+        if reason := permits.retire_refusal(state, name):
+            raise promoter.Refused(reason)
+        loose = await retiring.loose(self._lab, name)
+        if loose and not command.arguments.get("named"):
+            shown = ", ".join(loose[:3]) + (" …" if len(loose) > 3 else "")
+            raise promoter.Refused(f"{name} holds work that is in no commit ({shown}): say its name, or --yes")
+        event = await retiring.retire(self._lab, name, who(self._lab, command), self._end_agent)
+        kept = f"; its work is kept as {event.kept[:7]}" if event.kept else ""
+        facts = {"worktree": name, "kept": event.kept, "trash": event.trash}
+        return Answer(0, f"{name} is retired{kept}; its branch stays, undo brings it back for 14 days", facts)
+
+    async def _new(self, command: Command) -> Answer:
+        count, words = int(command.arguments.get("count") or 1), str(command.arguments.get("direction") or "").strip()
+        if reason := permits.new_refusal(self._lab.state, count):
+            raise promoter.Refused(reason)
+        names = await making.make(self._lab, count, self._lab.scrubber.clean(words))
+        return Answer(0, f"made {_listed(names)}", {"worktrees": names})
 
     async def _stop_retest(self, command: Command) -> Answer:
         retest = self._lab.state.retest

@@ -10,8 +10,10 @@ from __future__ import annotations
 from agentcore import permits, verbs
 from agentcore.state import Action, LabState
 
-ON_GIT = ("merge", "revert")
+ON_GIT = ("merge", "revert", "retire")
 """Kinds that touch trunk, a branch or a folder: a person is asked before they are taken back, or done again."""
+RESTORABLE_S = 14 * 86400.0
+"""How long a retired worktree can be brought back."""
 
 
 def undoable(state: LabState) -> Action | None:
@@ -55,6 +57,11 @@ def undo_refusal(state: LabState, action: Action) -> str:
             return "" if now == "NEW" else f"#{action.experiment} is {now} by now"
         case "move":
             return "" if _order_now(state, action) == action.text else "the queue is in another order by now"
+        case "retire" if state.at - action.at > RESTORABLE_S:
+            return "it was retired more than 14 days ago"
+        case "retire":
+            is_away = state.worktrees[action.names[0]].retired is not None
+            return "" if is_away else f"{action.names[0]} is back already"
         case "rebase":
             return "" if state.worktrees[action.names[0]].rebase else f"{action.names[0]} stands there already"
         case "mode":
@@ -76,6 +83,8 @@ def redo_refusal(state: LabState, action: Action) -> str:
             return f"#{number} is {now}"
         case "move" if _order_now(state, action) != ",".join(action.was):
             return "the queue is in another order by now"
+        case "retire":
+            return permits.retire_refusal(state, action.names[0])
         case "rebase":
             return permits.rebase_refusal(state, action.names[0])
         case "hold" | "cancel" | "unhold" | "reconfirm":
@@ -133,7 +142,7 @@ def told(state: LabState, action: Action) -> str:
             return f"mode {action.was[0]} to {action.text}"
         case "say":
             return f'message to {names}: "{action.text}"'
-        case "pause" | "resume" | "rebase":
+        case "pause" | "resume" | "rebase" | "retire":
             return f"{action.kind} of {names}"
     known = state.experiments.get(action.experiment or 0)
     return f"{action.kind} of #{action.experiment}" + (f" ({known.hypothesis})" if known else "")
@@ -167,6 +176,8 @@ def back(state: LabState, action: Action) -> str:
             return f"#{number} is {action.was[0]} again"
         case "move":
             return f"the order is {', '.join(f'#{each}' for each in action.was)} again"
+        case "retire":
+            return f"{action.names[0]} comes back with its files as they were, paused: its agent goes on with resume"
         case "rebase":
             return f"{action.names[0]} stays where it is"
         case "mode":

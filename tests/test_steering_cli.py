@@ -80,3 +80,19 @@ async def test_rebase_and_move(tmp_path: Path, capsys: pytest.CaptureFixture[str
                 ("rebase", "wt0"), ("rebase", "wt0"),
             )
         ]  # fmt: skip
+
+
+async def test_worktrees_come_and_go(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """`new`, `retire`, and `undo`, which asks because a folder comes back."""
+    async with shell(tmp_path / "lab", capsys) as at:
+        assert "would make wt2, wt3\n" == (await at.run("new", "2", "--dry-run")).out
+        assert "made wt2\n" == (await at.run("new")).out
+        codes = [
+            (await at.run(*words)).code
+            for words in (
+                ("new", "99"), ("retire", "wt9"), ("retire", "wt2"), ("retire", "wt2", "--dry-run"),
+                ("retire", "wt2", "--yes"), ("retire", "wt2", "--yes"), ("undo",), ("undo", "--yes"),
+            )
+        ]  # fmt: skip
+        assert [5, 2, 9, 0, 0, 5, 9, 0] == codes
+        assert ["wt0", "wt1", "wt2"] == [each.name for each in at.at.lab.state.standing]

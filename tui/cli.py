@@ -310,6 +310,25 @@ COMMANDS = (
         "nightlab move 12 --by -1",
     ),
     Entry(
+        "new",
+        "steer:new",
+        "make more worktrees; there may be more than slots, each has its turn",
+        (
+            Argument(("count",), {"type": int, "nargs": "?", "default": 1, "metavar": "N"}),
+            Argument(("--direction",), {"metavar": "TEXT", "default": "", "help": "what their agents look into"}),
+            DRY_RUN,
+            JSON,
+        ),
+        'nightlab new 2 --direction "only remove code"',
+    ),
+    Entry(
+        "retire",
+        "steer:retire",
+        "stop a worktree's agent, keep its work and its branch, put its folder away; undo brings it back for 14 days",
+        (WORKTREE, YES, DRY_RUN, JSON),
+        "nightlab retire wt2",
+    ),
+    Entry(
         "kill",
         "steer:kill",
         "end the run of a worktree; its agent is told and goes on",

@@ -300,6 +300,17 @@ def _(event: ev.CandidateReordered, state: LabState) -> _Parts:
 
 
 @_tell.register
+def _(event: ev.WorktreeRetired, state: LabState) -> _Parts:
+    kept = f", its work kept as {fmt.short(event.kept)}" if event.kept else ""
+    return "-", "wait", event.worktree, None, "RETIRED", f"by {event.by}{kept}", False
+
+
+@_tell.register
+def _(event: ev.WorktreeRestored, state: LabState) -> _Parts:
+    return " ", "text", event.worktree, None, "BACK", f"by {event.by}, its files as they were", False
+
+
+@_tell.register
 def _(event: ev.WorktreeRebaseAsked, state: LabState) -> _Parts:
     text = "to its base of today" if event.wanted else "stays where it is"
     return "·", "text", event.worktree, None, "REBASE", f"{text} (by {event.by})", False

@@ -33,6 +33,7 @@ class LabPaths:
         self.hints = self.dot / "hints"
         self.data = self.dot / "data"
         self.worktrees = self.dot / "worktrees"
+        self.trash = self.dot / "trash"
         self.scratch = self.dot / "scratch"
         self.transcripts = self.dot / "transcripts"
         self.prompts = self.root / "prompts"

@@ -305,6 +305,23 @@ class Repository:
         _git(self._root, "worktree", "prune")
         _git(self._root, *no_hooks, "worktree", "add", "--quiet", "--force", "-B", f"lab/{name}", str(path), commit)
 
+    def forget_worktree(self, path: Path, trash: Path) -> None:
+        """Move a worktree's folder away, and let git forget it; its branch stays."""
+        trash.parent.mkdir(parents=True, exist_ok=True)
+        path.rename(trash)
+        _git(self._root, "worktree", "prune")
+
+    def recall_worktree(self, path: Path, trash: Path, name: str) -> None:
+        """Bring a folder back that `forget_worktree` moved away: every file as it was, on its branch as it is."""
+        branch = self.resolve(f"refs/heads/lab/{name}")
+        if branch is None or not trash.is_dir() or path.exists():
+            raise RepositoryError(f"{name} cannot be brought back: its branch or its folder in {trash.parent} is gone")
+        self.add_worktree(path, name, branch)
+        link = (path / ".git").read_text(encoding="utf-8")
+        shutil.rmtree(path)
+        trash.rename(path)
+        (path / ".git").write_text(link, encoding="utf-8")
+
     def move_worktree(self, path: Path, name: str, commit: str) -> None:
         """Put a worktree back on `commit`: branch, index and files; edits and untracked files in it are dropped.
 

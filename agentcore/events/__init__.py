@@ -77,7 +77,10 @@ from agentcore.events.worktree import (
     WorktreeMoved,
     WorktreePaused,
     WorktreeRebaseAsked,
+    WorktreeRestored,
     WorktreeResumed,
+    WorktreeRetired,
+    WorktreeRetiring,
 )
 
 Event = (
@@ -118,6 +121,9 @@ Event = (
     | CandidateExtended
     | CandidateReordered
     | WorktreeRebaseAsked
+    | WorktreeRetiring
+    | WorktreeRetired
+    | WorktreeRestored
     | ExperimentPinned
     | ExperimentUnpinned
     | ModeChanged

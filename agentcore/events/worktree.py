@@ -54,6 +54,34 @@ class WorktreeResumed:
 
 
 @dataclass(frozen=True)
+class WorktreeRetiring:
+    """The worktree is about to be retired: its agent is ended, then its folder goes to the trash under that name."""
+
+    worktree: str
+    trash: str
+    by: str
+
+
+@dataclass(frozen=True)
+class WorktreeRetired:
+    """Its agent is gone and its folder lies in the trash; its branch and what it has found stay."""
+
+    worktree: str
+    trash: str
+    kept: str
+    """The commit of what lay in it and in no other commit; empty where there was nothing."""
+    by: str
+
+
+@dataclass(frozen=True)
+class WorktreeRestored:
+    """The folder of a worktree is back as it was, or was never taken away. Its agent waits until it is resumed."""
+
+    worktree: str
+    by: str
+
+
+@dataclass(frozen=True)
 class WorktreeRebaseAsked:
     """A person wants the worktree on its base of today as soon as its agent does not think; or no longer."""
 

@@ -82,6 +82,11 @@ def _(event: ev.CandidateReordered, state: LabState) -> Action:
 
 
 @_action.register
+def _(event: ev.WorktreeRetired, state: LabState) -> Action:
+    return Action("retire", event.by, (event.worktree,), text=event.trash, was=(event.kept,))
+
+
+@_action.register
 def _(event: ev.WorktreeRebaseAsked, state: LabState) -> Action | None:
     return Action("rebase", event.by, (event.worktree,)) if event.wanted else None
 

@@ -28,6 +28,25 @@ def _(event: ev.WorktreeMoved, state: LabState, at: float) -> LabState:
 
 
 @follow.register
+def _(event: ev.WorktreeRetiring, state: LabState, at: float) -> LabState:
+    return on_worktree(state, event.worktree, since=at, retiring=event.trash)
+
+
+@follow.register
+def _(event: ev.WorktreeRetired, state: LabState, at: float) -> LabState:
+    return on_worktree(state, event.worktree, since=at, retiring=event.trash, retired=at, rebase="", questions=())
+
+
+@follow.register
+def _(event: ev.WorktreeRestored, state: LabState, at: float) -> LabState:
+    """Pause it where it was away: its files stand as they were until it is resumed, and then goes to its base."""
+    changes: dict[str, Any] = {"since": at, "retiring": "", "retired": None}
+    if state.worktrees[event.worktree].retired is not None:
+        changes |= {"at": "", "paused": f"restored by {event.by} with its files as they were", "paused_by": event.by}
+    return on_worktree(state, event.worktree, **changes)
+
+
+@follow.register
 def _(event: ev.WorktreeRebaseAsked, state: LabState, at: float) -> LabState:
     return on_worktree(state, event.worktree, rebase=event.by if event.wanted else "")
 

@@ -12,7 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentcore import events as ev
+from agentcore import verbs
 from agentcore.fold import fold
+from tests.agentcore.tales import ended
 from tests.agentcore.test_plan import SETTINGS, World
 
 EXAMPLES = settings(SETTINGS, max_examples=40)
@@ -57,6 +59,31 @@ class Harried(World):
         """Another process was on the device: the run is done again."""
         self._end(which, "contended")
 
+    def _reorder(self, which: int) -> None:
+        """A person puts a candidate first."""
+        if number := self._pick(self._in("READY") + self._in("STALE"), which):
+            self.tale.tell(ev.CandidateReordered(number, verbs.moved(self.state, number, -9), "you"))
+
+    def _leave(self, which: int) -> None:
+        """A person leaves the lab to the gate, or comes back."""
+        if self.state.away:
+            self.tale.tell(ev.AwayEnded("you came back", "you"))
+        else:
+            self.tale.tell(ev.AwayStarted(None, None, "gate" if which % 2 else "none", "park", "you"))
+
+    def _kill_run(self, which: int) -> None:
+        """A person ends a run."""
+        if number := self._pick(sorted(self.state.active), which):
+            self.tale.tell(ev.RunStopped(number, "you"))
+            self.tale.tell(ended(number, None, "cancelled", "stopped by you"))
+
+    def _retire(self, which: int) -> None:
+        """A person retires wt1, or brings it back."""
+        if self.state.worktrees["wt1"].retired is not None:
+            self.tale.tell(ev.WorktreeRestored("wt1", "you"), ev.WorktreeResumed("wt1", "you"))
+        elif self.state.worktrees["wt1"].thinking is None:
+            self.tale.tell(ev.WorktreeRetiring("wt1", "wt1-1", "you"), ev.WorktreeRetired("wt1", "wt1-1", "", "you"))
+
     def _in(self, state: str) -> list[int]:
         return sorted(each.experiment for each in self.state.candidates.values() if each.state == state)
 
@@ -66,7 +93,7 @@ HAPPENINGS = st.tuples(
         [
             "think", "think", "think", "score", "score", "score", "score", "score", "score", "crash", "contend", "lose",
             "merge", "merge", "undo", "move_by_hand", "cut", "kill", "block", "release", "pause", "resume",
-            "change_harness",
+            "change_harness", "reorder", "leave", "kill_run", "retire",
         ]
     ),
     st.integers(0, 9),

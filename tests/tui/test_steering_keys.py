@@ -90,3 +90,34 @@ async def test_a_asks_who_asked_and_i_answers(tmp_path: Path) -> None:
         await person.press("a", "i", *"yes", "enter")
         await person.sees("told wt1")
     assert [("say", {"worktree": "wt1", "text": "yes"})] == [(each.verb, each.arguments) for each in engine.commands]
+
+
+async def test_retiring_asks_for_the_name_where_work_is_in_no_commit(tmp_path: Path) -> None:
+    """`X` and the typed name; another name retires nothing."""
+    lab = small_lab(tmp_path)
+    lab.edit("wt0", "WARMUP = 0.05", "WARMUP = 0.07")
+    engine = FakeEngine(Answer(0, "wt0 is retired"))
+    async with serve(lab.paths.socket, engine), sitting_at(lab) as person:
+        await person.press("X", *"wt9", "enter")
+        assert ("'wt9' is not wt0" in person.text, engine.commands) == (True, [])
+        await person.moment(0.6)
+        await person.press(*"wt0", "enter")
+        await person.sees("wt0 is retired")
+        lab.edit("wt0", "WARMUP = 0.07", "WARMUP = 0.05")
+        await person.press("X")
+        assert "all of it is in a commit" in person.text
+        await person.press("n")
+    assert [("retire", {"worktree": "wt0", "named": True})] == [(c.verb, c.arguments) for c in engine.commands]
+
+
+async def test_c_asks_how_many_worktrees(tmp_path: Path) -> None:
+    """It says their names and that they take turns."""
+    engine = FakeEngine(Answer(0, "made wt2 and wt3"))
+    lab = small_lab(tmp_path)
+    async with serve(lab.paths.socket, engine), sitting_at(lab) as person:
+        await person.press("c", "l")
+        assert ("wt2, wt3 on trunk" in person.text, "4 worktrees for 2 slots" in person.text) == (True, True)
+        await person.moment(0.6)
+        await person.press("y")
+        await person.sees("made wt2 and wt3")
+    assert [("new", {"count": 2, "direction": ""})] == [(each.verb, each.arguments) for each in engine.commands]

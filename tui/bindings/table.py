@@ -113,6 +113,12 @@ def _kill(situation: Situation) -> str:
     return permits.kill_refusal(situation.state, situation.row.worktree) if situation.row else ""
 
 
+def _retire(situation: Situation) -> str:
+    if reason := _changing(situation) or _row(situation):
+        return reason
+    return permits.retire_refusal(situation.state, situation.row.worktree) if situation.row else ""
+
+
 def _rebase(situation: Situation) -> str:
     if reason := _changing(situation) or _row(situation):
         return reason
@@ -294,6 +300,8 @@ TABLE: tuple[Binding, ...] = (
     ),
     Binding("earlier", ("<",), "earlier", "Confirm or merge it earlier", "Q", "deciding", _moving(-1)),
     Binding("later", (">",), "later", "Confirm or merge it later", "Q", "deciding", _moving(1)),
+    Binding("retire", ("X",), "retire", "Retire the worktree; its branch stays (asks)", "LW", "deciding", _retire),
+    Binding("new", ("c",), "new", "Make more worktrees (asks how many)", "LW", "deciding", _changing),
     Binding("kill", ("x",), "stop run", "End its run; a killed run is lost (asks)", "LW", "deciding", _kill, rank=28),
     Binding(
         "away", ("A",), "away", "Leave the lab alone, within limits; again: back", ALL, "deciding", _changing, rank=58

@@ -86,6 +86,13 @@ def confirmed(question: str) -> bool:
     return input(f"{question} [y/N] ").strip().lower() == "y"
 
 
+def typed(question: str, word: str) -> bool:
+    """Ask on a terminal for a word to be typed. Raises Ending where there is none."""
+    if not sys.stdin.isatty():
+        raise Ending(NEEDS_PERSON, f"{question} Nobody is here to answer: give --yes")
+    return input(f"{question} ").strip() == word
+
+
 def _sentence(number: int, candidate: Candidate) -> str:
     verdict = candidate.verdict
     gain = f", gain {fmt.gain(verdict.gain)} ({verdict.z:.1f}σ, {len(verdict.seeds)} seeds)" if verdict else ""

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from agentcore import permits, verbs
 from agentcore.control import Command
 from agentcore.state import LabState
-from tui.commands.decide import confirmed, number_of, send, would
+from tui.commands.decide import confirmed, number_of, send, typed, would
 from tui.commands.look import observe
 from tui.exits import OK, REFUSED, USAGE, Ending
 
@@ -59,6 +59,34 @@ def rebase(arguments: Namespace) -> int:
         when = "as soon as its agent has ended its turn" if state.worktrees[name].thinking else "now"
         return would("rebase", f"put {name} on its base of today {when}", {"worktree": name}, arguments)
     return send(observer.paths, Command("rebase", arguments={"worktree": name}), arguments)
+
+
+def retire(arguments: Namespace) -> int:
+    """Retire a worktree, after its name was typed or with --yes."""
+    observer = observe(arguments)
+    name = arguments.worktree
+    if permits.named(observer.state, name) is None:
+        raise Ending(USAGE, permits.unknown(observer.state, name))
+    if reason := permits.retire_refusal(observer.state, name):
+        raise Ending(REFUSED, reason)
+    what = f"stop the agent of {name}, keep what is in no commit, put its folder into .lab/trash; its branch stays"
+    if arguments.dry_run:
+        return would("retire", what, {"worktree": name}, arguments)
+    if not arguments.yes and not typed(f"This will {what}. Type {name} to go on:", name):
+        return OK
+    return send(observer.paths, Command("retire", arguments={"worktree": name, "named": True}), arguments)
+
+
+def new(arguments: Namespace) -> int:
+    """Make more worktrees."""
+    observer = observe(arguments)
+    if reason := permits.new_refusal(observer.state, arguments.count):
+        raise Ending(REFUSED, reason)
+    names = permits.new_names(observer.state, arguments.count)
+    if arguments.dry_run:
+        return would("new", f"make {', '.join(names)}", {"worktrees": names}, arguments)
+    wanted = {"count": arguments.count, "direction": arguments.direction}
+    return send(observer.paths, Command("new", arguments=wanted), arguments)
 
 
 def known(state: LabState, name: str) -> str:

@@ -475,6 +475,16 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         else:
             self.view.ask("back", {})
 
+    def ask_retire(self) -> None:
+        """Ask before the selected worktree is retired; by its name where work in it is in no commit."""
+        from tui.sheets import retire  # here: it reads the folder by git, which the first paint need not wait for
+
+        name = self.view.selected
+        if retire.is_loose(self.view.scene, name, self.view.paths):
+            self.open_form(retire.fields(), retire.asking(name))
+        else:
+            self.open_sheet(lambda scene: retire.question(scene, name))
+
     def ask_kill(self) -> None:
         """Ask before the selected worktree's run is ended."""
         name = self.view.selected

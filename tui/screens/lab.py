@@ -14,7 +14,7 @@ from tui.follow import Scene
 from tui.screens.base import Action, BaseScreen
 from tui.screens.change import show_change
 from tui.screens.targets import target_of_row
-from tui.sheets import pause_all
+from tui.sheets import new, pause_all
 from tui.widgets.detail import DetailPane
 from tui.widgets.devices import DevicesPane
 from tui.widgets.diff import DiffPane
@@ -85,6 +85,8 @@ class LabScreen(BaseScreen):
             "pause": self.view.pause,
             "pause-all": lambda: self.open_sheet(pause_all.question),
             "kill": self.ask_kill,
+            "retire": self.ask_retire,
+            "new": lambda: self.open_form(new.fields(), new.question),
             "rebase": lambda: self.view.ask("rebase", {"worktree": self.view.selected}),
             "tell": self.open_entry,
         }

@@ -18,7 +18,7 @@ from tui.lines import clip
 from tui.screens.base import Action, BaseScreen
 from tui.screens.change import show_change
 from tui.screens.targets import target_of_row
-from tui.sheets import pause_all
+from tui.sheets import new, pause_all
 from tui.unified import unified
 from tui.widgets.bars import key_rows
 from tui.widgets.curve import CurvePane
@@ -101,6 +101,8 @@ class WorktreeScreen(BaseScreen):
             "pause": self.view.pause,
             "pause-all": lambda: self.open_sheet(pause_all.question),
             "kill": self.ask_kill,
+            "retire": self.ask_retire,
+            "new": lambda: self.open_form(new.fields(), new.question),
             "rebase": lambda: self.view.ask("rebase", {"worktree": self.view.selected}),
             "tell": self.open_entry,
         }
