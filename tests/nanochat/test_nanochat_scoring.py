@@ -10,8 +10,10 @@ import json
 import math
 import os
 import shutil
+import sys
 import threading
 from collections.abc import Callable, Iterator
+from importlib.machinery import ModuleSpec
 from pathlib import Path
 from typing import Any
 
@@ -26,9 +28,11 @@ LOGITS = "        return SOFT_CAP * torch.tanh(logits / SOFT_CAP) if SOFT_CAP el
 def test_the_score_agrees_with_one_computed_by_hand(honest, corpus):
     """Bits per byte equal a plain double-precision computation from the checkpoint and the decoded text, to 1e-6."""
     checkout, scored = honest.checkout, honest.scored
+    import data
     import predict
     import torch
 
+    data.settle("cpu")  # one thread: two wait for each other in a loop
     meta = json.loads((corpus / "validation/meta.json").read_text())
     words = [base64.b64decode(t) for t in json.loads((corpus / "validation/tokenizer.json").read_text())["tokens"]]
     tokens = np.fromfile(corpus / "validation/tokens.bin", dtype=np.uint16).astype(np.int64)
@@ -48,15 +52,17 @@ def test_the_score_agrees_with_one_computed_by_hand(honest, corpus):
     assert scored.json("score.json")["bytes"] == len(text)
 
 
-def lend_bytecode(prefix: Path, package: str) -> None:
-    """Lay links to a package's own bytecode where a PYTHONPYCACHEPREFIX has it: compiling torch anew takes 5 s."""
-    spec = importlib.util.find_spec(package)
-    assert spec is not None and spec.submodule_search_locations is not None
-    for kept in Path(spec.submodule_search_locations[0]).rglob("__pycache__"):
-        folder = prefix / kept.parent.relative_to("/")
-        folder.mkdir(parents=True)
-        for file in kept.iterdir():
-            (folder / file.name).symlink_to(file)
+def lend_bytecode(prefix: Path) -> None:
+    """Lay links to the bytecode of all that is imported here where a PYTHONPYCACHEPREFIX has it: torch's takes 5 s."""
+    import torch  # noqa: F401  (so that its modules are among them)
+
+    specs = [vars(module).get("__spec__") for module in list(sys.modules.values())]
+    kept = {spec.cached: spec.origin for spec in specs if isinstance(spec, ModuleSpec) and spec.cached and spec.origin}
+    for bytecode, source in kept.items():
+        folder = prefix / Path(source).parent.relative_to("/")
+        folder.mkdir(parents=True, exist_ok=True)
+        if Path(bytecode).exists():
+            (folder / Path(bytecode).name).symlink_to(bytecode)
 
 
 @pytest.fixture(scope="module")
@@ -71,7 +77,7 @@ def inline(honest: Story, corpus: Path, tmp_path_factory: pytest.TempPathFactory
         path = Path(importlib.util.cache_from_source(str(checkout / f"{name}.py")))
         path.parent.mkdir(exist_ok=True)
         path.write_bytes(code)
-    lend_bytecode(root / "bytecode", "torch")
+    lend_bytecode(root / "bytecode")
     names = run_environment(corpus, root / "run", NIGHTLAB_SCORING="inline", PYTHONPYCACHEPREFIX=str(root / "bytecode"))
     return call("evaluate.py", checkout, root / "run", **names)
 
