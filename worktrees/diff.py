@@ -89,6 +89,37 @@ def of_worktree(worktree: Path, base: str, context: int = 3) -> Diff:
         return _read(staged)
 
 
+APART = 3
+"""Unchanged lines that two changes of one file need between them, and one more, not to touch each other."""
+
+
+def touch(repository: Path, base: str, one: str, other: str) -> bool:
+    """Return True where two changes of `base` touch: the same lines, or with at most `APART` lines between them.
+
+    So do two of a file that one of them makes anew, or that is binary. Raises Unreadable.
+    """
+    # With so much context on either side the hunks of changes that are too close overlap.
+    left, right = (
+        {file.path: file for file in between(repository, base, end, (APART + 1) // 2).files} for end in (one, other)
+    )
+    return any(_overlap(left[path], right[path]) for path in left.keys() & right.keys())
+
+
+def _overlap(one: FileDiff, other: FileDiff) -> bool:
+    spans, others = _spans(one), _spans(other)
+    if spans is None or others is None:
+        return True
+    return any(first <= end and begin <= last for first, last in spans for begin, end in others)
+
+
+def _spans(file: FileDiff) -> list[tuple[int, int]] | None:
+    """Return the first and last old line of each hunk; None where there is one without any."""
+    lines = [[line.old for line in hunk.lines if line.old is not None] for hunk in file.hunks]
+    if file.binary or not all(lines):
+        return None
+    return [(old[0], old[-1]) for old in lines]
+
+
 @contextmanager
 def _reading() -> Iterator[None]:
     try:

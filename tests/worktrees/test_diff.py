@@ -172,3 +172,56 @@ def test_a_diff_adds_its_files_up() -> None:
     """Totals are over all files."""
     files = (diff.FileDiff("a", 2, 1, ()), diff.FileDiff("b", 3, 0, ()))
     assert (5, 1) == (Diff(files).added, Diff(files).removed)
+
+
+# --- Changes that touch each other ---
+
+
+def numbered(changes: dict[int, str]) -> str:
+    """Return twenty lines that say their number, but for some."""
+    return "".join(f"{changes.get(number, number)}\n" for number in range(1, 21))
+
+
+def commit(folder: Path, files: dict[str, str]) -> str:
+    """Return a commit of exactly these files, in a repository that is made where there is none."""
+    repo = pygit2.init_repository(str(folder))
+    builder, who = repo.TreeBuilder(), pygit2.Signature("somebody", "s@localhost")
+    for name, text in files.items():
+        builder.insert(name, repo.create_blob(text.encode()), pygit2.enums.FileMode.BLOB)
+    return str(repo.create_commit(None, who, who, "files", builder.write(), []))
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "is_touching"),
+    [
+        pytest.param({5: "x"}, {5: "y"}, True, id="the same line"),
+        pytest.param({5: "x"}, {9: "y"}, True, id="three lines between"),
+        pytest.param({5: "x"}, {10: "y"}, False, id="four lines between"),
+        pytest.param({5: "5\nx"}, {9: "y"}, True, id="an insertion three lines above"),
+        pytest.param({5: "5\nx"}, {10: "y"}, False, id="an insertion four lines above"),
+        pytest.param({1: "x"}, {4: "y"}, True, id="at the top"),
+        pytest.param({2: "x", 18: "x"}, {10: "y"}, False, id="on both sides, far away"),
+    ],
+)
+def test_changes_of_one_file_touch_within_three_lines(
+    tmp_path: Path, one: dict[int, str], other: dict[int, str], is_touching: bool
+) -> None:
+    """In lines of what both start from, whichever comes first."""
+    base = commit(tmp_path, {"a.txt": numbered({})})
+    ends = [commit(tmp_path, {"a.txt": numbered(changes)}) for changes in (one, other)]
+    assert [is_touching] * 2 == [diff.touch(tmp_path, base, *each) for each in (ends, reversed(ends))]
+
+
+def test_changes_of_different_files_do_not_touch(tmp_path: Path) -> None:
+    """The same line of another file is another line."""
+    base = commit(tmp_path, {"a.txt": numbered({}), "b.txt": numbered({})})
+    one = commit(tmp_path, {"a.txt": numbered({5: "x"}), "b.txt": numbered({})})
+    other = commit(tmp_path, {"a.txt": numbered({}), "b.txt": numbered({5: "x"})})
+    assert not diff.touch(tmp_path, base, one, other)
+
+
+def test_a_file_that_both_make_anew_touches(tmp_path: Path) -> None:
+    """There are no lines to be apart in."""
+    base = commit(tmp_path, {"a.txt": numbered({})})
+    ends = [commit(tmp_path, {"a.txt": numbered({}), "b.txt": text}) for text in ("x\n", "y\n")]
+    assert diff.touch(tmp_path, base, *ends)
