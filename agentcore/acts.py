@@ -28,6 +28,7 @@ DECISIONS = (
     ev.AgentBarred,
     ev.AgentFailed,
     ev.CandidateJudged,
+    ev.StackJudged,
     ev.ThresholdChanged,
     ev.CandidateMoved,
     ev.CandidateExtended,

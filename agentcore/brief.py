@@ -15,6 +15,7 @@ from functools import lru_cache
 from agentcore.ideas import open_ideas
 from agentcore.judging import noise, threshold
 from agentcore.prompts import Texts, fill
+from agentcore.stacks import besides
 from agentcore.state import Experiment, LabState, Worktree
 
 KEPT, NEAR, OWN, OTHERS, DEAD, IDEAS = 30, 12, 12, 25, 30, 12
@@ -244,7 +245,8 @@ def _line(state: LabState, experiment: Experiment) -> str:
     candidate = state.candidates.get(experiment.number)
     standing = f", queue: {candidate.state}{' as simpler' if candidate.simpler else ''}" if candidate else ""
     if candidate and candidate.verdict:
-        standing += f", confirmed {candidate.verdict.gain:+.4f} ({candidate.verdict.z:.1f}σ)"
+        together = f" together with {others}" if (others := besides(candidate)) else ""
+        standing += f", confirmed {candidate.verdict.gain:+.4f} ({candidate.verdict.z:.1f}σ){together}"
     result = f"gain {experiment.gain:+.4f} ({experiment.z:.1f}σ)" if experiment.gain is not None else experiment.reason
     idea = _first(experiment.hypothesis)
     return f"- #{experiment.number} {experiment.worktree} {experiment.outcome}: {idea}; {result}{standing}"

@@ -15,6 +15,7 @@ from agentcore.lab import Lab
 from agentcore.leaving import AwayDesk
 from agentcore.queueing import QueueDesk
 from agentcore.retiring import EndAgent, nobody_thinks
+from agentcore.stacks import named
 from agentcore.steering import WorktreeDesk
 from agentcore.verbs import STOPPED
 from worktrees.repository import RepositoryError
@@ -66,10 +67,11 @@ class Desk:
         number = int(command.arguments["experiment"])
         self._expect(number, command.arguments.get("expect") or {})
         moved = await promoter.promote(self._lab, number, command.by)
+        facts = {"old": moved.old, "new": moved.new, "tree": moved.tree, "stack": moved.stack}
         return Answer(
             0,
-            f"merged #{number}: trunk {moved.old[:7]} → {moved.new[:7]}",
-            {"experiment": number, "old": moved.old, "new": moved.new, "tree": moved.tree},
+            f"merged {named(moved.stack or (number,))}: trunk {moved.old[:7]} → {moved.new[:7]}",
+            {"experiment": number, **facts},
         )
 
     def _expect(self, number: int, expected: Mapping[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 What counts is what fresh seeds confirmed; a screening score never does, for it was selected by being good. Gains are
 those of the confirmations, each against the trunk of its time. They passed a threshold, so their sum is still a little
-high; `expected` is what is left of it after shrinking.
+high; `expected` is what is left of it after shrinking. What a stack of candidates gains is shared equally by them.
 
 Not covered: agents of one lab read the same results, so that one profits from what another found; and a model that was
 changed in lab.toml in mid-lab goes under the name of the last one.
@@ -149,7 +149,7 @@ def _record(state: LabState, agent: str, experiments: Sequence[Experiment], run_
         open=standings["open"],
         withdrawn=standings["withdrawn"],
         **_rate(standings["confirmed"], with_run + standings["confirmed"] + standings["unconfirmed"]),
-        **_gains(state, [each.verdict for each in kept if each.verdict and _standing(each) == "confirmed"]),
+        **_gains(state, [each for each in kept if _standing(each) == "confirmed"]),
         **_cost(state.spent_by.get(agent, Spending()), standings["confirmed"]),
         run_s=run_s,
         **_times(state, experiments),
@@ -180,17 +180,29 @@ def _rate(confirmed: int, ran: int) -> dict[str, Any]:
     return {"ran": ran, "rate": confirmed / ran, "interval": wilson(confirmed, ran)}
 
 
-def _gains(state: LabState, verdicts: Sequence[Verdict]) -> dict[str, Any]:
-    spread, count = noise(state), len(verdicts)
-    gain = math.fsum(verdict.gain for verdict in verdicts)
-    error = math.hypot(*(verdict.standard_error for verdict in verdicts))
+def _gains(state: LabState, confirmed: Sequence[Candidate]) -> dict[str, Any]:
+    spread, count, verdicts = noise(state), len(confirmed), list(_shares(confirmed))
+    gain = math.fsum(share * verdict.gain for verdict, share in verdicts)
+    error = math.hypot(*(share * verdict.standard_error for verdict, share in verdicts))
     return {
         "gain": gain,
         "gain_error": error,
         "mean_gain": gain / count if count else None,
         "mean_error": error / count if count else None,
-        "expected": math.fsum(verdict.shrunk(spread) for verdict in verdicts) if spread else None,
+        "expected": math.fsum(share * verdict.shrunk(spread) for verdict, share in verdicts) if spread else None,
     }
+
+
+def _shares(confirmed: Sequence[Candidate]) -> Iterator[tuple[Verdict, float]]:
+    """Yield each verdict once, with the share of it that is these candidates'.
+
+    The members of a stack have one verdict between them, and what each did to it nobody knows: they share it equally.
+    """
+    members = Counter((each.tree, each.trunk, each.members) for each in confirmed)
+    first = {(each.tree, each.trunk, each.members): each.verdict for each in confirmed}
+    for key, verdict in first.items():
+        if verdict is not None:
+            yield verdict, members[key] / len(key[2])
 
 
 def _cost(spent: Spending, confirmed: int) -> dict[str, Any]:

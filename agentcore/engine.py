@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from agentcore import away, promoter, prompts, proposing, questions, retesting, running
+from agentcore import away, promoter, prompts, proposing, questions, retesting, running, stacking
 from agentcore import events as ev
 from agentcore.agents.roster import Roster
 from agentcore.bounds import Bounds
@@ -27,6 +27,7 @@ from agentcore.opening import open_lab
 from agentcore.plan import (
     Action,
     Judge,
+    JudgeStack,
     Limits,
     MoveWorktree,
     Promote,
@@ -35,6 +36,7 @@ from agentcore.plan import (
     RebaseExperiment,
     Record,
     Settle,
+    Stack,
     StartRun,
     plan,
 )
@@ -167,8 +169,12 @@ class Engine:
                 await proposing.rebase(lab, number, base)
             case Rebase(number):
                 await promoter.rebase(lab, number)
+            case Stack(numbers):
+                await stacking.rebase(lab, numbers)
             case Judge(number):
                 await promoter.conclude(lab, number)
+            case JudgeStack(numbers):
+                await stacking.conclude(lab, numbers)
             case Settle():
                 await retesting.settle(lab)
             case Promote(number):

@@ -109,7 +109,7 @@ def _point(text: str) -> str:
     return text.replace("0.", ".", 1) if text.lstrip("+-").startswith("0.") else text
 
 
-def marks(*, pinned: bool, forced: bool, simpler: bool) -> str:
-    """Return what stands before an idea in the queue: pinned, forced by a person, here for fewer lines."""
-    said = {"forced": forced, "pinned": pinned, "simpler": simpler}
+def marks(*, pinned: bool, forced: bool, simpler: bool, stacked: bool) -> str:
+    """Return what stands before an idea in the queue: forced by a person, pinned, here for fewer lines, in a stack."""
+    said = {"forced": forced, "pinned": pinned, "simpler": simpler, "stack": stacked}
     return "".join(f"{word}: " for word, holds in said.items() if holds)

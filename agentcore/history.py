@@ -70,7 +70,7 @@ class UndoDesk:
                 trunk = expected.get("trunk")
                 await promoter.undo(self._lab, by, str(trunk) if trunk else None)
             case "merge":
-                await promoter.revert(self._lab, number, by, "the merge was undone")
+                await promoter.revert(self._lab, number, by, "the merge was undone", whole=True)
             case "revert":
                 async with self._lab.trunk:
                     record(ev.CandidateMoved(number, "NEW", f"its revert was undone by {by}", by))
@@ -105,7 +105,9 @@ class UndoDesk:
         match action.kind:
             case "merge" if state.candidates[number].state == "REVERTED":
                 async with self._lab.trunk:
-                    record(ev.CandidateMoved(number, "NEW", f"to be merged again, says {by}", by))
+                    for each in action.stack or (number,):
+                        if self._lab.state.candidates[each].state == "REVERTED":
+                            record(ev.CandidateMoved(each, "NEW", f"to be merged again, says {by}", by))
             case "merge":
                 await promoter.promote(self._lab, number, by)
             case "revert":

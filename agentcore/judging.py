@@ -261,10 +261,8 @@ def holdout_gain(state: LabState, candidate: Candidate) -> float | None:
 
 def correlation(state: LabState) -> float:
     """Return the same-seed correlation between candidates and the trunks they were confirmed against."""
-    pairs = (
-        (state.pools.get(each.tree, {}), state.pools.get(each.trunk_tree, {})) for each in state.candidates.values()
-    )
-    return statistics.seed_correlation(pairs)
+    trees = dict.fromkeys((each.tree, each.trunk_tree) for each in state.candidates.values())  # a stack's count once
+    return statistics.seed_correlation((state.pools.get(own, {}), state.pools.get(trunk, {})) for own, trunk in trees)
 
 
 def confirmation_seeds(state: LabState, *, simpler: bool = False) -> tuple[int, ...]:

@@ -18,6 +18,7 @@ from agentcore.permits import shown_run
 from agentcore.retest import compare, doing
 from agentcore.speed import SpeedSummary
 from agentcore.speed import summary as speed_summary
+from agentcore.stacks import besides, named
 from agentcore.state import Candidate, LabState, Run, Worktree
 from agentcore.verbs import order
 from worktrees.devices import DeviceSample
@@ -125,6 +126,8 @@ class QueueRow:
     """Trunk holds it although its verdict did not pass: a person said so."""
     simpler: bool = False
     """It is here because it removes lines: it must not be worse, and need not be better."""
+    besides: str = ""
+    """The others, in words, that it is confirmed with as one tree: score, gain and z are then those of all of them."""
 
 
 @dataclass(frozen=True)
@@ -453,6 +456,7 @@ def _queue_row(state: LabState, candidate: Candidate) -> QueueRow:
         pinned=candidate.experiment in state.pinned,
         forced=is_forced(state, candidate.experiment),
         simpler=candidate.simpler,
+        besides=besides(candidate),
     )
 
 
@@ -488,9 +492,11 @@ def _needs(state: LabState, live: Live, rows: tuple[WorktreeRow, ...]) -> Iterat
         if candidate.state == "BLOCKED":
             text = f"#{candidate.experiment} is BLOCKED: {candidate.reason}; nightlab release {candidate.experiment}"
             yield Need(f"blocked {candidate.experiment} {candidate.since}", text, experiment=candidate.experiment)
-    ready = [row for row in queue_rows(state, ("READY",)) if state.gate.mode == "me"]
-    if ready:
-        best = max(ready, key=lambda row: row.gain or 0.0)
-        text = f"#{best.experiment} is ready to merge" if len(ready) == 1 else f"queue: {len(ready)} ready to merge"
-        landings = [state.candidates[row.experiment].landing[:7] for row in ready]
+    ready = [each for each in state.candidates.values() if each.state == "READY" and each.leads]
+    if ready and state.gate.mode == "me":
+        best = max(ready, key=lambda each: each.verdict.gain if each.verdict else 0.0)
+        who = named(best.members)
+        single = f"{who} {'are' if best.stack else 'is'} ready to merge{' together' if best.stack else ''}"
+        text = single if len(ready) == 1 else f"queue: {len(ready)} ready to merge"
+        landings = [each.landing[:7] for each in sorted(ready, key=lambda each: each.experiment)]
         yield Need(f"ready {' '.join(landings)}", text, experiment=best.experiment)

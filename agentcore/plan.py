@@ -29,12 +29,14 @@ from agentcore.judging import (
     threshold,
     threshold_due,
 )
+from agentcore.stacks import groups
 from agentcore.state import Candidate, Experiment, LabState, Run, Worktree
 from agentcore.verbs import STOPPED, order
 from worktrees.runs import GIVEN_BACK, LARGE, Purpose
 
 CONFIRM_DEPTH = 2
-"""Candidates confirmed at a time. P(pass) is about 0.4, so a deeper queue would measure on trunks that never come."""
+"""Candidates, or stacks of them, confirmed at a time. P(pass) is about 0.4, so a deeper queue would measure on trunks
+that never come."""
 
 
 @dataclass(frozen=True)
@@ -99,10 +101,24 @@ class Rebase:
 
 
 @dataclass(frozen=True)
+class Stack:
+    """Replay candidates on trunk, one on the other, to confirm them as one."""
+
+    experiments: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class Judge:
     """Judge a candidate whose confirmation is complete."""
 
     experiment: int
+
+
+@dataclass(frozen=True)
+class JudgeStack:
+    """Judge a stack whose confirmation is complete."""
+
+    experiments: tuple[int, ...]
 
 
 @dataclass(frozen=True)
@@ -117,7 +133,19 @@ class Settle:
     """Carry the open retest on where that takes git: end it, or take out of trunk what it found."""
 
 
-Action = Record | StartRun | MoveWorktree | Propose | RebaseExperiment | Rebase | Judge | Promote | Settle
+Action = (
+    Record
+    | StartRun
+    | MoveWorktree
+    | Propose
+    | RebaseExperiment
+    | Rebase
+    | Stack
+    | Judge
+    | JudgeStack
+    | Promote
+    | Settle
+)
 
 
 @dataclass(frozen=True)
@@ -212,15 +240,15 @@ def _queue(state: LabState, limits: Limits) -> Iterator[Action]:
     for number, each in worn_out.items():
         reason = f"trunk moved under {each.confirmations} confirmations ([gate] max_reconfirm)"
         yield Record(ev.CandidateMoved(number, "NOISE", reason, by="engine"))
-    confirming = [each for each in candidates if each.state == "CONFIRM"]
+    confirming = [each for each in candidates if each.state == "CONFIRM" and each.leads]
     for candidate in confirming:
         if _is_measured(state, candidate):
-            yield Judge(candidate.experiment)
-    ready = [each for each in candidates if each.state == "READY"]
+            yield JudgeStack(candidate.stack) if candidate.stack else Judge(candidate.experiment)
+    ready = [each for each in candidates if each.state == "READY" and each.leads]
     undone = {merge.experiment for merge in state.merges if merge.undone}  # by a person: only a person merges it again
     may_merge = state.gate.mode == "gate" and STOPPED not in state.warnings
     if may_merge and (ready := [each for each in ready if each.experiment not in undone]):
-        best = min(ready, key=lambda each: (order(each)[0], -_confirmed_gain(each)))
+        best = min(ready, key=lambda each: (_place(state, each), -_confirmed_gain(each)))
         yield Promote(best.experiment)
         return
     if state.gate.mode != "hold" and not limits.stopping:
@@ -233,8 +261,13 @@ def _queue(state: LabState, limits: Limits) -> Iterator[Action]:
             if each.state in ("NEW", "STALE") and each.experiment not in {*doubtful, *worn_out}
         ]
         waiting.sort(key=lambda each: (order(each)[0], -(state.experiments[each.experiment].z or 0.0)))
-        for candidate in waiting[: max(0, CONFIRM_DEPTH - len(confirming))]:
-            yield Rebase(candidate.experiment)
+        for group in groups(state, waiting)[: max(0, CONFIRM_DEPTH - len(confirming))]:
+            yield Stack(group) if len(group) > 1 else Rebase(group[0])
+
+
+def _place(state: LabState, leader: Candidate) -> float:
+    """Return where a person put a candidate, or the first of its stack."""
+    return min(order(state.candidates[number])[0] for number in leader.members)
 
 
 def _retest(state: LabState, limits: Limits) -> Iterator[Action]:
@@ -329,7 +362,7 @@ def _wanted(state: LabState) -> Iterator[_Wanted]:
     for commit, tree, seed in retest.small_runs(state):
         yield "baseline", None, commit, tree, seed, ""
     for candidate in _in_order(state):
-        if candidate.state == "CONFIRM" and not state.broken(candidate.tree):
+        if candidate.state == "CONFIRM" and candidate.leads and not state.broken(candidate.tree):
             yield from _confirmation(state, candidate)
     for purpose, commit, tree, seed in speed.runs(state):  # of the retest before; else one after the other outruns it
         yield purpose, None, commit, tree, seed, ""

@@ -42,28 +42,45 @@ class Refused(Exception):
 async def rebase(lab: Lab, number: int) -> None:
     """Replay a candidate on trunk and record the tree that is to be confirmed, or the conflict."""
     async with lab.trunk:
-        experiment, trunk = lab.state.experiments[number], lab.state.trunk
-        assert trunk is not None, "candidates exist only after trunk"
-        if lab.state.candidates[number].state not in ("NEW", "STALE"):
-            return  # it was so when this was planned
-        try:
-            commit = await lab.git(lab.repository.rebase, experiment.commit, trunk.commit, experiment.hypothesis)
-        except Conflict as conflict:
-            _collide(lab, number, f"{conflict} with trunk {trunk.commit[:7]}")
-            return
-        tree = await lab.git(lab.repository.tree_of, commit)
-        if tree == trunk.tree:
-            lab.record(ev.CandidateMoved(number, "CANCELLED", "trunk holds this change already", by="engine"))
-            return
-        if reason := await _distortion(lab, experiment, trunk.commit, commit):
-            _collide(lab, number, reason)
-            return
-        await lab.git(lab.repository.pin, "candidates", number, commit)
-        seeds = confirmation_seeds(lab.state, simpler=lab.state.candidates[number].simpler)
-        known = lab.state.candidates[number]
-        if (tree, trunk.tree) == (known.tree, known.trunk_tree) and len(known.seeds) > len(seeds):
-            seeds = known.seeds  # asked for by a person: what more seeds said is not forgotten by measuring again
-        lab.record(ev.CandidateRebased(number, trunk.commit, trunk.tree, commit, tree, seeds))
+        commit = await replay(lab, number)
+        if commit is not None:
+            await confirm(lab, number, commit)
+
+
+async def replay(lab: Lab, number: int) -> str | None:
+    """Replay a candidate on trunk and return the commit; None where it is not to be confirmed, which is recorded.
+
+    To be called under the lab's lock on trunk, as `confirm` is.
+    """
+    experiment, trunk = lab.state.experiments[number], lab.state.trunk
+    assert trunk is not None, "candidates exist only after trunk"
+    if lab.state.candidates[number].state not in ("NEW", "STALE"):
+        return None  # it was so when this was planned
+    try:
+        commit = await lab.git(lab.repository.rebase, experiment.commit, trunk.commit, experiment.hypothesis)
+    except Conflict as conflict:
+        _collide(lab, number, f"{conflict} with trunk {trunk.commit[:7]}")
+        return None
+    tree = await lab.git(lab.repository.tree_of, commit)
+    if tree == trunk.tree:
+        lab.record(ev.CandidateMoved(number, "CANCELLED", "trunk holds this change already", by="engine"))
+        return None
+    if reason := await distortion(lab, experiment, trunk.commit, commit):
+        _collide(lab, number, reason)
+        return None
+    return commit
+
+
+async def confirm(lab: Lab, number: int, commit: str) -> None:
+    """Record that a candidate's replay is to be confirmed, and by which seeds."""
+    trunk, known = lab.state.trunk, lab.state.candidates[number]
+    assert trunk is not None, "candidates exist only after trunk"
+    tree = await lab.git(lab.repository.tree_of, commit)
+    await lab.git(lab.repository.pin, "candidates", number, commit)
+    seeds = confirmation_seeds(lab.state, simpler=known.simpler)
+    if (tree, trunk.tree) == (known.tree, known.trunk_tree) and len(known.seeds) > len(seeds):
+        seeds = known.seeds  # asked for by a person: what more seeds said is not forgotten by measuring again
+    lab.record(ev.CandidateRebased(number, trunk.commit, trunk.tree, commit, tree, seeds))
 
 
 def _collide(lab: Lab, number: int, reason: str) -> None:
@@ -89,8 +106,8 @@ async def conclude(lab: Lab, number: int) -> None:
         standing, verdict = judge(lab.state, candidate)
         landing = ""
         if standing == "READY":
-            message = _message(lab, lab.state.experiments[number], candidate, verdict)
-            landing = await lab.git(lab.repository.land, candidate.tree, candidate.trunk, message)
+            text = message(lab, lab.state.experiments[number], candidate, verdict)
+            landing = await lab.git(lab.repository.land, candidate.tree, candidate.trunk, text)
             await lab.git(lab.repository.pin, "candidates", number, landing)
         reason = doubt(lab.state, candidate, verdict.gain) if standing == "BLOCKED" else ""
         if standing == "READY" and candidate.simpler:
@@ -99,7 +116,7 @@ async def conclude(lab: Lab, number: int) -> None:
 
 
 async def promote(lab: Lab, number: int, by: str) -> ev.TrunkMoved:
-    """Merge a READY candidate. Raises Refused, and nothing has changed then."""
+    """Merge a READY candidate, with its whole stack. Raises Refused, and nothing has changed then."""
     async with lab.trunk:
         candidate = lab.state.candidates.get(number)
         if candidate is None:
@@ -108,11 +125,10 @@ async def promote(lab: Lab, number: int, by: str) -> ev.TrunkMoved:
             why = f": {candidate.reason}" if candidate.reason else ""
             raise Refused(f"#{number} is {candidate.state}, only READY candidates merge{why}")
         _need_peace(lab)
-        await _check(lab, candidate)
-        intent = ev.MergeIntended(
-            number, candidate.trunk, candidate.landing, candidate.tree, nonce=secrets.token_hex(8), by=by
-        )
-        return await move(lab, intent)
+        leader = lab.state.leader(candidate)
+        await _check(lab, leader)
+        nonce, move_to = secrets.token_hex(8), (leader.trunk, leader.landing, leader.tree)
+        return await move(lab, ev.MergeIntended(leader.experiment, *move_to, nonce, by, stack=leader.stack))
 
 
 async def force(lab: Lab, number: int, by: str, because: str) -> ev.TrunkMoved:
@@ -129,8 +145,8 @@ async def force(lab: Lab, number: int, by: str, because: str) -> ev.TrunkMoved:
         if len(seeds) < len(candidate.seeds):  # half a confirmation confirms nothing, whatever it says
             verdict = replace(verdict, passed=False)
         _need_walls(lab)
-        message = _message(lab, lab.state.experiments[number], candidate, verdict, {"Forced": f"{by}: {because}"})
-        landing = await lab.git(lab.repository.land, candidate.tree, candidate.trunk, message)
+        text = message(lab, lab.state.experiments[number], candidate, verdict, {"Forced": f"{by}: {because}"})
+        landing = await lab.git(lab.repository.land, candidate.tree, candidate.trunk, text)
         candidate = replace(candidate, seeds=seeds, landing=landing)
         await _check(lab, candidate)
         await lab.git(lab.repository.pin, "candidates", number, landing)
@@ -141,10 +157,11 @@ async def force(lab: Lab, number: int, by: str, because: str) -> ev.TrunkMoved:
         return await move(lab, intent)
 
 
-async def revert(lab: Lab, number: int, by: str, because: str) -> ev.TrunkMoved:
+async def revert(lab: Lab, number: int, by: str, because: str, *, whole: bool = False) -> ev.TrunkMoved:
     """Put a commit on trunk that takes exactly one merge back, also where others lie on top. Raises Refused.
 
-    Its tree may be new: like a trunk that was moved by hand it is measured first, before anything is compared with it.
+    `whole`: with all of its stack that trunk still holds; else the other members stay. Its tree may be new: like a
+    trunk that was moved by hand it is measured first, before anything is compared with it.
     """
     async with lab.trunk:
         if reason := verbs.refusal(lab.state, "revert", number):
@@ -153,15 +170,19 @@ async def revert(lab: Lab, number: int, by: str, because: str) -> ev.TrunkMoved:
         trunk = lab.state.trunk
         assert trunk is not None, "something was merged into it"
         message = revert_message(lab, number, by, because)
+        merge = next(each for each in reversed(lab.state.merges) if each.experiment == number)
+        held = [each for each in merge.stack if lab.state.candidates[each].state in verbs.ALLOWED["revert"]]
+        stack = tuple(held) if whole else ()
+        ends = (merge.new, merge.old) if stack else (merge.commit, None)
         try:
-            new = await lab.git(lab.repository.revert, lab.state.merged_as(number), trunk.commit, message)
+            new = await lab.git(lab.repository.revert, ends[0], trunk.commit, message, ends[1])
         except Conflict as conflict:
             files = ", ".join(conflict.paths)
             raise Refused(f"later merges changed the same lines as #{number} in {files}: revert those first") from None
         tree = await lab.git(lab.repository.tree_of, new)
         if tree == trunk.tree:
             raise Refused(f"trunk {trunk.commit[:7]} holds nothing of #{number} any more")
-        intent = ev.RevertIntended(number, trunk.commit, new, tree, secrets.token_hex(8), by, because)
+        intent = ev.RevertIntended(number, trunk.commit, new, tree, secrets.token_hex(8), by, because, stack=stack)
         return await move(lab, intent)
 
 
@@ -187,7 +208,7 @@ async def undo(lab: Lab, by: str, expected: str | None) -> ev.TrunkMoved:
         if not await lab.git(lab.repository.swap_trunk, merge.new, merge.old):
             raise Refused("trunk was moved by another hand: nothing was undone")
         tree = await lab.git(lab.repository.tree_of, merge.old)
-        moved = ev.TrunkMoved(merge.new, merge.old, tree, experiment=None, by=by, undone=merge.experiment)
+        moved = ev.TrunkMoved(merge.new, merge.old, tree, None, by, undone=merge.experiment, stack=merge.stack)
         lab.record(moved, durable=True)
         return moved
 
@@ -209,8 +230,8 @@ async def follow(lab: Lab) -> None:
         last = lab.state.merges[-1] if lab.state.merges else None
         is_undoing = last is not None and not last.undone and (last.old, last.new) == (now, trunk.commit)
         tree = await lab.git(lab.repository.tree_of, now)
-        undone = last.experiment if last and is_undoing else None
-        lab.record(ev.TrunkMoved(trunk.commit, now, tree, experiment=None, by="hand", undone=undone), durable=True)
+        undone, stack = (last.experiment, last.stack) if last and is_undoing else (None, ())
+        lab.record(ev.TrunkMoved(trunk.commit, now, tree, None, "hand", undone=undone, stack=stack), durable=True)
 
 
 async def _recover(lab: Lab) -> None:
@@ -227,7 +248,10 @@ async def _recover(lab: Lab) -> None:
 
 
 async def _check(lab: Lab, candidate: Candidate) -> None:
-    """What must hold at the last moment: the landing commit is trunk's child with exactly the measured tree."""
+    """What must hold at the last moment: the landing commit has exactly the measured tree, and is trunk's child.
+
+    In a stack each member's commit is the child of the one before it, and each holds its own change alone.
+    """
     _need_walls(lab)
     if STOPPED in lab.state.warnings:
         raise Refused(f"promotions have stopped: {lab.state.warnings[STOPPED]}")
@@ -244,14 +268,18 @@ async def _check(lab: Lab, candidate: Candidate) -> None:
         )
     if await lab.git(lab.repository.tree_of, candidate.landing) != candidate.tree:
         raise Refused(f"the commit of #{candidate.experiment} does not hold the tree that was measured")
-    if await lab.git(lab.repository.parent_of, candidate.landing) != candidate.trunk:
-        raise Refused(f"the commit of #{candidate.experiment} does not stand on the trunk it was compared with")
-    experiment = lab.state.experiments[candidate.experiment]
-    if reason := await _distortion(lab, experiment, candidate.trunk, candidate.landing):
-        raise Refused(f"the commit of #{candidate.experiment}: {reason}")
+    onto = candidate.trunk
+    for number in candidate.members:
+        commit = candidate.landing if number == candidate.experiment else lab.state.candidates[number].commit
+        if await lab.git(lab.repository.parent_of, commit) != onto:
+            ground = "trunk it was compared with" if onto == candidate.trunk else "one before it in its stack"
+            raise Refused(f"the commit of #{number} does not stand on the {ground}")
+        if reason := await distortion(lab, lab.state.experiments[number], onto, commit):
+            raise Refused(f"the commit of #{number}: {reason}")
+        onto = commit
 
 
-async def _distortion(lab: Lab, experiment: Experiment, old: str, new: str) -> str:
+async def distortion(lab: Lab, experiment: Experiment, old: str, new: str) -> str:
     """Return how a replayed change differs from what its agent wrote, or an empty string.
 
     File by file it must add and remove as many lines, and only where agents may edit. A wrong merge base shows here: a
@@ -346,14 +374,14 @@ async def _settle(lab: Lab, intent: _Intent, now: str) -> ev.TrunkMoved:
 
 def _outcome(intent: _Intent) -> ev.TrunkMoved:
     if isinstance(intent, ev.RevertIntended):
-        number = intent.experiment
-        return ev.TrunkMoved(
-            intent.old, intent.new, intent.tree, None, intent.by, reverted=number, reason=intent.reason
-        )
-    return ev.TrunkMoved(intent.old, intent.new, intent.tree, intent.experiment, intent.by, forced=intent.forced)
+        number, why = intent.experiment, intent.reason
+        back = ev.TrunkMoved(intent.old, intent.new, intent.tree, None, intent.by, reverted=number, reason=why)
+        return replace(back, stack=intent.stack)
+    moved = ev.TrunkMoved(intent.old, intent.new, intent.tree, intent.experiment, intent.by)
+    return replace(moved, forced=intent.forced, stack=intent.stack)
 
 
-def _message(
+def message(
     lab: Lab,
     experiment: Experiment,
     candidate: Candidate,

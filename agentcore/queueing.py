@@ -15,6 +15,7 @@ from agentcore.control import Answer, Command
 from agentcore.judging import more_seeds, threshold
 from agentcore.lab import Lab
 from agentcore.signing import SAY_WHY, because, who
+from agentcore.stacks import besides, named
 from agentcore.state import Candidate
 from worktrees.gate import Mode
 
@@ -53,14 +54,16 @@ class QueueDesk:
             reason = self._because(command) or f"{len(more)} more seeds, asked for by {by}"
             self._lab.record(ev.CandidateExtended(number, seeds, by, reason))
         z = threshold(self._lab.state, len(seeds))
-        message = f"#{number} runs {len(more)} more seeds: {len(seeds)} in all, which pass at {z:g}σ"
+        who = f"{named(candidate.members)} run{'' if candidate.stack else 's'}"
+        message = f"{who} {len(more)} more seeds: {len(seeds)} in all, which pass at {z:g}σ"
         return Answer(0, message, {"experiment": number, "seeds": seeds, "threshold": z})
 
     async def _hold(self, command: Command) -> Answer:
         async with self._lab.trunk:
             candidate = self._candidate(command)
             self._move(candidate, "HELD", self._because(command) or f"held by {self._by(command)}", command)
-        return Answer(0, f"#{candidate.experiment} is HELD: nothing is done with it until nightlab unhold")
+        held = f"#{candidate.experiment} is HELD: nothing is done with it until nightlab unhold"
+        return Answer(0, f"{held}{_dissolved(candidate)}")
 
     async def _unhold(self, command: Command) -> Answer:
         """A candidate that was rebased once is brought to today's trunk; its runs count where that is the same tree."""
@@ -76,7 +79,7 @@ class QueueDesk:
         async with self._lab.trunk:
             candidate = self._candidate(command)
             self._move(candidate, "CANCELLED", why, command)
-        return Answer(0, f"#{candidate.experiment} has left the queue for good")
+        return Answer(0, f"#{candidate.experiment} has left the queue for good{_dissolved(candidate)}")
 
     async def _pin(self, command: Command) -> Answer:
         """The ref comes before its row, so that a kill between them loses no commit that the journal calls pinned."""
@@ -172,6 +175,13 @@ class QueueDesk:
 
     def _by(self, command: Command) -> str:
         return who(self._lab, command)
+
+
+def _dissolved(candidate: Candidate) -> str:
+    others = besides(candidate)
+    return (
+        f"; {others}, confirmed together with it, begin{'' if len(candidate.stack) > 2 else 's'} anew" if others else ""
+    )
 
 
 def _facts(moved: ev.TrunkMoved) -> Mapping[str, object]:

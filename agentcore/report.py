@@ -17,6 +17,7 @@ from agentcore import format as fmt
 from agentcore.events import Entry
 from agentcore.judging import claimed, noise
 from agentcore.overview import Overview
+from agentcore.stacks import named
 from agentcore.state import Candidate, Experiment, LabState, Merge, Run
 from worktrees.text import printable
 
@@ -121,6 +122,10 @@ class _Window:
         cut = text if width is None or len(text) <= width else text[: width - 1].rstrip() + "…"
         return f"#{number} {cut}"
 
+    def ideas(self, merge: Merge) -> str:
+        """Name what a merge's verdict is of: an experiment, or all of a stack."""
+        return ", ".join(self.idea(number) for number in merge.stack or (merge.experiment,))
+
 
 def _running(window: _Window) -> Answer:
     rows, engine = window.scene.rows, window.state.engine
@@ -150,8 +155,8 @@ def _better(window: _Window) -> Answer:
     if trunk is None or trunk.score is None:
         return Answer("better?", "trunk has no number yet: it is being measured", (), "queue")
     detail = tuple(
-        f"{fmt.clock(merge.at)} {fmt.short(merge.old)} to {fmt.short(merge.new)} {_verdict(merge)} by {merge.by}: "
-        f"{window.idea(merge.experiment)}" + (" (taken back)" if merge.undone else "")
+        f"{fmt.clock(merge.at)} {fmt.short(merge.old)} to {fmt.short(merge.new)} {_verdict(state, merge)} "
+        f"by {merge.by}: {window.idea(merge.experiment)}" + (" (taken back)" if merge.undone else "")
         for merge in window.merges
     )
     before = state.pools.get(_tree_before(window), {})
@@ -177,18 +182,20 @@ def _tree_before(window: _Window) -> str:
     return state.trunk.tree if state.trunk else ""
 
 
-def _verdict(merge: Merge) -> str:
-    if merge.verdict is None:
+def _verdict(state: LabState, merge: Merge) -> str:
+    verdict = state.candidates[merge.experiment].verdict if merge.stack else merge.verdict
+    if verdict is None:
         return "without a verdict"
-    said = f"{fmt.gain(merge.verdict.gain)} ({fmt.sigmas(merge.verdict.z)}σ, {len(merge.verdict.seeds)} seeds)"
+    said = f"{fmt.gain(verdict.gain)} ({fmt.sigmas(verdict.z)}σ, {len(verdict.seeds)} seeds)"
+    said += f" for {named(merge.stack)} together" if merge.stack else ""
     return f"forced, {said}" if merge.forced else said
 
 
 def _worked(window: _Window) -> Answer:
     found = [(verdict.gain, merge) for merge in window.merges if (verdict := claimed(window.state, merge))]
     found.sort(key=lambda item: -item[0])
-    detail = tuple(f"{fmt.gain(gain)} {window.idea(merge.experiment)}" for gain, merge in found)
-    names = [f"{window.idea(merge.experiment, SHORT)} {fmt.gain(gain)}" for gain, merge in found]
+    detail = tuple(f"{fmt.gain(gain)} {window.ideas(merge)}" for gain, merge in found)
+    names = [f"{named(merge.stack) or window.idea(merge.experiment, SHORT)} {fmt.gain(gain)}" for gain, merge in found]
     return Answer("what worked?", _some(names) or "nothing was merged", detail, "queue")
 
 

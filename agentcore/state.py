@@ -243,9 +243,18 @@ class Candidate:
     """The trunk commit that it was rebased on."""
     trunk_tree: str = ""
     commit: str = ""
+    """Its change, replayed on `onto`."""
+    onto: str = ""
+    """That trunk commit, or the commit of the member before it in its stack."""
     tree: str = ""
+    """What is confirmed: its commit's tree; of every member of a stack the last one's, which holds them all."""
     seeds: tuple[int, ...] = ()
     """Seeds of its confirmation."""
+    stack: tuple[int, ...] = ()
+    """Those that are confirmed as one tree, itself among them, in the order of their commits; empty where it is alone.
+    Its verdict is then that of all of them together."""
+    half: tuple[int, ...] = ()
+    """Of a stack that failed: the only ones that it may be stacked with again. Empty where it was in none."""
     verdict: Verdict | None = None
     landing: str = ""
     """The commit that a merge moves trunk to."""
@@ -260,6 +269,16 @@ class Candidate:
     """Where a person put it in the order of confirming and merging; None: after those, as the queue has it."""
     released: bool = False
     """A person has looked at why it was BLOCKED, and let it go on."""
+
+    @property
+    def members(self) -> tuple[int, ...]:
+        """The experiments whose change is in its tree."""
+        return self.stack or (self.experiment,)
+
+    @property
+    def leads(self) -> bool:
+        """True for the one whose commit has the tree that is run; the queue does with it what it does with a stack."""
+        return self.members[-1] == self.experiment
 
     @property
     def is_win(self) -> bool:
@@ -330,6 +349,11 @@ class Merge:
     """Trunk does not hold it any more: it was undone or reverted."""
     forced: str = ""
     """Why a person merged it although its verdict did not pass; empty where it did."""
+    commit: str = ""
+    """The commit that holds its change: `new`, or in a stack one below it."""
+    stack: tuple[int, ...] = ()
+    """Those that landed together, itself among them; empty where it was alone. Only the last one's merge has their
+    verdict, so that it counts once, and loses it when one of them is reverted: nobody has measured the others alone."""
 
 
 @dataclass(frozen=True)
@@ -404,6 +428,8 @@ class Action:
     names: tuple[str, ...] = ()
     """The worktrees that it was done to."""
     experiment: int | None = None
+    stack: tuple[int, ...] = ()
+    """All that were merged with it; empty where it was alone."""
     text: str = ""
     """What was said, the new mode, the pinned commit, the reason of a pause."""
     was: tuple[str, ...] = ()
@@ -499,7 +525,11 @@ class LabState:
 
     def merged_as(self, experiment: int) -> str:
         """Return the commit that brought an experiment into trunk, the last time that one did."""
-        return next(merge.new for merge in reversed(self.merges) if merge.experiment == experiment)
+        return next(merge.commit for merge in reversed(self.merges) if merge.experiment == experiment)
+
+    def leader(self, candidate: Candidate) -> Candidate:
+        """Return the member that stands for a candidate's stack; a candidate that is alone is its own."""
+        return self.candidates[candidate.members[-1]]
 
     @property
     def retest(self) -> Retest | None:

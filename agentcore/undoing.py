@@ -8,6 +8,7 @@ right after it was taken back: as soon as a person does anything else there is n
 from __future__ import annotations
 
 from agentcore import permits, verbs
+from agentcore.stacks import named
 from agentcore.state import Action, LabState
 
 ON_GIT = ("merge", "revert", "retire")
@@ -144,6 +145,8 @@ def told(state: LabState, action: Action) -> str:
             return f'message to {names}: "{action.text}"'
         case "pause" | "resume" | "rebase" | "retire":
             return f"{action.kind} of {names}"
+    if action.stack:
+        return f"{action.kind} of {named(action.stack)}"
     known = state.experiments.get(action.experiment or 0)
     return f"{action.kind} of #{action.experiment}" + (f" ({known.hypothesis})" if known else "")
 
@@ -154,6 +157,8 @@ def back(state: LabState, action: Action) -> str:
     match action.kind:
         case "merge" if is_last_move(state, action):
             return f"trunk goes back from {state.merges[-1].new[:7]} to {state.merges[-1].old[:7]}"
+        case "merge" if action.stack:
+            return "trunk has moved on: a new commit takes exactly this stack back; other merges stay"
         case "merge":
             return "trunk has moved on: a new commit takes exactly this change back; other merges stay"
         case "revert":
@@ -189,6 +194,8 @@ def again(state: LabState, action: Action) -> str:
     """Return what doing an action again comes to."""
     match action.kind:
         case "merge" if state.candidates[action.experiment or 0].state == "REVERTED":
+            if action.stack:
+                return f"{named(action.stack)} are confirmed again on today's trunk, each alone, before they are merged"
             return f"#{action.experiment} is confirmed again on today's trunk before it is merged"
         case "merge":
             return f"trunk moves to {state.candidates[action.experiment or 0].landing[:7]} again"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from agentcore.judging import MORE_SEEDS, MOST_SEEDS, complete_pairs
+from agentcore.stacks import besides
 from agentcore.state import Candidate, LabState
 
 STOPPED = "promotions"
@@ -128,6 +129,8 @@ def _verify(state: LabState, candidate: Candidate) -> str:
 
 def _force(state: LabState, candidate: Candidate) -> str:
     name = f"#{candidate.experiment} is {candidate.state}"
+    if others := besides(candidate):
+        return f"{name} together with {others}: no run has tested it alone; nightlab hold one of them takes them apart"
     if not candidate.tree:
         return f"{name} and was never rebased on trunk: no run has tested what would land"
     if reason := _astray(state, candidate):

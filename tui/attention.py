@@ -132,7 +132,7 @@ def _level(event: Event, state: LabState) -> Level | None:
             return "urgent" if z > state.gate.z_confirm else None
         case ev.CandidateMoved(state="BLOCKED" | "CONFLICT") | ev.CandidateJudged(state="BLOCKED" | "CONFLICT"):
             return "urgent"
-        case ev.CandidateMoved(state="READY") | ev.CandidateJudged(state="READY"):
+        case ev.CandidateMoved(state="READY") | ev.CandidateJudged(state="READY") | ev.StackJudged(halves=()):
             return "ready" if state.gate.mode == "me" else None
         case ev.TrunkMoved(by=by, old=old):
             return "news" if by != "you" and old.strip("0") else None

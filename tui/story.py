@@ -13,6 +13,7 @@ from agentcore import events as ev
 from agentcore.events import Entry
 from agentcore.permits import described
 from agentcore.speed import words
+from agentcore.stacks import named
 from agentcore.state import LabState
 from agentcore.undoing import told
 from tui import format as fmt
@@ -247,6 +248,21 @@ def _(event: ev.CandidateRebased, state: LabState) -> _Parts:
 
 
 @_tell.register
+def _(event: ev.StackRebased, state: LabState) -> _Parts:
+    seeds = fmt.count(len(event.seeds), "fresh seed")
+    text = f"{named(event.experiments)} rebased on {fmt.short(event.trunk)} as one tree, {seeds} to run"
+    return "▸", "run", "queue", event.experiments[-1], "CONFIRM", text, True
+
+
+@_tell.register
+def _(event: ev.StackJudged, state: LabState) -> _Parts:
+    word = "READY" if event.landings else "APART"
+    role = CANDIDATES["READY" if event.landings else "STALE"][0]
+    text = f"{_verdict(event.verdict)}  {event.reason}" if event.verdict else event.reason
+    return "!" if event.landings else "·", role, "queue", event.experiments[-1], word, text, False
+
+
+@_tell.register
 def _(event: ev.CandidateJudged, state: LabState) -> _Parts:
     role, meaning = CANDIDATES.get(event.state, ("text", ""))
     text = f"{_verdict(event.verdict)}  {event.reason or meaning}"
@@ -272,7 +288,8 @@ def _(event: ev.CandidateMoved, state: LabState) -> _Parts:
 def _(event: ev.TrunkMoved, state: LabState) -> _Parts:
     way = f"{fmt.short(event.old)} to {fmt.short(event.new)}"
     if event.undone is not None:
-        return "=", "wait", "trunk", event.undone, "UNDONE", f"{way} (by {event.by})", False
+        what = f"  {named(event.stack)}" if event.stack else ""
+        return "=", "wait", "trunk", event.undone, "UNDONE", f"{way} (by {event.by}){what}", False
     if event.reverted is not None:
         return "!", "you", "trunk", event.reverted, "REVERTED", f"{way} (by {event.by}: {event.reason})", False
     if event.experiment is not None:
@@ -280,7 +297,8 @@ def _(event: ev.TrunkMoved, state: LabState) -> _Parts:
         if event.forced:
             text = f"{way} (forced by {event.by}: {event.forced})  {experiment.hypothesis}"
             return "!", "you", "trunk", event.experiment, "FORCED", text, False
-        text = f"{way} (by {event.by})  {experiment.hypothesis}"
+        what = named(event.stack) if event.stack else experiment.hypothesis
+        text = f"{way} (by {event.by})  {what}"
         return "+", "good", "trunk", event.experiment, "MERGED", text, False
     if not event.old.strip("0"):
         return " ", "text", "trunk", None, "NEW", f"at {fmt.short(event.new)}", False

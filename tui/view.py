@@ -334,7 +334,7 @@ class View(App[None], inherit_bindings=False):
         """Return a candidate's change; None until a thread has read it, and then the screen is painted again."""
         candidate = self.scene.state.candidates.get(experiment)
         idea = self.scene.state.experiments[experiment]
-        ends = (candidate.trunk, candidate.commit) if candidate and candidate.commit else (idea.base, idea.commit)
+        ends = (candidate.onto, candidate.commit) if candidate and candidate.commit else (idea.base, idea.commit)
         return self._changes.get(*ends)
 
     def look_up_report(self) -> None:

@@ -36,6 +36,8 @@ class GateSettings:
     measure the same idea for ever."""
     max_rework: Annotated[int, Meta(ge=0)] = 1
     """How often an agent may write a candidate again that conflicts with trunk; then it is REJECTED."""
+    stack_max: Annotated[int, Meta(ge=1)] = 1
+    """Candidates that are confirmed together as one tree; 1: each alone."""
     z_simpler: float = -1.0
     """An experiment with fewer lines whose screening run does not pass may still become a candidate above this: a look
     that turns away three of four that lose 2 sigma, and about one of seven that lose nothing."""
@@ -62,4 +64,4 @@ EXPLORE = replace(STRICT, z_screen=1.0, z_confirm=1.0, confirm_seeds=2)
 def for_slots(slots: int) -> GateSettings:
     """Return the defaults for a lab of that many slots."""
     profile = EXPLORE if slots <= 2 else STRICT
-    return replace(profile, calibration_runs=6 if slots < 4 else 8)
+    return replace(profile, calibration_runs=6 if slots < 4 else 8, stack_max=4 if slots >= 16 else 1)

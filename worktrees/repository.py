@@ -224,9 +224,12 @@ class Repository:
             raise RepositoryError(f"{commit[:7]} has no parent to be rebased from")
         return self._commit(self._merged(parent, onto, commit), (onto,), message)
 
-    def revert(self, commit: str, onto: str, message: str) -> str:
-        """Take exactly a commit's change back on top of `onto`, in memory; return the new commit. Raises Conflict."""
-        parent = self.parent_of(commit)
+    def revert(self, commit: str, onto: str, message: str, since: str | None = None) -> str:
+        """Take exactly a commit's change back on top of `onto`, in memory; return the new commit. Raises Conflict.
+
+        `since`: the commit below it from which on all is taken back; without it that is its parent.
+        """
+        parent = since or self.parent_of(commit)
         if parent is None:
             raise RepositoryError(f"{commit[:7]} has no parent to go back to")
         return self._commit(self._merged(commit, onto, parent), (onto,), message)

@@ -22,6 +22,8 @@ from agentcore.events.candidate import (
     CandidateRebased,
     CandidateReordered,
     CandidateState,
+    StackJudged,
+    StackRebased,
     ThresholdChanged,
 )
 from agentcore.events.experiment import (
@@ -112,7 +114,9 @@ Event = (
     | RunEnded
     | ExperimentDecided
     | CandidateRebased
+    | StackRebased
     | CandidateJudged
+    | StackJudged
     | ThresholdChanged
     | CandidateMoved
     | MergeIntended

@@ -29,6 +29,19 @@ class CandidateRebased:
 
 
 @dataclass(frozen=True)
+class StackRebased:
+    """Candidates were replayed on trunk, each on the one before it; exactly the last one's tree is to be confirmed."""
+
+    experiments: tuple[int, ...]
+    commits: tuple[str, ...]
+    """Each one's change, in the same order."""
+    trunk: str
+    trunk_tree: str
+    tree: str
+    seeds: tuple[int, ...]
+
+
+@dataclass(frozen=True)
 class CandidateJudged:
     """The confirmation's verdict. `landing` is the commit that a merge would move trunk to, if READY."""
 
@@ -36,6 +49,20 @@ class CandidateJudged:
     state: CandidateState
     verdict: Verdict
     landing: str
+    reason: str
+
+
+@dataclass(frozen=True)
+class StackJudged:
+    """The verdict on a stack: its members are READY together, or it is taken apart into halves."""
+
+    experiments: tuple[int, ...]
+    verdict: Verdict | None
+    """Of all of them together; None where their tree does not train."""
+    landings: tuple[str, ...]
+    """The commit of each that a merge would bring into trunk, the last one's on top; empty where it is taken apart."""
+    halves: tuple[tuple[int, ...], ...]
+    """What it is taken apart into; empty where it is READY."""
     reason: str
 
 

@@ -17,6 +17,8 @@ class MergeIntended:
     by: str
     forced: str = ""
     """Why it merges although its verdict did not pass; empty where it did."""
+    stack: tuple[int, ...] = ()
+    """All that trunk gets with it, itself last; empty where it is alone."""
 
 
 @dataclass(frozen=True)
@@ -32,6 +34,8 @@ class RevertIntended:
     reason: str
     retest: int | None = None
     """The retest that found it; None where a person asked for it."""
+    stack: tuple[int, ...] = ()
+    """All that it takes back, where that is a stack as a whole."""
 
 
 @dataclass(frozen=True)
@@ -51,3 +55,5 @@ class TrunkMoved:
     """The experiment whose change a new commit takes back; other merges may lie between."""
     reason: str = ""
     """Why it was reverted."""
+    stack: tuple[int, ...] = ()
+    """All that were merged with `experiment`, or taken back with `undone` or `reverted`; empty where that is alone."""

@@ -50,7 +50,7 @@ def _action(event: object, state: LabState) -> Action | None:
 @_action.register
 def _(event: ev.TrunkMoved, state: LabState) -> Action | None:
     if event.experiment is not None:
-        return Action("merge", event.by, experiment=event.experiment)
+        return Action("merge", event.by, experiment=event.experiment, stack=event.stack)
     return Action("revert", event.by, experiment=event.reverted) if event.reverted is not None else None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from functools import singledispatch
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from immutables import Map
 
 from agentcore import events as ev
+from agentcore.events import CandidateState
 from agentcore.state import Candidate, Experiment, LabState, Thinking
 
 
@@ -27,6 +29,33 @@ def on_candidate(lab: LabState, experiment: int, at: float, /, **changes: Any) -
     """Change fields of a candidate; it counts as changed now."""
     candidate = replace(lab.candidates[experiment], since=at, **changes)
     return replace(lab, candidates=lab.candidates.set(experiment, candidate))
+
+
+LIVE = ("CONFIRM", "READY", "MERGING")
+"""States in which a stack holds together."""
+UNMEASURED: Mapping[str, Any] = {
+    "trunk": "",
+    "trunk_tree": "",
+    "commit": "",
+    "onto": "",
+    "tree": "",
+    "seeds": (),
+    "stack": (),
+    "verdict": None,
+    "landing": "",
+}
+"""What a candidate is left with that leaves a stack: whatever was run was all of it together."""
+
+
+def dissolve(state: LabState, leaving: int, at: float, back: CandidateState, reason: str) -> LabState:
+    """Send the others of a stack back to the queue, because one of them leaves it."""
+    candidate = state.candidates[leaving]
+    for number in candidate.stack if candidate.state in LIVE else ():
+        if number != leaving and back == "STALE":
+            state = on_candidate(state, number, at, state=back, reason=reason)
+        elif number != leaving:
+            state = on_candidate(state, number, at, state=back, reason=reason, confirmations=0, **UNMEASURED)
+    return state
 
 
 def on_retest(state: LabState, /, **changes: Any) -> LabState:

@@ -12,7 +12,9 @@ from agentcore.state import LabState, Merge, Trunk
 
 @follow.register
 def _(event: ev.MergeIntended, state: LabState, at: float) -> LabState:
-    return replace(on_candidate(state, event.experiment, at, state="MERGING"), intent=event)
+    for number in event.stack or (event.experiment,):
+        state = on_candidate(state, number, at, state="MERGING")
+    return replace(state, intent=event)
 
 
 @follow.register
@@ -20,18 +22,21 @@ def _(event: ev.TrunkMoved, state: LabState, at: float) -> LabState:
     trunk, intent = Trunk(event.new, event.tree, since=at, by=event.by), state.intent
     state = replace(state, trunk=trunk, baseline_tree=state.baseline_tree or event.tree, intent=None)
     if event.experiment is not None:
-        verdict = state.candidates[event.experiment].verdict
-        merge = Merge(event.experiment, at, event.old, event.new, event.by, verdict, forced=event.forced)
-        state = on_candidate(replace(state, merges=(*state.merges, merge)), event.experiment, at, state="MERGED")
+        for number in event.stack or (event.experiment,):
+            state = _merged(state, event, number, at)
     if event.undone is not None:
-        undone = replace(state.merges[-1], undone=True)
+        members = event.stack or (event.undone,)
+        undone = tuple(replace(merge, undone=True) for merge in state.merges[-len(members) :])
         candidate = state.candidates[event.undone]
         is_measured = set(candidate.seeds) <= state.pools.get(candidate.tree, {}).keys()  # by today's harness
         # A forced one never passed: it is judged again, by the runs that it has.
-        back: ev.CandidateState = "READY" if is_measured and not undone.forced else "STALE"
-        state = on_candidate(replace(state, merges=(*state.merges[:-1], undone)), event.undone, at, state=back)
+        back: ev.CandidateState = "READY" if is_measured and not undone[-1].forced else "STALE"
+        state = replace(state, merges=(*state.merges[: -len(members)], *undone))
+        for number in members:
+            state = on_candidate(state, number, at, state=back)
     if event.reverted is not None:
-        state = _reverted(state, event.reverted, f"taken back by {event.by}: {event.reason}", at)
+        for number in event.stack or (event.reverted,):
+            state = _reverted(state, number, f"taken back by {event.by}: {event.reason}", at)
         if isinstance(intent, ev.RevertIntended) and state.retest and intent.retest == state.retest.number:
             state = end_retest(state, "REVERTED", f"#{event.reverted} is taken out: {event.reason}", at)
     state = replace(state, line=_line(state.line, event))
@@ -45,13 +50,32 @@ def _(event: ev.RevertIntended, state: LabState, at: float) -> LabState:
     return replace(state, intent=event)
 
 
-def _reverted(state: LabState, experiment: int, reason: str, at: float) -> LabState:
-    """Mark the newest merge of an experiment as taken back, wherever it lies."""
-    newest = max(place for place, merge in enumerate(state.merges) if merge.experiment == experiment)
-    merges = tuple(
-        replace(merge, undone=True) if place == newest else merge for place, merge in enumerate(state.merges)
+def _merged(state: LabState, event: ev.TrunkMoved, experiment: int, at: float) -> LabState:
+    """Add the merge of one of those that a move has brought."""
+    candidate, leads = state.candidates[experiment], experiment == event.experiment
+    merge = Merge(
+        experiment,
+        at,
+        event.old,
+        event.new,
+        event.by,
+        candidate.verdict if leads else None,
+        forced=event.forced,
+        commit=event.new if leads else candidate.commit,
+        stack=event.stack,
     )
-    return on_candidate(replace(state, merges=merges), experiment, at, state="REVERTED", reason=reason)
+    return on_candidate(replace(state, merges=(*state.merges, merge)), experiment, at, state="MERGED")
+
+
+def _reverted(state: LabState, experiment: int, reason: str, at: float) -> LabState:
+    """Mark the newest merge of an experiment as taken back, wherever it lies; its stack has no verdict any more."""
+    merges = list(state.merges)
+    newest = max(place for place, merge in enumerate(merges) if merge.experiment == experiment)
+    merges[newest] = replace(merges[newest], undone=True)
+    if stack := merges[newest].stack:  # its merges follow each other
+        last = newest + len(stack) - 1 - stack.index(experiment)
+        merges[last] = replace(merges[last], verdict=None)
+    return on_candidate(replace(state, merges=tuple(merges)), experiment, at, state="REVERTED", reason=reason)
 
 
 def _line(line: tuple[Step, ...], event: ev.TrunkMoved) -> tuple[Step, ...]:
@@ -60,11 +84,13 @@ def _line(line: tuple[Step, ...], event: ev.TrunkMoved) -> tuple[Step, ...]:
     After a revert no trunk stands for the experiments behind the one that was taken out: they become one step.
     """
     if event.reverted is not None:
-        holding = (index for index, step in enumerate(line) if event.reverted in step.experiments)
+        taken = {event.reverted, *event.stack}
+        holding = (index for index, step in enumerate(line) if taken.intersection(step.experiments))
         at = next(holding, len(line))
-        kept = tuple(number for step in line[at:] for number in step.experiments if number != event.reverted)
+        kept = tuple(number for step in line[at:] for number in step.experiments if number not in taken)
         return (*line[:at], Step(kept, event.new, event.tree))
     for index, step in enumerate(line):
         if step.commit == event.new:
             return line[: index + 1]
-    return (*line, Step((event.experiment,) if event.experiment is not None else (), event.new, event.tree))
+    brought = event.stack or (() if event.experiment is None else (event.experiment,))
+    return (*line, Step(brought, event.new, event.tree))

@@ -52,12 +52,16 @@ disk_floor_gb = 0.1
 """
 
 
-def make(root: Path, world: World) -> LabPaths:
-    """Make a synthetic lab at `root`, a new folder: project files, committed. Raises OSError."""
+def make(root: Path, world: World, stack_max: int | None = None) -> LabPaths:
+    """Make a synthetic lab at `root`, a new folder: project files, committed. Raises OSError.
+
+    `stack_max`: the gate's setting where it is not to follow from the number of slots.
+    """
     paths = LabPaths(root)
     paths.dot.mkdir(parents=True)
+    gate = "" if stack_max is None else f"\n[gate]\nstack_max = {stack_max}\n"
     (root / "lab.toml").write_text(
-        _LAB.format(recipe=RECIPE, seconds=world.run_s, wall=10 * world.run_s), encoding="utf-8"
+        _LAB.format(recipe=RECIPE, seconds=world.run_s, wall=10 * world.run_s) + gate, encoding="utf-8"
     )
     (root / "program.md").write_text("Lower val_bpb.\n", encoding="utf-8")
     (root / ".gitignore").write_text(".lab/\n", encoding="utf-8")

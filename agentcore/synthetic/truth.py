@@ -21,6 +21,8 @@ class Ledger:
     """Experiments whose screening run has a score."""
     kept: int
     promoted: int
+    stacked: int
+    """Of the promotions, those that landed in a stack."""
     false: int
     """Promotions that made trunk no better, or worse."""
     true_gain: float
@@ -29,6 +31,8 @@ class Ledger:
     """Sum of the verdicts' gains; of a simplification that is no win only what it loses."""
     expected: float
     """Sum of the same, each shrunk towards zero the less is known of it: what the lab adds up for its researcher."""
+    hours: float
+    """From the start of its first run to the end of its last."""
 
 
 def steps(state: LabState, world: World) -> tuple[float, ...]:
@@ -65,8 +69,15 @@ def ledger(state: LabState, world: World) -> Ledger:
         screened=len(decided),
         kept=sum(each.outcome == "keep" for each in decided),
         promoted=len(true),
+        stacked=sum(bool(merge.stack) for merge in state.merges if not merge.undone),
         false=sum(gain <= 0 for gain in true),
         true_gain=math.fsum(true),
         claimed=math.fsum(each.gain for each in verdicts) / world.sigma,
         expected=math.fsum(each.shrunk(spread) for each in verdicts) / world.sigma if spread else 0.0,
+        hours=_hours(state),
     )
+
+
+def _hours(state: LabState) -> float:
+    ends = [run.ended for run in state.runs.values() if run.ended is not None]
+    return (max(ends) - min(run.started for run in state.runs.values())) / 3600 if ends else 0.0

@@ -12,12 +12,13 @@ from pathlib import Path
 import msgspec
 
 from agentcore import events as ev
-from agentcore import promoter, proposing, retesting, running
+from agentcore import promoter, proposing, retesting, running, stacking
 from agentcore.agents import NoProposal, Proposal
 from agentcore.brief import Brief
 from agentcore.lab import Lab
 from agentcore.plan import (
     Judge,
+    JudgeStack,
     Limits,
     MoveWorktree,
     Promote,
@@ -26,6 +27,7 @@ from agentcore.plan import (
     RebaseExperiment,
     Record,
     Settle,
+    Stack,
     StartRun,
     plan,
 )
@@ -151,8 +153,12 @@ class Desk:
                 await proposing.rebase(self.lab, number, base)
             case Rebase(number):
                 await promoter.rebase(self.lab, number)
+            case Stack(numbers):
+                await stacking.rebase(self.lab, numbers)
             case Judge(number):
                 await promoter.conclude(self.lab, number)
+            case JudgeStack(numbers):
+                await stacking.conclude(self.lab, numbers)
             case Settle():
                 await retesting.settle(self.lab)
             case Promote(number):

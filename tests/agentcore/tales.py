@@ -10,6 +10,7 @@ from agentcore.events import CandidateState, Entry, Event, Outcome
 from agentcore.fold import apply
 from agentcore.judging import screening_seed
 from agentcore.plan import Action, Limits, plan
+from agentcore.stacks import halves
 from agentcore.state import LabState
 from worktrees.gate import GateSettings
 from worktrees.runs import Ending, Purpose
@@ -143,12 +144,28 @@ class Tale:
         return number
 
     def merge(self, number: int) -> Tale:
-        """Tell a merge from its intent to its outcome."""
-        candidate = self.state.candidates[number]
+        """Tell a merge from its intent to its outcome, with the whole stack."""
+        leader = self.state.leader(self.state.candidates[number])
+        move = (leader.trunk, leader.landing, leader.tree)
         return self.tell(
-            ev.MergeIntended(number, candidate.trunk, candidate.landing, candidate.tree, "nonce", "you"),
-            ev.TrunkMoved(candidate.trunk, candidate.landing, candidate.tree, number, "you"),
+            ev.MergeIntended(leader.experiment, *move, "nonce", "you", stack=leader.stack),
+            ev.TrunkMoved(*move, leader.experiment, "you", stack=leader.stack),
         )
+
+    def stack(self, *numbers: int, seeds: tuple[int, ...] = (1, 2)) -> str:
+        """Tell that candidates were replayed on trunk, one on the other; return the tree that is to be confirmed."""
+        trunk = self.state.trunk
+        assert trunk is not None
+        commits = tuple(f"c{number}s" for number in numbers)
+        tree = commits[-1].replace("c", "t")
+        self.tell(ev.StackRebased(numbers, commits, trunk.commit, trunk.tree, tree, seeds))
+        return tree
+
+    def judge_stack(self, *numbers: int, passed: bool = True, gain: float = 0.4) -> Tale:
+        """Tell a stack's verdict."""
+        verdict = Verdict(gain, 0.1, self.state.candidates[numbers[-1]].seeds, passed)
+        landings = tuple(f"l{number}" for number in numbers) if passed else ()
+        return self.tell(ev.StackJudged(numbers, verdict, landings, () if passed else halves(numbers), ""))
 
     def plan(self, **limits: object) -> list[Action]:
         """Return what is due; unless a test says otherwise, in a lab that thinks only when nothing trains."""

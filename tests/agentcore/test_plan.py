@@ -17,6 +17,7 @@ from agentcore.judging import SCREENING_SEEDS, confirmation_seeds, is_calibrated
 from agentcore.plan import (
     Action,
     Judge,
+    JudgeStack,
     Limits,
     MoveWorktree,
     Promote,
@@ -24,10 +25,12 @@ from agentcore.plan import (
     Rebase,
     RebaseExperiment,
     Record,
+    Stack,
     StartRun,
     home_base,
     plan,
 )
+from agentcore.stacks import halves
 from tests.agentcore.tales import CONFIG, Tale, calibrated, ended, gated, kinds, opened, started
 from worktrees.runs import Ending
 
@@ -364,6 +367,10 @@ class World:
         """The lab as it is."""
         return self.tale.state
 
+    def truth(self, run: ev.Any) -> float:
+        """Return the true score of a run."""
+        return truth(run.tree)
+
     def act(self) -> list[Action]:
         """Plan once and carry it out."""
         actions = plan(self.state, self.limits)
@@ -402,8 +409,12 @@ class World:
                 self._move_experiment(number, base)
             case Rebase(number):
                 self._rebase(number)
+            case Stack(numbers):
+                self._stack(numbers)
             case Judge(number):
                 self._judge(number)
+            case JudgeStack(numbers):
+                self._judge_stack(numbers)
             case Promote(number):
                 self.tale.merge(number)
 
@@ -422,6 +433,36 @@ class World:
             return
         tree, simpler = f"t{number}on{trunk.tree}", self.state.candidates[number].simpler
         self.tale.rebase(number, tree, confirmation_seeds(self.state, simpler=simpler))
+
+    def _stack(self, numbers: tuple[int, ...]) -> None:
+        """As stacking.rebase does: who conflicts with trunk, or touches another (every sixth does), is left out."""
+        conflicting = [number for number in numbers if number % 5 == 0]
+        for number in conflicting:
+            self._rebase(number)
+        members = tuple(n for n in numbers if n not in conflicting and (n % 6 or n == numbers[0]))
+        if len(members) < 2:
+            for number in members:
+                self._rebase(number)
+            return
+        trunk, tree = self.state.trunk, self.state.trunk.tree
+        commits = []
+        for number in members:
+            tree = f"t{number}on{tree}"
+            commits.append(tree.replace("t", "c"))
+        seeds = confirmation_seeds(self.state)
+        self.tale.tell(ev.StackRebased(members, tuple(commits), trunk.commit, trunk.tree, tree, seeds))
+
+    def _judge_stack(self, numbers: tuple[int, ...]) -> None:
+        leader = self.state.candidates[numbers[-1]]
+        if self.state.broken(leader.tree):
+            self.tale.tell(ev.StackJudged(numbers, None, (), halves(numbers), "a confirmation run failed"))
+            return
+        standing, verdict = judge(self.state, leader)
+        landings = tuple(f"l{number}.{len(self.tale.entries)}" for number in numbers)
+        if standing == "READY":
+            self.tale.tell(ev.StackJudged(numbers, verdict, landings, (), ""))
+        else:
+            self.tale.tell(ev.StackJudged(numbers, verdict, (), halves(numbers), "no gain"))
 
     def _move_experiment(self, number: int, base: str) -> None:
         """Every seventh does not fit on its new base."""
@@ -495,7 +536,7 @@ class World:
 
     def _end(self, which: int, ending: Ending) -> None:
         if number := self._pick(sorted(self.state.active), which):
-            score = truth(self.state.runs[number].tree) + self.scores.gauss(0, 0.02)
+            score = self.truth(self.state.runs[number]) + self.scores.gauss(0, 0.02)
             self.tale.tell(ended(number, score if ending == "ok" else None, ending, "it broke"))
 
     def _score(self, which: int) -> None:
@@ -519,7 +560,8 @@ class World:
         last = self.state.merges[-1] if self.state.merges else None
         if last and not last.undone and last.new == self.state.trunk.commit:
             tree = self._tree_of(last.old)
-            self.tale.tell(ev.TrunkMoved(last.new, last.old, tree, None, "you", undone=last.experiment))
+            undone, stack = last.experiment, last.stack
+            self.tale.tell(ev.TrunkMoved(last.new, last.old, tree, None, "you", undone=undone, stack=stack))
 
     def _move_by_hand(self, which: int) -> None:
         name = f"h{len(self.tale.entries)}"

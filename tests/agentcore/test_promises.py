@@ -5,23 +5,68 @@ Each promise is checked in the journal alone, entry by entry, as an auditor woul
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
+from math import fsum
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentcore import events as ev
 from agentcore import verbs
 from agentcore.fold import fold
+from agentcore.judging import claimed, more_seeds
+from agentcore.verbs import QUEUED, refusal
 from tests.agentcore.tales import ended
 from tests.agentcore.test_plan import SETTINGS, World
+from worktrees.statistics import NOT_WORSE_Z
 
 EXAMPLES = settings(SETTINGS, max_examples=40)
+FEWER = settings(SETTINGS, max_examples=20)
 
 
 class Harried(World):
-    """A world where also the engine is killed, a merge is cut in two, and people release what is BLOCKED."""
+    """A world where also the engine is killed, a merge is cut in two, and people release what is BLOCKED.
+
+    Candidates pile up while the queue is on hold, and are sure enough to be stacked; one idea in eight is only lucky.
+    """
+
+    def __init__(self, mode: str, ahead: int | None) -> None:
+        super().__init__(mode, ahead=ahead)
+        gate = replace(self.state.config.gate, stack_max=4)
+        self.tale.tell(replace(self.state.config, gate=gate))
+
+    def truth(self, run: ev.Any) -> float:
+        """What helps does so clearly; a lucky idea does it in its screening run alone, and harms in others."""
+        lucky = sum(int(number) % 8 == 4 for number in re.findall(r"t([1-9][0-9]*)", run.tree))
+        return 1.0 + 6 * (super().truth(run) - 1.0) + (0.0 if run.purpose == "screen" else 2.0 * lucky)
+
+    def _pile_up(self, which: int) -> None:
+        """Nothing is confirmed for a while."""
+        self.tale.tell(ev.ModeChanged("hold", "you", ""))
+
+    def _work_off(self, which: int) -> None:
+        self.tale.tell(ev.ModeChanged("gate" if which % 2 else "me", "you", ""))
+
+    def _hold(self, which: int) -> None:
+        if number := self._pick(self._in(*QUEUED), which):
+            self.tale.tell(ev.CandidateMoved(number, "HELD", "held by you", "you"))
+
+    def _unhold(self, which: int) -> None:
+        if number := self._pick(self._in("HELD"), which):
+            back = "STALE" if self.state.candidates[number].tree else "NEW"
+            self.tale.tell(ev.CandidateMoved(number, back, "let go by you", "you"))
+
+    def _verify(self, which: int) -> None:
+        """Three more seeds, asked for by a person."""
+        fit = [n for n in self._in("CONFIRM", "READY") if not refusal(self.state, "verify", n)]
+        if number := self._pick(fit, which):
+            candidate = self.state.candidates[number]
+            seeds = (*candidate.seeds, *more_seeds(self.state, candidate))
+            self.tale.tell(ev.CandidateExtended(number, seeds, "you", "three more seeds"))
 
     def _kill(self, which: int) -> None:
         """The next engine knows what the journal says, and starts."""
@@ -32,12 +77,13 @@ class Harried(World):
         """An engine dies between a merge's intent and its outcome; trunk has moved, or somebody's hand has moved it."""
         ready = [each for each in self.state.candidates.values() if each.state == "READY"]
         if candidate := self._pick(sorted(ready, key=lambda each: each.experiment), which):
-            number, old, new, tree = candidate.experiment, candidate.trunk, candidate.landing, candidate.tree
-            self.tale.tell(ev.MergeIntended(number, old, new, tree, "nonce", "you"))
+            leader = self.state.leader(candidate)
+            number, old, new, tree = leader.experiment, leader.trunk, leader.landing, leader.tree
+            self.tale.tell(ev.MergeIntended(number, old, new, tree, "nonce", "you", stack=leader.stack))
             assert [] == [each for each in self.plan_only() if type(each).__name__ in ("Rebase", "Promote", "Judge")]
             self._kill(which)
             if which % 2:
-                self.tale.tell(ev.TrunkMoved(old, new, tree, number, "you"))
+                self.tale.tell(ev.TrunkMoved(old, new, tree, number, "you", stack=leader.stack))
             else:
                 self.tale.tell(ev.CandidateMoved(number, "STALE", "trunk moved before the merge", "engine"))
                 self._move_by_hand(which)
@@ -84,8 +130,8 @@ class Harried(World):
         elif self.state.worktrees["wt1"].thinking is None:
             self.tale.tell(ev.WorktreeRetiring("wt1", "wt1-1", "you"), ev.WorktreeRetired("wt1", "wt1-1", "", "you"))
 
-    def _in(self, state: str) -> list[int]:
-        return sorted(each.experiment for each in self.state.candidates.values() if each.state == state)
+    def _in(self, *states: str) -> list[int]:
+        return sorted(each.experiment for each in self.state.candidates.values() if each.state in states)
 
 
 HAPPENINGS = st.tuples(
@@ -94,6 +140,7 @@ HAPPENINGS = st.tuples(
             "think", "think", "think", "score", "score", "score", "score", "score", "score", "crash", "contend", "lose",
             "merge", "merge", "undo", "move_by_hand", "cut", "kill", "block", "release", "pause", "resume",
             "change_harness", "reorder", "leave", "kill_run", "retire",
+            "change_harness", "pile_up", "pile_up", "work_off", "work_off", "work_off", "hold", "unhold", "verify",
         ]
     ),
     st.integers(0, 9),
@@ -107,12 +154,15 @@ Life = tuple[str, int | None, list[tuple[str, int]]]
 
 
 def lived(life: Life) -> Harried:
-    """Return a world after a life, at rest."""
+    """Return a world after a life, and after the last merge of it was taken back, at rest."""
     mode, ahead, happenings = life
     world = Harried(mode, ahead=ahead)
     for what, which in happenings:
         world.act()
         world.disturb(what, which)
+    world.disturb("work_off", mode == "gate" or len(happenings) % 2)
+    world.rest()
+    world.disturb("undo", 0)
     world.rest()
     return world
 
@@ -139,10 +189,17 @@ def measured(entries: list[ev.Entry]) -> dict[str, set[int]]:
     return found
 
 
-def last(entries: list[ev.Entry], kind: type, experiment: int) -> ev.Any:
-    """Return the newest event of a kind about an experiment."""
-    events = (entry.event for entry in reversed(entries) if isinstance(entry.event, kind))
-    return next(event for event in events if event.experiment == experiment)  # type: ignore[union-attr]
+def last(entries: list[ev.Entry], move: ev.TrunkMoved, alone: type, stacked: type) -> ev.Any:
+    """Return the newest event of a kind about what a move has brought: one candidate, or exactly that stack."""
+    for event in (entry.event for entry in reversed(entries)):
+        if isinstance(event, stacked if move.stack else alone) and about(event) == about(move):
+            return event
+    raise AssertionError(f"nothing was told of {about(move)}")
+
+
+def about(event: ev.Any) -> tuple[int, ...]:
+    """Return the experiments that an event speaks of."""
+    return getattr(event, "experiments", ()) or getattr(event, "stack", ()) or (event.experiment,)
 
 
 @given(LIVES)
@@ -152,7 +209,7 @@ def test_trunk_is_moved_to_measured_trees_alone(life: Life) -> None:
     entries = lived(life).tale.entries
     for place, move in promotions(entries):
         before = entries[:place]
-        rebased, seeds = last(before, ev.CandidateRebased, move.experiment), measured(before)
+        rebased, seeds = last(before, move, ev.CandidateRebased, ev.StackRebased), measured(before)
         assert rebased.tree == move.tree
         assert set(rebased.seeds) <= seeds.get(move.tree, set()) & seeds.get(rebased.trunk_tree, set())
 
@@ -164,8 +221,10 @@ def test_every_promotion_was_announced_and_judged(life: Life) -> None:
     entries = lived(life).tale.entries
     for place, move in promotions(entries):
         before = entries[:place]
-        judged, intent = (last(before, kind, move.experiment) for kind in (ev.CandidateJudged, ev.MergeIntended))
-        assert (True, move.new) == (judged.verdict.passed, judged.landing)
+        judged = last(before, move, ev.CandidateJudged, ev.StackJudged)
+        intent = last(before, move, ev.MergeIntended, ev.MergeIntended)
+        landing = judged.landings[-1] if move.stack else judged.landing
+        assert (True, move.new) == (judged.verdict.passed, landing)
         assert (move.old, move.new, move.tree) == (intent.old, intent.new, intent.tree)
 
 
@@ -176,8 +235,10 @@ def test_nothing_is_promoted_twice(life: Life) -> None:
     moves = [entry.event for entry in lived(life).tale.entries if isinstance(entry.event, ev.TrunkMoved)]
     standing: Counter[int] = Counter()
     for move in moves:
-        standing[move.experiment or 0] += move.experiment is not None
-        standing[move.undone or 0] -= move.undone is not None
+        for number in about(move) if move.experiment is not None else ():
+            standing[number] += 1
+        for number in move.stack or (move.undone,) if move.undone is not None else ():
+            standing[number] -= 1
         assert max(standing.values(), default=0) <= 1
 
 
@@ -196,13 +257,21 @@ def test_trunk_is_where_its_moves_have_brought_it(life: Life) -> None:
 def test_patience_is_bounded(life: Life) -> None:
     """A candidate is confirmed three times in a row at most, and each promotion gives at most one second chance."""
     confirmed: Counter[int] = Counter()
+    fellows: dict[int, tuple[int, ...]] = {}
     again: list[int] = []
     landed = chances = 0
     for event in (entry.event for entry in lived(life).tale.entries):
         if isinstance(event, ev.LabConfigured):
             confirmed.clear()
-        elif isinstance(event, ev.CandidateRebased):
-            confirmed[event.experiment] += 1
+        elif isinstance(event, ev.CandidateRebased | ev.StackRebased):
+            confirmed.update(about(event))
+            fellows.update(dict.fromkeys(about(event), about(event)))
+        elif isinstance(event, ev.StackJudged) and event.halves:
+            for number in event.experiments:
+                del confirmed[number]
+        elif isinstance(event, ev.CandidateMoved) and event.state in ("HELD", "BLOCKED"):
+            for number in fellows.get(event.experiment, ()):
+                confirmed[number] = 0
         elif isinstance(event, ev.CandidateMoved) and event.state == "NEW":
             del confirmed[event.experiment]
             again += [event.experiment] if event.reason.startswith("a near miss") else []
@@ -215,7 +284,41 @@ def test_patience_is_bounded(life: Life) -> None:
 
 
 @given(LIVES)
-@settings(SETTINGS, max_examples=20)
+@FEWER
+def test_a_member_of_a_failed_stack_is_never_restacked(life: Life) -> None:
+    """But with those of its half, all of them or fewer."""
+    half: dict[int, set[int]] = {}
+    for event in (entry.event for entry in lived(life).tale.entries):
+        if isinstance(event, ev.StackRebased):
+            assert all(
+                set(event.experiments) <= half.get(number, set(event.experiments)) for number in event.experiments
+            )
+        elif isinstance(event, ev.StackJudged):
+            half.update({number: set(each) for each in event.halves for number in each})
+
+
+@given(LIVES)
+@FEWER
+def test_what_is_claimed_is_the_verdict_of_each_move_once(life: Life) -> None:
+    """Not once for each member of a stack, and nothing of what was taken back."""
+    world = lived(life)
+    standing: list[tuple[str, float]] = []
+    verdicts: dict[tuple[int, ...], float] = {}
+    for event in (entry.event for entry in world.tale.entries):
+        if isinstance(event, ev.CandidateJudged | ev.StackJudged) and event.verdict:
+            simpler = not isinstance(event, ev.StackJudged) and world.state.candidates[event.experiment].simpler
+            is_luck = simpler and event.verdict.gain > 0 and event.verdict.z < NOT_WORSE_Z
+            verdicts[about(event)] = 0.0 if is_luck else event.verdict.gain
+        elif isinstance(event, ev.TrunkMoved) and event.experiment is not None:
+            standing.append((event.new, verdicts[about(event)]))
+        elif isinstance(event, ev.TrunkMoved) and event.undone is not None:
+            standing.pop()
+    claims = [verdict.gain for merge in world.state.merges if (verdict := claimed(world.state, merge))]
+    assert fsum(gain for _, gain in standing) == pytest.approx(fsum(claims))
+
+
+@given(LIVES)
+@FEWER
 def test_an_engine_that_is_killed_anywhere_forgets_nothing(life: Life) -> None:
     """Whatever part of the journal is there, the rest of it leads to the same end."""
     world = lived(life)
@@ -224,9 +327,11 @@ def test_an_engine_that_is_killed_anywhere_forgets_nothing(life: Life) -> None:
 
 
 def test_such_lives_are_not_empty() -> None:
-    """They have promotions, second chances and cut merges in them, or nothing was tried above."""
+    """They have promotions, second chances, cut merges and stacks in them, or nothing was tried above."""
     happenings = [("think", 0), ("score", 0), ("score", 1), ("merge", 0), ("cut", 1)] * 16
-    world = lived(("me", None, happenings))
-    entries = world.tale.entries
-    intents = sum(isinstance(entry.event, ev.MergeIntended) for entry in entries)
-    assert (True, True) == (len(list(promotions(entries))) > 0, intents > 0)
+    piled = [("pile_up", 0)] + [("think", 0), ("score", 0)] * 20 + [("work_off", 1)]
+    told = [lived((mode, None, each)).tale.entries for mode, each in (("me", happenings), ("gate", piled))]
+    intents = sum(isinstance(entry.event, ev.MergeIntended) for entry in told[0])
+    moves = [[move for _, move in promotions(entries)] for entries in told]
+    halved = any(isinstance(entry.event, ev.StackJudged) and entry.event.halves for entry in told[1])
+    assert (True, True, True, True) == (len(moves[0]) > 0, intents > 0, any(move.stack for move in moves[1]), halved)

@@ -54,6 +54,18 @@ def test_what_worked_names_the_gains_by_fresh_seeds() -> None:
     assert "#1 RATE 0.1 → 0.2 +.2000" == answers(merged())["what worked?"].text
 
 
+def test_what_worked_names_a_stack_once() -> None:
+    """With the gain that its members have together; each merge says whose it is."""
+    tale = calibrated()
+    for tree in ("t1", "t2"):
+        tale.keep("wt0", tree, z=5.0)
+    tale.stack(1, 2)
+    tale.confirm(2, {1: 0.6, 2: 0.7}).judge_stack(1, 2).merge(1)
+    told = answers(tale)
+    assert "#1 and #2 +.4000" == told["what worked?"].text
+    assert 2 == sum("+.4000 (4.0σ, 2 seeds) for #1 and #2 together" in line for line in told["better?"].detail)
+
+
 def test_what_failed_counts_by_reason() -> None:
     """Drops and crashes, of all that were decided."""
     tale = calibrated()

@@ -96,6 +96,21 @@ def test_trunk_was_always_a_tree_that_was_measured(lab: LabPaths, state: LabStat
     assert repository.resolve(TRUNK) == state.merges[-1].new
 
 
+def test_stacks_claim_what_is_true_and_land_as_trees_that_were_measured(tmp_path: Path) -> None:
+    """Where wins come faster than they can be confirmed one by one: each move of trunk is to a tree with runs."""
+    world = World(seed=2, helps=0.5, help_sigma=5.0)
+    with new(tmp_path, world) as paths:
+        state = asyncio.run(night.work(paths, world, experiments=40, slot_count=32))
+    found, repository = ledger(state, world), Repository(paths.root)
+    assert found.stacked >= 4
+    assert found.claimed / found.true_gain == pytest.approx(1.0, abs=0.1)
+    for merge in state.merges:
+        assert len(state.pools[repository.tree_of(merge.new)]) >= state.gate.confirm_seeds
+        assert idea_of(state, merge.experiment) in project.ideas_in(
+            repository.read(merge.commit, project.RECIPE).decode()
+        )
+
+
 def test_ideas_in_one_place_meet_as_real_edits_do(state: LabState) -> None:
     """Some experiments did not fit on the trunk that moved under them; their idea came again, or was dropped."""
     returned = [each for each in state.experiments.values() if each.outcome == "returned"]

@@ -249,13 +249,42 @@ class LabMaker:
         self.judge(number, "READY", BASELINE - score)
         return number
 
+    def stack(self, *experiments: int) -> None:
+        """Replay candidates on trunk, one on the other; each adds a line of its own."""
+        trunk = self.state.trunk
+        assert trunk
+        commits, onto = [], trunk.commit
+        for number in experiments:
+            text = f"{self.source_of(onto)}IDEA_{number} = True\n"
+            onto = self.commit(text, onto, self.state.experiments[number].hypothesis)
+            commits.append(onto)
+        seeds = tuple(range(100, 100 + self.state.gate.confirm_seeds))
+        tree = self.tree_of(onto)
+        self.tell(ev.StackRebased(experiments, tuple(commits), trunk.commit, trunk.tree, tree, seeds))
+
+    def make_stack(self, *hypotheses: str, gain: float = 0.0071) -> tuple[int, ...]:
+        """Tell everything from these ideas to a READY stack of them."""
+        names = sorted(self.state.worktrees)
+        numbers = tuple(
+            self.experiment(names[place % len(names)], each, "keep", BASELINE - 0.004)
+            for place, each in enumerate(hypotheses)
+        )
+        self.stack(*numbers)
+        score = BASELINE - gain
+        self.confirm(numbers[-1], (score, score + 0.0004, score - 0.0003))
+        candidates = [self.state.candidates[number] for number in numbers]
+        verdict = Verdict(gain, 0.0006, candidates[-1].seeds, True)
+        self.tell(ev.StackJudged(numbers, verdict, tuple(each.commit for each in candidates), (), "together"))
+        return numbers
+
     def merge(self, experiment: int, by: str = "you") -> None:
-        """Move trunk to a READY candidate, as an engine would."""
-        candidate = self.state.candidates[experiment]
-        old, new = candidate.trunk, candidate.landing
-        self.tell(ev.MergeIntended(experiment, old, new, candidate.tree, "nonce", by))
+        """Move trunk to a READY candidate, with its stack, as an engine would."""
+        candidate = self.state.leader(self.state.candidates[experiment])
+        old, new, stack = candidate.trunk, candidate.landing, candidate.stack
+        experiment = candidate.experiment
+        self.tell(ev.MergeIntended(experiment, old, new, candidate.tree, "nonce", by, stack=stack))
         self.repo.references["refs/heads/lab/trunk"].set_target(new)
-        self.tell(ev.TrunkMoved(old, new, candidate.tree, experiment, by))
+        self.tell(ev.TrunkMoved(old, new, candidate.tree, experiment, by, stack=stack))
         for name, worktree in sorted(self.state.worktrees.items()):
             if worktree.experiment is None:
                 self.tell(ev.WorktreeMoved(name, new, candidate.tree), 0.1)

@@ -124,6 +124,12 @@ def test_many_slots_calibrate_longer() -> None:
     assert gate.STRICT == parse(LAB).gate_for(4)
 
 
+@pytest.mark.parametrize(("slots", "together"), [(15, 1), (16, 4)])
+def test_many_slots_stack(slots: int, together: int) -> None:
+    """From 16 slots on up to four candidates are confirmed together."""
+    assert together == parse(LAB).gate_for(slots).stack_max
+
+
 def test_the_gate_of_lab_toml_overrides_the_default() -> None:
     """What is written counts, the rest is as the number of slots suggests."""
     settings = parse(LAB + "\n[gate]\nz_confirm = 2.0\n").gate_for(2)

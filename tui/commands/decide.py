@@ -9,6 +9,7 @@ from collections.abc import Mapping
 
 from agentcore import launch
 from agentcore.control import Command, EngineUnreachable
+from agentcore.stacks import named
 from agentcore.state import Candidate
 from tui import format as fmt
 from tui.commands.look import observe
@@ -97,7 +98,8 @@ def _sentence(number: int, candidate: Candidate) -> str:
     verdict = candidate.verdict
     gain = f", gain {fmt.gain(verdict.gain)} ({verdict.z:.1f}σ, {len(verdict.seeds)} seeds)" if verdict else ""
     gain += f", {candidate.reason}" if candidate.simpler else ""
-    return f"#{number}: trunk {candidate.trunk[:7]} → {candidate.landing[:7]}, tree {candidate.tree[:7]}{gain}"
+    who = named(candidate.members) if candidate.stack else f"#{number}"
+    return f"{who}: trunk {candidate.trunk[:7]} → {candidate.landing[:7]}, tree {candidate.tree[:7]}{gain}"
 
 
 def number_of(text: str) -> int:

@@ -99,7 +99,7 @@ def queue(arguments: Namespace) -> int:
                 fmt.sigmas(row.z),
                 f"{row.seeds_done}/{row.seeds}",
                 f"+{row.added} -{row.removed}",
-                fmt.marks(pinned=row.pinned, forced=row.forced, simpler=row.simpler)
+                fmt.marks(pinned=row.pinned, forced=row.forced, simpler=row.simpler, stacked=bool(row.besides))
                 + row.idea
                 + (f"  ({row.reason})" if row.reason else ""),
             ]
@@ -292,6 +292,7 @@ def _evidence(state: LabState, experiment: int) -> dict[str, Any]:
         "trunk": candidate.trunk,
         "landing": candidate.landing,
         "tree": candidate.tree,
+        "stack": list(candidate.stack),
         "scores": {str(seed): state.pools.get(candidate.tree, {}).get(seed) for seed in candidate.seeds},
         "trunk_scores": {str(seed): score for seed, score in state.pools.get(candidate.trunk_tree, {}).items()},
         "standard_error": candidate.verdict.standard_error if candidate.verdict else None,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from agentcore.stacks import besides
 from agentcore.state import LabState
 from tui import format as fmt
 from tui import layout
@@ -183,6 +184,8 @@ def evidence(state: LabState, item: QueueItem) -> list[tuple[str, str]]:
         facts.append(("seeds", f"{scores}   trunk, same seeds: {same}"))
     if candidate.commit:
         tree = f"rebased on {fmt.short(candidate.trunk)} as {fmt.short(candidate.commit)}; this tree is measured"
+        if others := besides(candidate):
+            tree = f"{fmt.short(candidate.tree)}, measured with {others} in it: the gain is of all of them"
         facts.append(("tree", tree))
     meaning = CANDIDATES.get(candidate.state, ("", ""))[1]
     facts.append(("state", f"{candidate.state}: {candidate.reason or meaning}"))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from agentcore.stacks import besides
 from agentcore.verdicts import RetestRow, retest_rows
 from tui import format as fmt
 from tui import layout
@@ -87,8 +88,10 @@ def _none_yet(scene: Scene) -> str:
 
 
 def _merge(scene: Scene, number: int) -> str:
-    verdict = scene.state.candidates[number].verdict
+    candidate = scene.state.candidates[number]
+    verdict, others = candidate.verdict, besides(candidate)
     gain = f" {fmt.gain(verdict.gain)} ({fmt.sigmas(verdict.z)}σ)" if verdict else ""
+    gain += f" with {others}:" if others else ""
     return f"#{number}{gain} {scene.state.experiments[number].hypothesis}"
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from agentcore import verbs
+from agentcore.stacks import besides
 from tui import format as fmt
 from tui.follow import Scene
 from tui.sheets.sheet import Question
@@ -22,9 +23,11 @@ def question(scene: Scene, number: int) -> Question:
     if reason := verbs.refusal(state, verb, number):
         return Question(f"Take {name} out?", (("so", reason),), "", pins)
     if verb == "cancel":
+        anew = "begin" if len(candidate.stack) > 2 else "begins"
+        dissolved = f"; {others} {anew} anew, measured with it" if (others := besides(candidate)) else ""
         facts: tuple[tuple[str, str], ...] = (
             ("candidate", f'"{idea.hypothesis}" is {candidate.state}'),
-            ("after", "it is CANCELLED for good; its runs stay in the journal"),
+            ("after", f"it is CANCELLED for good; its runs stay in the journal{dissolved}"),
             ("undo", "u: it comes back to the queue"),
         )
         arguments: dict[str, object] = {"experiment": number, "because": BECAUSE}

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from agentcore import undoing
+from agentcore.stacks import named
 from agentcore.state import Action, LabState
 from tui import format as fmt
 from tui.follow import Scene
@@ -41,6 +42,8 @@ def question(scene: Scene, verb: Verb) -> Question:
 
 def _subject(state: LabState, action: Action) -> str:
     known = state.experiments.get(action.experiment or 0)
+    if action.stack:
+        return named(action.stack)
     return f"{known.worktree} #{known.number}" if known else ", ".join(action.names)
 
 
@@ -57,4 +60,5 @@ def _after(state: LabState, action: Action, verb: Verb) -> list[tuple[str, str]]
     if not undoing.is_last_move(state, action):
         return [("after", "the new trunk is measured first; what is in the queue is confirmed again")]
     back = "judged again by its runs: it was forced" if state.merges[-1].forced else "READY again"
-    return [("after", f"#{action.experiment} is {back}; what was confirmed on {trunk} runs again")]
+    who = f"{named(action.stack)} are" if action.stack else f"#{action.experiment} is"
+    return [("after", f"{who} {back}; what was confirmed on {trunk} runs again")]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from agentcore.overview import QueueRow, gate_summary, is_forced
+from agentcore.stacks import besides
 from agentcore.state import Candidate, LabState
 from tui import format as fmt
 from tui.follow import Scene
@@ -164,7 +165,8 @@ def queue_items(scene: Scene) -> tuple[QueueItem, ...]:
 
 def marked(row: QueueRow) -> str:
     """Return a candidate's idea, and before it what sets it apart."""
-    return fmt.marks(pinned=row.pinned, forced=row.forced, simpler=row.simpler) + row.idea
+    said = {"pinned": row.pinned, "forced": row.forced, "simpler": row.simpler}
+    return fmt.marks(**said, stacked=bool(row.besides)) + row.idea
 
 
 def _closed(state: LabState, candidate: Candidate) -> QueueItem:
@@ -172,7 +174,8 @@ def _closed(state: LabState, candidate: Candidate) -> QueueItem:
     verdict = candidate.verdict
     z = verdict.z if verdict and verdict.standard_error else None
     number = experiment.number
-    marks = fmt.marks(pinned=number in state.pinned, forced=is_forced(state, number), simpler=candidate.simpler)
+    said = {"pinned": number in state.pinned, "forced": is_forced(state, number), "simpler": candidate.simpler}
+    marks = fmt.marks(**said, stacked=bool(besides(candidate)))
     return QueueItem(
         experiment.number,
         experiment.worktree,
