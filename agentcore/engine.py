@@ -23,7 +23,7 @@ from agentcore.bounds import Bounds
 from agentcore.commands import Desk
 from agentcore.control import serve
 from agentcore.lab import Lab
-from agentcore.opening import open_lab
+from agentcore.opening import Opening, open_lab
 from agentcore.plan import (
     Action,
     Judge,
@@ -224,6 +224,7 @@ async def serve_lab(
     mode: str | None,
     clock: Callable[[], float],
     bare: bool = False,
+    opened: Opening = open_lab,
 ) -> str:
     """Hold the lab at `paths` until it is stopped; return why it ended. `bare`: without a sandbox.
 
@@ -231,7 +232,7 @@ async def serve_lab(
     """
     with locked(paths.lock):
         carried, secrets = prompts_folder(), take_secrets()
-        lab, roster = await open_lab(paths, mode=mode, clock=clock, secrets=secrets, carried=carried, bare=bare)
+        lab, roster = await opened(paths, mode=mode, clock=clock, secrets=secrets, carried=carried, bare=bare)
         try:
             engine = Engine(lab, roster, carried, Bounds(lab, limits, until))
             loop = asyncio.get_running_loop()

@@ -16,6 +16,7 @@ from agentcore.journal import Journal, JournalError, Reader
 from agentcore.scrub import Scrubber
 from agentcore.state import LabState
 from agentcore.walls import BARE, Walls
+from worktrees.devices import Nvml
 from worktrees.executor import Executor
 from worktrees.layout import LabPaths
 from worktrees.project import Profile, Project
@@ -54,6 +55,8 @@ class Lab:
         self.repository = Repository(paths.root)
         self.walls = walls
         self.sharing = Sharing()
+        self.nvml: Nvml | None = None
+        """How its GPUs are asked; None is the driver of this machine."""
         self.breach = ""
         """Which wall did not stand when it was tried; then nothing new starts until the engine is started again."""
         self.frozen: Mapping[str, bytes] = {}

@@ -17,6 +17,7 @@ from worktrees import processes
 from worktrees.layout import LabPaths
 
 if TYPE_CHECKING:
+    from agentcore.opening import Opening
     from agentcore.plan import Limits
 
 OK, FAILED, PRECONDITION, UNREACHABLE, LIMIT = 0, 1, 4, 7, 8
@@ -49,17 +50,23 @@ def run_engine(
     """
     from agentcore.engine import EngineRunning, serve_lab  # here: the view starts engines, and its first paint must
     from agentcore.journal import JournalError  # not wait for pygit2 and all that an engine needs
+    from agentcore.opening import open_lab
     from agentcore.plan import Limits
     from agentcore.prompts import PromptError
     from worktrees.project import ProjectError
     from worktrees.repository import RepositoryError
     from worktrees.sandbox import Uncontained
 
+    opened: Opening = open_lab
+    if paths.scenario.is_file():  # a demonstration: everything is real but trainings, GPUs and agents
+        from agentcore.synthetic.scenarios.stage import open_stage as opened
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("httpx2").setLevel(logging.WARNING)  # a line per request, which the journal tells better
     try:
         reason = asyncio.run(
-            serve_lab(paths, limits=limits or Limits(), until=until, mode=mode, clock=time.time, bare=bare),
+            serve_lab(
+                paths, limits=limits or Limits(), until=until, mode=mode, clock=time.time, bare=bare, opened=opened
+            ),
         )
     except (ProjectError, PromptError, RepositoryError, EngineRunning, Uncontained) as error:
         print(f"nightlab: {error}", file=sys.stderr)

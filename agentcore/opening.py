@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import cast
+from typing import Protocol, cast
 
 from agentcore import events as ev
 from agentcore import prompts, retiring
@@ -20,9 +20,24 @@ from worktrees import confined, processes, slots
 from worktrees.executor import LocalExecutor
 from worktrees.gate import Mode
 from worktrees.layout import LabPaths
-from worktrees.project import ProjectError, harness_hash, load
+from worktrees.project import Profile, Project, ProjectError, harness_hash, load
 from worktrees.repository import TRUNK, RepositoryError
-from worktrees.sandbox import Uncontained
+from worktrees.sandbox import Backend, Uncontained
+
+
+class Opening(Protocol):
+    """How a lab is opened for an engine: `open_lab`, or what stands in for it where trainings are played."""
+
+    async def __call__(  # noqa: D102
+        self,
+        paths: LabPaths,
+        *,
+        mode: str | None,
+        clock: Callable[[], float],
+        secrets: Mapping[str, str],
+        carried: Path,
+        bare: bool,
+    ) -> tuple[Lab, Roster]: ...
 
 
 async def open_lab(
@@ -100,24 +115,37 @@ async def _configure(lab: Lab, mode: str | None) -> None:
     lab.frozen = {path: await lab.git(lab.repository.read, commit, path) for path in lab.project.project.frozen}
     for path in lab.project.project.edit:  # said now, and not by three agents in a row that find nothing to edit
         await lab.git(lab.repository.read, commit, path)
-    gate = lab.project.gate_for(len(lab.slots))
-    harness = harness_hash(lab.frozen, lab.profile)
-    if lab.walls.backend == "none":  # its scores are never compared with others', and nothing is confirmed by them
-        mode, harness = "hold", f"{harness}-bare"
-    config = ev.LabConfigured(
-        name=lab.project.project.name,
-        metric=lab.project.metric.name,
-        lower_is_better=lab.project.metric.lower_is_better,
-        profile=lab.profile_name,
-        budget=lab.profile.budget,
-        harness=harness,
-        gate=replace(gate, mode=cast("Mode", mode)) if mode else gate,
-        usd_limit=lab.project.limits.usd,
-        token_limit=lab.project.limits.tokens,
-        retest=replace(lab.project.retest, budget=lab.profile.retest_budget or lab.project.retest.budget),
-    )
+    config = configured(lab.project, len(lab.slots), lab.profile_name, lab.profile, lab.frozen, mode, lab.walls.backend)
     if config != lab.state.config:
         lab.record(config)
+
+
+def configured(
+    project: Project,
+    slots: int,
+    profile_name: str,
+    profile: Profile,
+    frozen: Mapping[str, bytes],
+    mode: str | None,
+    backend: Backend,
+) -> ev.LabConfigured:
+    """Return the settings as they are recorded. `mode`: who merges, where that is not what lab.toml says."""
+    gate = project.gate_for(slots)
+    harness = harness_hash(frozen, profile)
+    if backend == "none":  # its scores are never compared with others', and nothing is confirmed by them
+        mode, harness = "hold", f"{harness}-bare"
+    return ev.LabConfigured(
+        name=project.project.name,
+        metric=project.metric.name,
+        lower_is_better=project.metric.lower_is_better,
+        profile=profile_name,
+        budget=profile.budget,
+        harness=harness,
+        gate=replace(gate, mode=cast("Mode", mode)) if mode else gate,
+        usd_limit=project.limits.usd,
+        token_limit=project.limits.tokens,
+        retest=replace(project.retest, budget=profile.retest_budget or project.retest.budget),
+    )
 
 
 async def _create_trunk(lab: Lab) -> None:

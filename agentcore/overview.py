@@ -19,7 +19,7 @@ from agentcore.retest import compare, doing
 from agentcore.speed import SpeedSummary
 from agentcore.speed import summary as speed_summary
 from agentcore.stacks import besides, named
-from agentcore.state import Candidate, LabState, Run, Worktree
+from agentcore.state import Candidate, Experiment, LabState, Run, Worktree
 from agentcore.verbs import order
 from worktrees.devices import DeviceSample
 from worktrees.metrics import MetricPoint
@@ -27,6 +27,11 @@ from worktrees.statistics import Noise
 
 OPEN = ("NEW", "CONFIRM", "READY", "MERGING", "STALE", "CONFLICT", "HELD", "BLOCKED")
 """States of a candidate that is still in the queue."""
+
+NO_KEY = "No model key (ANTHROPIC_API_KEY, ANTHROPIC_AUTH_TOKEN): the built-in search agent proposes"
+
+FAILED = ("crash", "nan")
+"""Outcomes that a row tells until its agent has made its next proposal."""
 
 REMEDIES = {
     "key": "Export a valid key, then nightlab stop && nightlab start",
@@ -56,8 +61,9 @@ class WorktreeRow:
     slot: str
     worktree: str
     state: str
-    """BASE, CONFIRM, RETEST, WARM, TRAIN, EVAL where its slot runs something; else ASK where its agent waits for an
-    answer, what its agent is at (THINK, LIMIT, CUT, REFUSED, FULL), or WAIT, PAUSE, CRASH, IDLE."""
+    """BASE, CONFIRM, RETEST, WARM, TRAIN, EVAL where its slot runs something; LOST where its GPU is gone; else ASK where
+    its agent waits for an answer, what its agent is at (LIMIT, CUT, REFUSED, FULL, or THINK: CRASH or NAN where its
+    last experiment ended so), or WAIT, PAUSE, CRASH, IDLE."""
     purpose: str
     """What the slot's run is for: screen, baseline, confirm, retest, speed; empty without a run."""
     experiment: int | None
@@ -199,8 +205,10 @@ class Overview:
     """Open candidates, READY first, then in order of arrival; merged and rejected ones are left to results."""
     needs: tuple[Need, ...]
     """The strip, most urgent first; empty when nothing needs a person."""
+    notes: tuple[str, ...]
+    """What is peculiar to this lab but needs nobody, most important first."""
     calibration: tuple[int, int] | None
-    """(done, wanted) runs while trunk has no number yet."""
+    """(done, wanted) runs while the first trunk has no number yet."""
     cost: Cost
     slots: tuple[SlotUse, ...]
     gate: GateSummary
@@ -233,7 +241,8 @@ class GateSummary:
 def overview(state: LabState, live: Live, now: float) -> Overview:
     """Compute the first screen. `now` is Unix time."""
     spread = noise(state)
-    rows = tuple(_row(state, live, worktree) for worktree in state.standing)
+    lost = lost_gpus(state, live)
+    rows = tuple(_row(state, live, worktree, is_lost=worktree.slot in lost) for worktree in state.standing)
     return Overview(
         name=state.config.name if state.config else "",
         metric=state.config.metric if state.config else "",
@@ -245,6 +254,7 @@ def overview(state: LabState, live: Live, now: float) -> Overview:
         rows=rows,
         queue=queue_rows(state),
         needs=tuple(_needs(state, live, rows)),
+        notes=tuple(_notes(state)),
         calibration=_calibration(state),
         cost=cost(state),
         slots=tuple(slot_use(state, slot.name, now) for slot in state.slots),
@@ -312,15 +322,28 @@ def _verified(state: LabState) -> VerifiedSummary | None:
 
 
 def _calibration(state: LabState) -> tuple[int, int] | None:
-    if state.trunk is None or is_calibrated(state):
+    if state.trunk is None or is_calibrated(state) or state.trunk.tree != state.baseline_tree:
         return None
     return len(state.pools.get(state.trunk.tree, ())), state.gate.calibration_runs
 
 
-def _row(state: LabState, live: Live, worktree: Worktree) -> WorktreeRow:
+def lost_gpus(state: LabState, live: Live) -> tuple[str, ...]:
+    """Return the GPUs that do not answer while others do; where none answers there is no driver to ask."""
+    gpus = [slot.name for slot in state.slots if slot.kind == "cuda" and slot.name in live.devices]
+    silent = tuple(name for name in gpus if live.devices[name].memory_mb is None)
+    return silent if live.engine_alive and len(silent) < len(gpus) else ()
+
+
+def _row(state: LabState, live: Live, worktree: Worktree, *, is_lost: bool) -> WorktreeRow:
+    """`is_lost`: its GPU is gone."""
     run = shown_run(state, worktree)
     experiment = run.experiment if run else worktree.experiment
     word, since = _state_of(state, live, worktree, run)
+    failed = _failed(state, worktree.name) if word == "THINK" else None
+    if failed and failed.outcome:
+        word, since = failed.outcome.upper(), failed.decided or since
+    if is_lost:
+        word = "LOST"
     point, device = live.points.get(run.number) if run else None, live.devices.get(worktree.slot)
     best = _best(state, worktree.name)
     return WorktreeRow(
@@ -338,12 +361,19 @@ def _row(state: LabState, live: Live, worktree: Worktree) -> WorktreeRow:
         z=best.z if best else None,
         utilisation=device.utilisation if device else None,
         memory_mb=device.memory_mb if device else None,
-        idea=_idea(state, worktree, run),
+        idea=f"{failed.hypothesis}: {failed.reason}" if failed else _idea(state, worktree, run),
         experiments=worktree.decided,
         needs_you=_needs_you(worktree),
         started=run.started if run else None,
         **_agent(state, worktree),
     )
+
+
+def _failed(state: LabState, worktree: str) -> Experiment | None:
+    """Return the newest decided experiment of a worktree, where that has failed."""
+    newest_first = (state.experiments[number] for number in range(len(state.experiments), 0, -1))
+    last = next((each for each in newest_first if each.worktree == worktree and each.outcome), None)
+    return last if last and last.outcome in FAILED else None
 
 
 def _agent(state: LabState, worktree: Worktree) -> dict[str, Any]:
@@ -470,6 +500,13 @@ def _needs(state: LabState, live: Live, rows: tuple[WorktreeRow, ...]) -> Iterat
         yield Need(f"engine {state.engine.pid}", "the engine is not running; start it: nightlab start")
     if state.trunk and (reason := state.broken(state.trunk.tree)):
         yield Need(f"trunk {state.trunk.commit}", f"trunk does not train: {reason}")
+    if moved := _moved_by_hand(state):
+        yield moved
+    for slot in lost_gpus(state, live):
+        names = [worktree for worktree in state.worktrees.values() if worktree.slot == slot]
+        at = "; ".join(f"{each.name} stopped at #{_newest(state, each.name)}" for each in names)
+        text = f"{slot.replace('gpu', 'GPU ')} is gone (NVML does not answer for it): {at}. nightlab doctor"
+        yield Need(f"lost {slot}", text, worktree=names[0].name if names else "")
     for agent, barred in sorted(state.barred.items()):
         text = f"LIMIT {barred.word}: {barred.reason}; the search agent stands in. {REMEDIES[barred.word]}"
         yield Need(f"barred {agent} {barred.word}", text)
@@ -500,3 +537,26 @@ def _needs(state: LabState, live: Live, rows: tuple[WorktreeRow, ...]) -> Iterat
         text = single if len(ready) == 1 else f"queue: {len(ready)} ready to merge"
         landings = [each.landing[:7] for each in sorted(ready, key=lambda each: each.experiment)]
         yield Need(f"ready {' '.join(landings)}", text, experiment=best.experiment)
+
+
+def _moved_by_hand(state: LabState) -> Need | None:
+    """Somebody moved trunk with git, and it has no number yet."""
+    trunk = state.trunk
+    if trunk is None or trunk.by != "hand" or state.pools.get(trunk.tree) or state.broken(trunk.tree):
+        return None
+    before = state.line[-2].commit[:7] if len(state.line) > 1 else "nothing"
+    text = f"trunk moved outside: {before} to {trunk.commit[:7]}. It is measured first; merges wait for that number"
+    return Need(f"moved {trunk.commit}", text)
+
+
+def _newest(state: LabState, worktree: str) -> int:
+    return max((each.number for each in state.experiments.values() if each.worktree == worktree), default=0)
+
+
+def _notes(state: LabState) -> Iterator[str]:
+    if state.agents and state.agents.reason:
+        yield NO_KEY
+    if state.slots and not state.counts.decided and all(slot.kind == "cpu" for slot in state.slots):
+        count = len(state.slots)
+        slots = f"{count} CPU slot" if count == 1 else f"{count} CPU slots"
+        yield f"No GPU (no NVIDIA driver): {slots}, the small corpus and a short budget"

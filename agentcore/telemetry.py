@@ -14,7 +14,7 @@ PERIOD_S = 1.0
 
 async def publish(lab: Lab) -> None:
     """Write the newest sample of every slot to `.lab/devices.json`, for as long as it is not cancelled."""
-    sampler = Sampler()
+    sampler = Sampler(lab.nvml)
     while True:
         runs = {run.slot: run.number for run in lab.state.active.values()}
         shims = {slot: _shim(lab, run) for slot, run in runs.items()}

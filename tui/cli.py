@@ -56,6 +56,8 @@ WORKTREE = Argument(("worktree",), {"metavar": "WT"})
 SOME_WORKTREE = Argument(("worktree",), {"metavar": "WT", "nargs": "?", "help": "a worktree; left out with --all"})
 ALL_WORKTREES = _flag("--all", about="all worktrees")
 FOLDER = Argument(("dir",), {"nargs": "?", "help": "folder of the lab"})
+SCENARIO = Argument(("--scenario",), {"metavar": "NAME", "help": "a lab in the middle of something, all of it played"})
+SEED = Argument(("--seed",), {"type": int, "default": 1, "metavar": "N", "help": "of the scenario's draws"})
 VIEW = (
     Argument(("--theme",), {"help": "colours: cb-dark, cb-light, ansi, mono, contrast"}),
     _flag("--ascii", about="no character outside ASCII"),
@@ -70,9 +72,12 @@ COMMANDS = (
     Entry(
         "demo",
         "work:demo",
-        "make a small real lab and open it",
+        "make a small real lab and open it; with --scenario one whose trainings, GPUs and agents are played",
         (
             FOLDER,
+            SCENARIO,
+            SEED,
+            Argument(("--speed",), {"type": float, "default": 1.0, "metavar": "X", "help": "play X times as fast"}),
             _flag("--headless", about="no view: run here, then print a summary"),
             EXPERIMENTS,
             UNTIL,
@@ -347,6 +352,8 @@ COMMANDS = (
         "one frame of a screen as text",
         (
             Argument(("screen",), {"nargs": "?", "default": "lab"}),
+            SCENARIO,
+            SEED,
             Argument(("--size",), {"default": "80x24", "metavar": "COLUMNSxLINES"}),
             Argument(("--svg",), {"metavar": "FILE", "help": "also write a picture"}),
         ),

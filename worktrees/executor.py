@@ -52,9 +52,13 @@ class Executor(Protocol):
 
 
 class LocalExecutor:
-    """Runs on this machine, each under its own shim process that outlives this one."""
+    """Runs on this machine, each under its own shim process that outlives this one.
 
-    def __init__(self) -> None:
+    `shim`: the module that is started for each run, with its folder as the argument.
+    """
+
+    def __init__(self, shim: str = "worktrees.shim") -> None:
+        self._shim = shim
         self._shims: dict[Path, int] = {}
         """Shims that this process started: their pid until they end, then 0."""
 
@@ -64,7 +68,7 @@ class LocalExecutor:
         if life == "lost":
             raise NotReadyError(f"{folder.path} was lost: clear it before it is started again")
         if life == "absent":
-            self._shims[folder.path] = _start_shim(folder)
+            self._shims[folder.path] = _start_shim(folder, self._shim)
 
     def look(self, folder: RunFolder) -> Life:
         """Tell what has become of the run, from its files and processes; about 0.1 ms."""
@@ -123,14 +127,14 @@ class LocalExecutor:
                 self._shims[path] = 0
 
 
-def _start_shim(folder: RunFolder) -> int:
+def _start_shim(folder: RunFolder, shim: str) -> int:
     """Start a shim detached and return its pid.
 
     Signals that cancel are blocked from its birth: one that comes while Python starts waits until the shim listens.
     It gets no environment of ours (keys!), and -P keeps modules of the current folder from hiding ours.
     """
     return processes.detach(
-        [sys.executable, "-P", "-m", "worktrees.shim", str(folder.path)],
+        [sys.executable, "-P", "-m", shim, str(folder.path)],
         {"PATH": os.environ.get("PATH", os.defpath), "PYTHONPATH": str(Path(__file__).parents[1])},
         folder.shim_log,
         blocked=(signal.SIGTERM, signal.SIGINT, signal.SIGCHLD),

@@ -28,6 +28,7 @@ class LabPaths:
         self.log = self.dot / "engine.log"
         self.watchers = self.dot / "watchers.lock"
         self.devices = self.dot / "devices.json"
+        self.scenario = self.dot / "scenario.json"
         self.clipboard = self.dot / "clipboard"
         self.exports = self.dot / "exports"
         self.hints = self.dot / "hints"

@@ -217,14 +217,18 @@ class Repository:
             index.add(pygit2.IndexEntry(path, self._repo.create_blob(file.read_bytes()), mode))
         return str(index.write_tree(self._repo))
 
-    def rebase(self, commit: str, onto: str, message: str) -> str:
+    def write(self, contents: Mapping[str, bytes], parent: str, message: str, at: int | None = None) -> str:
+        """Commit `parent` with these files changed. `at`: Unix time of the commit, here and below; None is now."""
+        return self._commit(self._with_files(parent, contents), (parent,), message, at)
+
+    def rebase(self, commit: str, onto: str, message: str, at: int | None = None) -> str:
         """Replay a commit's change on another one, in memory; return the new commit. Raises Conflict."""
         parent = self.parent_of(commit)
         if parent is None:
             raise RepositoryError(f"{commit[:7]} has no parent to be rebased from")
-        return self._commit(self._merged(parent, onto, commit), (onto,), message)
+        return self._commit(self._merged(parent, onto, commit), (onto,), message, at)
 
-    def revert(self, commit: str, onto: str, message: str, since: str | None = None) -> str:
+    def revert(self, commit: str, onto: str, message: str, since: str | None = None, at: int | None = None) -> str:
         """Take exactly a commit's change back on top of `onto`, in memory; return the new commit. Raises Conflict.
 
         `since`: the commit below it from which on all is taken back; without it that is its parent.
@@ -232,11 +236,11 @@ class Repository:
         parent = since or self.parent_of(commit)
         if parent is None:
             raise RepositoryError(f"{commit[:7]} has no parent to go back to")
-        return self._commit(self._merged(commit, onto, parent), (onto,), message)
+        return self._commit(self._merged(commit, onto, parent), (onto,), message, at)
 
-    def land(self, tree: str, parent: str, message: str) -> str:
+    def land(self, tree: str, parent: str, message: str, at: int | None = None) -> str:
         """Make the commit that puts exactly `tree` on top of `parent`. No ref moves yet."""
-        return self._commit(tree, (parent,), message)
+        return self._commit(tree, (parent,), message, at)
 
     def _merged(self, ancestor: str, ours: str, theirs: str) -> str:
         """Return the tree of `ours` with what leads from `ancestor` to `theirs`. Raises Conflict."""
@@ -433,19 +437,23 @@ class Repository:
         return str(index.write_tree(self._repo))
 
     @_writes
-    def _commit(self, tree: str, parents: Iterable[str], message: str) -> str:
-        who = pygit2.Signature(*_COMMITTER)
+    def _commit(self, tree: str, parents: Iterable[str], message: str, at: int | None = None) -> str:
+        who = _committer(at)
         oids: list[str | pygit2.Oid] = [pygit2.Oid(hex=parent) for parent in parents]
         return str(self._repo.create_commit(None, who, who, message, pygit2.Oid(hex=tree), oids))
 
 
-def initialise(root: Path, message: str) -> str:
+def initialise(root: Path, message: str, at: int | None = None) -> str:
     """Make `root` a git repository with everything in it committed; return the commit."""
     repo = pygit2.init_repository(str(root), initial_head="main")
     repo.index.add_all()
     repo.index.write()
-    who = pygit2.Signature(*_COMMITTER)
+    who = _committer(at)
     return str(repo.create_commit("HEAD", who, who, message, repo.index.write_tree(), []))
+
+
+def _committer(at: int | None) -> pygit2.Signature:
+    return pygit2.Signature(*_COMMITTER) if at is None else pygit2.Signature(*_COMMITTER, at, 0)
 
 
 def _reset(checkout: pygit2.Repository, folder: Path, commit: str) -> None:

@@ -38,7 +38,7 @@ def test_q_says_how_to_come_back(lab: LabMaker) -> None:
     """After `q` the terminal is as before, with one line of what goes on; the title was set once."""
     with Terminal(command(lab.paths.root), size=(80, 24), env=environment()) as terminal:
         terminal.wait_for("1 LAB")
-        terminal.wait_for("nothing needs you")
+        terminal.wait_for("No GPU (no NVIDIA driver)")
         terminal.send("q")
         assert 0 == terminal.process.wait(10)
         terminal.wait_for("Return: nightlab")

@@ -39,14 +39,20 @@ def doctor(arguments: Namespace) -> int:
 
 def snapshot(arguments: Namespace) -> int:
     """Print one frame of a screen as text."""
+    from agentcore.synthetic import scenarios
+    from tui.commands import play
     from tui.snapshot import render  # here: the toolkit is for the view alone
 
     width, _, height = arguments.size.partition("x")
     if not (width.isdigit() and height.isdigit()):
         raise Ending(USAGE, f"{arguments.size!r} is no size: write 80x24")
-    picture = Path(arguments.svg) if arguments.svg else None
+    picture, size = Path(arguments.svg) if arguments.svg else None, (int(width), int(height))
     try:
-        print(render(find_lab(arguments.lab), arguments.screen, (int(width), int(height)), svg=picture), end="")
+        if arguments.scenario:
+            with play.still(arguments.scenario, arguments.seed) as paths:
+                print(render(paths, arguments.screen, size, clock=lambda: scenarios.STILL, svg=picture), end="")
+        else:
+            print(render(find_lab(arguments.lab), arguments.screen, size, svg=picture), end="")
     except ValueError as error:
         raise Ending(USAGE, str(error)) from error
     return OK

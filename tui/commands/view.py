@@ -26,16 +26,19 @@ def view(arguments: Namespace) -> int:
     return open_lab(paths, arguments)
 
 
-def open_lab(paths: LabPaths, arguments: Namespace) -> int:
-    """Start the lab's engine, unless it is only looked at, and show the view where there is a terminal."""
+def open_lab(paths: LabPaths, arguments: Namespace, *, starts: bool = True) -> int:
+    """Start the lab's engine, unless it is only looked at, and show the view where there is a terminal.
+
+    `starts`: False for a lab that is shown as it is without an engine.
+    """
     if not is_terminal():
-        if not arguments.readonly:
+        if starts and not arguments.readonly:
             start_engine(paths, bare=arguments.no_sandbox)
         print(f"No terminal here, so no view: the lab at {paths.root} is running.  nightlab status, nightlab stop")
         return OK
     options = _options(arguments)  # before anything is started: what cannot be shown need not run
     with watching(paths.watchers):
-        if not options.readonly:
+        if starts and not options.readonly:
             start_engine(paths, bare=arguments.no_sandbox)
         from tui.app import open_view  # here: the toolkit is for the view alone
 

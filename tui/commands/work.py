@@ -29,6 +29,10 @@ DEMO = "nightlab-demo"
 
 def demo(arguments: Namespace) -> int:
     """Make a small real lab and open it, or with --headless run it here and print a summary."""
+    if arguments.scenario:
+        from tui.commands import play  # here: a real lab needs none of it
+
+        return play.demo(arguments)
     paths = _create(Path(arguments.dir or DEMO))
     print(_who_proposes(paths))
     if arguments.headless:

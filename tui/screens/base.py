@@ -552,7 +552,8 @@ def calm(scene: Scene) -> str:
     """Return what the strip says where nothing needs a person."""
     away = scene.state.away
     if away is None:
-        return "nothing needs you" if scene.state.seq else "nothing is running yet"
+        quiet = "nothing needs you" if scene.state.seq else "nothing is running yet"
+        return "    ".join(scene.overview.notes) or quiet
     if away.over:
         return f"away is over: {away.over}; nothing new starts. A: back"
     money = "" if away.usd is None else f", {fmt.money(used(scene.state, away))} of {fmt.money(away.usd)} used"

@@ -201,8 +201,10 @@ def _trunk(scene: Scene, wide: bool) -> Line:
     if calibration := scene.overview.calibration:
         done, wanted = calibration
         return ((f"trunk has no number yet: calibration {done} of {wanted}", "text"),)
-    if trunk is None or trunk.score is None:
+    if trunk is None:
         return (("no trunk number yet", "text"),)
+    if trunk.score is None:
+        return ((f"trunk {fmt.short(trunk.commit)} ?", "text"),)
     metric = f"  {scene.overview.metric} " if wide else " "
     line: Line = ((f"trunk {fmt.short(trunk.commit)}{metric}", "text"), (fmt.score(trunk.score), "title"))
     if trunk.gain_percent is None:
