@@ -5,7 +5,7 @@ READY := $(VENV)/ready
 DEMO ?= nightlab-demo
 ARGS ?=
 
-.PHONY: demo test tests check fast bench walls clean
+.PHONY: demo test tests check fast acceptance snapshots bench walls clean
 
 # `make demo ARGS="--headless --experiments 6"` passes arguments on; DEMO names the lab's folder.
 demo: $(READY)
@@ -27,6 +27,14 @@ check: $(READY)
 # What one needs while writing: no training, no terminal.
 fast: $(READY)
 	$(VENV)/bin/pytest -q -n 3 -m "not gpu and not slow"
+
+# The product in tmux, point by point (about ten minutes); `make test` has the quick points of it.
+acceptance: $(READY)
+	$(VENV)/bin/pytest -q -n 0 -m "acceptance" tests/acceptance
+
+# What the screens show of each scenario, written anew. Read the difference before you commit it.
+snapshots: $(READY)
+	$(VENV)/bin/python -m tests.tui.frames
 
 bench: $(READY)
 	$(VENV)/bin/python -m tests.bench.start --quick

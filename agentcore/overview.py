@@ -28,7 +28,7 @@ from worktrees.statistics import Noise
 OPEN = ("NEW", "CONFIRM", "READY", "MERGING", "STALE", "CONFLICT", "HELD", "BLOCKED")
 """States of a candidate that is still in the queue."""
 
-NO_KEY = "No model key (ANTHROPIC_API_KEY, ANTHROPIC_AUTH_TOKEN): the built-in search agent proposes"
+NO_KEY = "No model key (ANTHROPIC_API_KEY is not set): the built-in search agent proposes"
 
 FAILED = ("crash", "nan")
 """Outcomes that a row tells until its agent has made its next proposal."""

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from tui.options import ViewOptions
 from tui.theme import DUMB, choose
 from tui.view import View
 from worktrees.layout import LabPaths
+
+if TYPE_CHECKING:
+    from agentcore.checkup import Check
 
 __all__ = ["ViewOptions", "farewell", "open_view"]
 
@@ -28,7 +33,7 @@ def open_view(paths: LabPaths, *, options: ViewOptions) -> int:
         print(f"nightlab: {error}", file=sys.stderr)
         return 2
     os.environ.pop("NO_COLOR", None)  # Textual would answer it with greys; our mono theme has no colour at all
-    view = View(paths, options, look, env=env)
+    view = View(paths, options, look, env=env, examine=lambda: _examined(paths, env))
     try:
         view.run(mouse=options.mouse)
     finally:
@@ -59,3 +64,9 @@ def _file(view: View) -> str:
     except OSError as error:
         return f"no file ({error}):\n{view.fault}"
     return str(log)
+
+
+def _examined(paths: LabPaths, env: Mapping[str, str]) -> list[Check]:
+    from agentcore.checkup import examine  # here: it looks for libraries that the first paint need not wait for
+
+    return examine(paths, env)

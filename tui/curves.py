@@ -55,6 +55,13 @@ class Curves:
         self._rival: Course | None = None
         self._changed = changed
         self._pace = Pace(PAUSE_S)
+        self._is_reading = False
+
+    @property
+    def is_current(self) -> bool:
+        """True where nobody looks, or what they see is what the files hold."""
+        courses = (self._own, self._rival)
+        return not self.is_wanted or not (self._is_reading or any(each.has_news for each in courses if each))
 
     @property
     def own(self) -> Points:
@@ -81,7 +88,9 @@ class Curves:
         while True:
             await self._pace.turn()
             news = [course for course in (self._own, self._rival) if course and self.is_wanted and course.has_news]
+            self._is_reading = bool(news)
             for course in news:
                 await asyncio.to_thread(course.read)
+            self._is_reading = False
             if news:
                 self._changed()

@@ -122,13 +122,21 @@ class RunLog:
         self.is_wanted = False
         self._printed: Printed | None = None
         self._read: tuple[int, int] | None = None
+        self._known: tuple[int, int] | None = None
+        """The stamp of what `lines` hold."""
         self._changed = changed
         self._pace = Pace(LOG_PAUSE_S)
+
+    @property
+    def is_current(self) -> bool:
+        """True where nobody looks, or what they see is what the file holds."""
+        return not self.is_wanted or self.path is None or self._known == stamp(self.path)
 
     def follow(self, path: Path | None, subject: str) -> None:
         """Read the log at `path`, if it was written since the last time; to be called every tick."""
         if subject != self.subject:
             self.subject, self.lines, self.dropped, self._read, self._printed = subject, (), 0, None, None
+            self._known = None
             self._pace.ask()
         self.path = path
         if self.is_wanted and path and stamp(path) != self._read:
@@ -144,6 +152,8 @@ class RunLog:
                 self._read = stamp(path)
                 printed = self._printed = self._printed or Printed(path, LOG_LINES, LOG_WIDTH)
                 lines = await asyncio.to_thread(_read_on, printed)
+                if printed is self._printed:
+                    self._known = self._read
                 if printed is self._printed and lines != self.lines:
                     self.lines, self.dropped = lines, printed.dropped
                     self._changed()
@@ -166,8 +176,15 @@ class AgentSteps:
         self._tails: list[Tail] = []
         """The newest transcript last; before it those whose end is not read yet."""
         self._read: tuple[int, int] | None = None
+        self._known: tuple[int, int] | None = None
+        """The stamp of what `steps` hold."""
         self._changed = changed
         self._pace = Pace(LOG_PAUSE_S)
+
+    @property
+    def is_current(self) -> bool:
+        """True where nobody looks, or what they see is what the file holds."""
+        return not (self.is_wanted and self._tails) or self._known == stamp(self._tails[-1].path)
 
     def follow(self, path: Path | None, subject: str) -> None:
         """Follow the transcript at `path`, if it was written since the last time; to be called every tick."""
@@ -195,6 +212,7 @@ class AgentSteps:
         told = await asyncio.to_thread(_told, tails)
         if subject != self.subject:
             return
+        self._known = self._read
         self._tails = [tail for tail in self._tails if tail is newest or tail not in tails]
         if told:
             steps = (*self.steps, *told)

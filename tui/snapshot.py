@@ -7,7 +7,9 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from tui.bindings import SCREENS
+from textual.pilot import Pilot
+
+from tui.bindings import SCREENS as LETTERS
 from tui.options import ViewOptions
 from tui.theme import Theme, choose
 from tui.view import View
@@ -15,6 +17,9 @@ from worktrees.layout import LabPaths
 
 SETTLE_S = 3.0
 """How long a frame waits for diffs that are still being read."""
+
+SCREENS = tuple(LETTERS.values())
+"""Names of all screens."""
 
 PLAIN = {"TERM": "xterm-256color", "COLORTERM": "truecolor", "LANG": "C.UTF-8"}
 
@@ -40,6 +45,27 @@ def rows(view: View) -> list[str]:
     return [strip.text for strip in view.screen._compositor.render_strips()]  # Textual has no public way to the text
 
 
+async def show(view: View, pilot: Pilot[None], screen: str) -> str:
+    """Go to a screen of a view that is open, wait until it has read what it shows, and return its text.
+
+    Raises ValueError for a screen that does not exist.
+    """
+    if screen == "help":
+        view.help()
+    elif view.is_screen_installed(screen):
+        view.go(screen)
+    else:
+        raise ValueError(f"no screen {screen!r}; there are: {', '.join((*SCREENS, 'help'))}")
+    deadline = time.monotonic() + SETTLE_S
+    await pilot.pause()
+    view.follow_files()
+    while not view.is_settled and time.monotonic() < deadline:
+        await pilot.pause(0.02)
+    view.paint()
+    await pilot.pause()
+    return "\n".join(row.rstrip() for row in rows(view)) + "\n"
+
+
 async def _render(
     paths: LabPaths,
     screen: str,
@@ -50,18 +76,7 @@ async def _render(
 ) -> str:
     view = View(paths, ViewOptions(), look, clock=clock)
     async with view.run_test(size=size) as pilot:
-        if screen == "help":
-            view.help()
-        elif view.is_screen_installed(screen):
-            view.go(screen)
-        else:
-            raise ValueError(f"no screen {screen!r}; there are: {', '.join(SCREENS.values())}, help")
-        deadline = time.monotonic() + SETTLE_S
-        await pilot.pause()
-        while not view.is_settled and time.monotonic() < deadline:
-            await pilot.pause(0.02)
-        view.paint()
-        await pilot.pause()
+        text = await show(view, pilot, screen)
         if svg:
             svg.write_text(view.export_screenshot(simplify=True), encoding="utf-8")
-        return "\n".join(row.rstrip() for row in rows(view)) + "\n"
+        return text

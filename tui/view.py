@@ -11,7 +11,7 @@ import shlex
 import signal
 import time
 import traceback
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -41,6 +41,7 @@ from tui.theme import Theme
 from worktrees.layout import LabPaths
 
 if TYPE_CHECKING:
+    from agentcore.checkup import Check
     from agentcore.report import Report
     from worktrees.diff import Diff
 
@@ -73,7 +74,9 @@ class View(App[None], inherit_bindings=False):
         clock: Callable[[], float] = time.time,
         monotonic: Callable[[], float] = time.monotonic,
         env: Mapping[str, str] | None = None,
+        examine: Callable[[], Iterable[Check]] | None = None,
     ) -> None:
+        """`examine` looks at this machine, in a thread, where nothing has run yet."""
         super().__init__(ansi_color=True)
         self.animation_level = "none"
         self.paths, self.options, self.look = paths, options, look
@@ -95,6 +98,9 @@ class View(App[None], inherit_bindings=False):
         """What its change is shown against."""
         self.unsent: dict[str, str] = {}
         """What was to be said to a worktree's agent and did not reach the engine: `i` offers it again."""
+        self.checks: tuple[Check, ...] | None = None if examine else ()
+        """What was found on this machine; None while it is being looked at."""
+        self._examine = examine
         self.report: Report | None = None
         """What happened since somebody was here last; None until it was looked up."""
         self._ear = attention.Ear()
@@ -151,10 +157,16 @@ class View(App[None], inherit_bindings=False):
         self.run_worker(self.run_log.run(), name="run log")
         self.run_worker(self.steps.run(), name="agent steps")
         self.run_worker(self.curves.run(), name="curves")
+        if self._examine and not self.scene.overview.rows:
+            self.run_worker(self._look_at_machine(self._examine), name="first look")
         if not self.is_headless:
             loop = asyncio.get_running_loop()
             for number, code in SIGNALS.items():  # Textual alone leaves the terminal raw on these
                 loop.add_signal_handler(number, self.exit, None, code)
+
+    async def _look_at_machine(self, examine: Callable[[], Iterable[Check]]) -> None:
+        self.checks = tuple(await asyncio.to_thread(examine))
+        self.paint()
 
     def tick(self) -> None:
         """Read what is new and paint it."""
@@ -354,7 +366,8 @@ class View(App[None], inherit_bindings=False):
     @property
     def is_settled(self) -> bool:
         """True when nothing that the screen shows is still being read."""
-        return not self._changes.loading and self.live.of[0] == (self.selected if self.scene.overview.rows else "")
+        is_read = not self._changes.loading and self.live.of[0] == (self.selected if self.scene.overview.rows else "")
+        return is_read and all(each.is_current for each in (self.run_log, self.steps, self.curves))
 
     # The terminal
 

@@ -7,10 +7,13 @@ from pathlib import Path
 import pytest
 
 from agentcore import events as ev
+from agentcore.checkup import Check
 from agentcore.control import Answer, serve
-from tests.tui.driving import FakeEngine, crooked, sitting_at
+from tests.tui.driving import DARK, FakeEngine, crooked, sitting_at
 from tests.tui.labs import LabMaker, small_lab
 from tui.options import ViewOptions
+from tui.snapshot import rows
+from tui.view import View
 
 
 @pytest.fixture
@@ -205,6 +208,32 @@ async def test_a_lab_without_a_journal_tells_what_comes(tmp_path: Path) -> None:
         assert "First run" in person.text and "[todo]  engine" in person.text
         await person.press("j", "m", "enter", "2")
         assert "there is no worktree yet" == person.strip
+
+
+async def test_the_first_run_lists_what_this_machine_has(tmp_path: Path) -> None:
+    """What is there, what is to do and what need not be done: only what is to do counts as missing."""
+    lab = LabMaker(tmp_path)
+    lab.paths.journal.unlink()
+    found = (
+        Check("ok", "gpus", "8x H100 80G"),
+        Check("warn", "key", "none is set", "export one"),
+        Check("todo", "disk", "2 GB free (floor 50 GB)", "make room"),
+        Check("warn", "tmux", "not inside tmux"),
+    )
+    view = View(lab.paths, ViewOptions(), DARK, clock=lambda: lab.now, examine=lambda: found)
+    async with view.run_test(size=(80, 24)) as pilot:
+        while view.checks is None:
+            await pilot.pause(0.01)
+        await pilot.pause()
+        text = "\n".join(rows(view))
+    assert "First run: 2 of 5 ready" in text
+    for line in (
+        "[ok]    GPUs        8x H100",
+        "[note]  model key   none is set. Export",
+        "[todo]  disk        2 GB free",
+    ):
+        assert line in text
+    assert "not inside tmux" not in text
 
 
 async def test_calibration_is_shown_before_there_is_a_number(tmp_path: Path) -> None:

@@ -106,6 +106,7 @@ class LabScreen(BaseScreen):
         self.progress.waiting = waiting(scene)
         self.events.told = scene.told
         self.welcome.situation, self.welcome.trouble = self.situation(), scene.trouble
+        self.welcome.checks = self.view.checks
         show_change(self.view, self.diff)
 
     def ring(self) -> Iterable[Pane]:

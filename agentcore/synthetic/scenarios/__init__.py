@@ -85,7 +85,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "limit": Scenario(
         "a provider that says wait", Part("limit", roles={f"wt{index}": "limited" for index in range(8)})
     ),
-    "diskfull": Scenario("a disk under its floor", Part("diskfull"), disk_floor_gb=1e6),
+    "diskfull": Scenario("a disk under its floor", Part("diskfull"), disk_floor_gb=900_000.0),
     "trunkmoved": Scenario("a trunk that a hand has moved", Part("trunkmoved", roles=_QUIET)),
     "lostgpu": Scenario("a GPU that is gone", Part("lostgpu", roles={"wt1": "slow"}, lost="gpu3")),
     "nosupervisor": Scenario("a lab whose engine was killed", Part("nosupervisor", roles=_QUIET), has_engine=False),

@@ -178,7 +178,7 @@ def _limited(script: Script, part: Part, end: float) -> None:
 def _full(script: Script, part: Part, end: float) -> None:
     _when_all_was_well(script, part, end)
     script.tell(
-        ev.WarningRaised("disk", "under 1e+06 GB are free on the disk of .lab: no new runs until there is room")
+        ev.WarningRaised("disk", "under 900000 GB are free on the disk of .lab: no new runs until there is room")
     )
 
 
@@ -216,7 +216,7 @@ def _when_all_was_well(script: Script, part: Part, end: float) -> None:
 
 
 def _pause_all(script: Script) -> None:
-    for name, worktree in script.state.worktrees.items():
+    for name, worktree in sorted(script.state.worktrees.items()):
         if not worktree.paused:
             script.tell(ev.WorktreePaused(name, "by you", "you"))
 

@@ -302,7 +302,7 @@ class Script:
         assert trunk is not None
         reason = found.judged[0].reason
         new = self.repository.revert(
-            self.state.merged_as(number), trunk.commit, f"Revert #{number}\n\n{reason}\n", self._at()
+            self.state.merged_as(number), trunk.commit, f"Revert #{number}\n\n{reason}\n", at=self._at()
         )
         tree = self.repository.tree_of(new)
         yield from self._run("baseline", None, new, 1, self.slots[-1].name, RUN_S + EVAL_S)
