@@ -26,11 +26,11 @@ check: $(READY)
 
 # What one needs while writing: no training, no terminal.
 fast: $(READY)
-	$(VENV)/bin/pytest -q -n 3 -m "not gpu and not slow"
+	$(VENV)/bin/pytest -q -n 3 -m "not gpu and not slow and not acceptance"
 
 # The product in tmux, point by point (about ten minutes); `make test` has the quick points of it.
 acceptance: $(READY)
-	$(VENV)/bin/pytest -q -n 0 -m "acceptance" tests/acceptance
+	$(VENV)/bin/pytest -q -n 0 -m "not gpu" tests/acceptance
 
 # What the screens show of each scenario, written anew. Read the difference before you commit it.
 snapshots: $(READY)

@@ -50,6 +50,7 @@ def act(paths: LabPaths, part: Part, end: float, *, is_still: bool) -> None:
         assert script.now <= end, f"{part.name} is told {script.now - end:.0f} s too long"
         script.now = end
         _check_out(script, part, end)
+        _keep_records(script, part)
         if is_still:
             _freeze(script, part, end)
 
@@ -248,6 +249,27 @@ def _check_out(script: Script, part: Part, end: float) -> None:
             source = NEXT.written(LIVE.written(source))
         (folder / FILE).write_text(source, encoding="utf-8")
         os.utime(folder / FILE, (end - 12.0, end - 12.0))
+
+
+def _keep_records(script: Script, part: Part) -> None:
+    """Write what the runs left that somebody may look at: the newest of each worktree, and trunk's own."""
+    state, shown = script.state, dict[str, int]()
+    trunk = state.trunk.tree if state.trunk else ""
+    for number, run in sorted(state.runs.items()):
+        owner = state.experiments[run.experiment].worktree if run.purpose == "screen" and run.experiment else ""
+        if run.ended is not None and (owner or run.tree == trunk):
+            shown[owner or f"{run.purpose} {run.seed}"] = number
+    for number in shown.values():
+        run, folder = state.runs[number], script.paths.run(number)
+        if run.ended is None or folder.log.exists():
+            continue
+        own = stage.to_play(script.paths, part, state, run, script.source(run.commit))
+        if run.score is None:
+            own |= {"ending": run.ending, "stops": 0.25, "after": f"{run.reason}\n"}
+        folder.out.mkdir(parents=True, exist_ok=True)
+        over = run.started + own["train_s"] + own["evaluate_s"]
+        folder.metrics.write_text("".join(json.dumps(point) + "\n" for point in player.points(own, over)))
+        script.log(number, player.printed(own, over))
 
 
 # A still
