@@ -61,9 +61,9 @@ class WorktreeRow:
     slot: str
     worktree: str
     state: str
-    """BASE, CONFIRM, RETEST, WARM, TRAIN, EVAL where its slot runs something; LOST where its GPU is gone; else ASK where
-    its agent waits for an answer, what its agent is at (LIMIT, CUT, REFUSED, FULL, or THINK: CRASH or NAN where its
-    last experiment ended so), or WAIT, PAUSE, CRASH, IDLE."""
+    """LOST where its GPU is gone; BASE, CONFIRM, RETEST, WARM, TRAIN, EVAL where its slot runs something; else ASK
+    where its agent waits for an answer, what its agent is at (LIMIT, CUT, REFUSED, FULL, or THINK: CRASH or NAN where
+    its last experiment ended so), or WAIT, PAUSE, CRASH, IDLE."""
     purpose: str
     """What the slot's run is for: screen, baseline, confirm, retest, speed; empty without a run."""
     experiment: int | None

@@ -135,7 +135,6 @@ def test_19_undo_holds_across_restarts_of_the_view(own: Seat) -> None:
 
 
 @pytest.mark.acceptance
-@pytest.mark.xfail(strict=False, reason="redo is being built")
 def test_19_redo_merges_again(own: Seat) -> None:
     """`U` `y` after `u` `y` merges again."""
     choose(own, 67)

@@ -16,7 +16,7 @@ pytestmark = pytest.mark.acceptance
 SENTENCES = {
     "nogpu": r"No GPU \(no NVIDIA driver\): 2 CPU slots, the small corpus and a short budget",
     "nokey": r"No model key .*: the built-in search agent proposes",
-    "limit": r"LIMIT 429 from provider, try 3 of 8, back \d\d:\d\d",
+    "limit": r"back \d\d:\d\d.*429 from provid",
     "diskfull": r"are free on the disk of \.lab: no new runs until there is room",
     "trunkmoved": r"trunk moved outside: [0-9a-f]{7} to [0-9a-f]{7}",
     "lostgpu": r"GPU 3 is gone",
@@ -33,7 +33,6 @@ def test_27_trouble_has_its_sentence(tmp_path: Path, scenario: str) -> None:
         seat.holds_for(10.0, lambda: seat.is_open and "Traceback" not in seat.text)
 
 
-@pytest.mark.xfail(strict=False, reason="questions of agents are being built")
 def test_28_a_question_rings_once(tmp_path: Path) -> None:
     """In another window the bell's flag is set once; looked at, it is not set again for the same question."""
     with seated(tmp_path, "ask") as seat:
@@ -60,22 +59,20 @@ def test_29_the_morning(tmp_path: Path) -> None:
         seat.press("7")
         seat.sees("^ 7 REPORT")
         seat.until(lambda: sum("? " in line for line in seat.lines[2:13]) >= 10, "ten lines")
-        for key, title in (("3", "QUEUE"), ("6", "DIRECTIONS"), ("8", "EVENTS")):
+        for key, title in (("3", "QUEUE"), ("5", "RETEST"), ("6", "DIRECTIONS"), ("8", "EVENTS")):
             seat.press(key)
             seat.sees(f"^ {key} {title}")
         seat.press("a")
         seat.sees("LAB|QUEUE")
 
 
-@pytest.mark.xfail(strict=False, reason="away mode, its strip and screens 4 and 5 are being built")
+@pytest.mark.xfail(strict=False, reason="screen 4 is being built")
 def test_29_the_strip_offers_the_report(tmp_path: Path) -> None:
-    """After an hour away the strip offers `7`; the report lies in a file; 4 and 5 open."""
+    """After an hour away the strip offers `7`; the report lies in a file; 4 opens."""
     with seated(tmp_path, "morning") as seat:
         seat.sees("7 for the report", 3.0)
         seat.press("4")
         seat.sees("^ 4 RESULTS", 3.0)
-        seat.press("5")
-        seat.sees("^ 5 RETEST", 3.0)
         assert list((seat.paths.dot / "reports").glob("*.md"))
 
 

@@ -70,7 +70,7 @@ SCENARIOS: Mapping[str, Scenario] = {
     "idle": Scenario("a lab at rest: everything is paused", Part("idle")),
     "busy": Scenario(
         "eight worktrees, each in another state",
-        Part("busy", roles={**_QUIET, "wt4": "limited", "wt6": "daring"}),
+        Part("busy", roles={"wt1": "slow", "wt4": "limited", "wt6": "daring"}),
     ),
     "edit": Scenario("an agent that edits its worktree", Part("edit", roles={**_QUIET, "wt0": "editing"})),
     "crash": Scenario("a training that has crashed", Part("crash", roles={**_QUIET, "wt0": "crashing"})),

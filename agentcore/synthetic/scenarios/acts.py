@@ -95,6 +95,11 @@ def _at_work(script: Script, part: Part, end: float) -> None:
 
 def _go_on(script: Script, part: Part, end: float) -> None:
     roles = part.roles
+    if part.name == "busy":
+        script.go_to(end - 860.0)
+        script.think("wt3")
+        script.go_to(end - 840.0)
+        script.tell(ev.QuestionAsked("wt3", cast.QUESTION, script.agent))
     script.go_to(end - 816.0)
     script.tell(retest.begin(script.state, "engine"))
     commit, _, seed = next(retest.large_runs(script.state))

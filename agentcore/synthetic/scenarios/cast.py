@@ -6,7 +6,7 @@ limited     its provider says wait, again and again
 daring      proposes what diverges after seconds
 crashing    proposes what crashes
 editing     writes into its worktree all the time
-asking      would ask the researcher something
+asking      asks the researcher something, once
 hostile     says what terminals obey
 """
 
@@ -18,7 +18,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from agentcore import events as ev
-from agentcore.agents import Agent, Proposal
+from agentcore.agents import Agent, Asked, Proposal
 from agentcore.agents.roster import NO_KEY, Roster
 from agentcore.brief import Brief
 from agentcore.spending import Usage
@@ -30,12 +30,14 @@ from worktrees.project import Project
 
 MODEL = "claude-sonnet-5-5"
 
-THINK_S = {"steady": 40.0, "slow": 600.0, "daring": 45.0, "crashing": 90.0, "asking": 600.0, "hostile": 300.0}
+THINK_S = {"steady": 40.0, "slow": 600.0, "daring": 45.0, "crashing": 90.0, "asking": 8.0, "hostile": 300.0}
 """How long each thinks, before the scenario's speed."""
 STEP_S = 2.0
 """Between two things that an agent does."""
 BACK_S = 360.0
 """How long a provider says to wait."""
+
+QUESTION = "raise device batch to 128? VRAM 71G of 80G"
 
 HOSTILE = (
     "[/] [red]not red[/red] [bold",
@@ -52,10 +54,11 @@ HOSTILE = (
 class Actor:
     """An agent that plays its worktree's role."""
 
-    def __init__(self, part: Part, name: str, seen: Mapping[str, str]) -> None:
+    def __init__(self, part: Part, name: str, roles: Mapping[str, str]) -> None:
         self.name = name
         self._part = part
-        self._roles = seen
+        self._roles = roles
+        self._has_asked: set[str] = set()
 
     async def propose(self, brief: Brief, workspace: Workspace) -> Proposal:
         """Think, change one constant, say why."""
@@ -64,6 +67,9 @@ class Actor:
             await self._wait_for_provider(workspace)
         idea = self._idea(brief)
         await self._think(workspace, brief, role, idea)
+        if role == "asking" and brief.worktree not in self._has_asked:
+            self._has_asked.add(brief.worktree)
+            raise Asked(QUESTION)
         path = workspace.folder / FILE
         path.write_text(idea.written(brief.source[FILE]), encoding="utf-8")
         workspace.transcript.write("tool", name="edit", input={"path": FILE, "old": idea.name, "new": idea.value})

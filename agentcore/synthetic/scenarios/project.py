@@ -47,6 +47,7 @@ seeds = 2
 [agents]
 backend = "anthropic"
 proposals_ahead = 0
+question_wait_s = 36000
 
 [limits]
 usd = 40

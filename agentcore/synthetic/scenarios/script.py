@@ -14,7 +14,7 @@ from contextlib import closing
 from pathlib import Path
 
 from agentcore import events as ev
-from agentcore import judging, prompts, retest
+from agentcore import judging, prompts, retest, speed
 from agentcore.events import Event, Outcome
 from agentcore.fold import apply
 from agentcore.journal import Journal
@@ -185,12 +185,20 @@ class Script:
             self.tell(ev.TokensUsed(name, self.model, usage, price.of(usage) if price else 0.0))
 
     def start(
-        self, purpose: Purpose, experiment: int | None, commit: str, seed: int, slot: str, *, scale: int = 1
+        self,
+        purpose: Purpose,
+        experiment: int | None,
+        commit: str,
+        seed: int,
+        slot: str,
+        *,
+        scale: int = 1,
+        fraction: float = 1.0,
     ) -> int:
         """Start a run."""
         number = len(self.state.runs) + 1
         tree = self.repository.tree_of(commit)
-        self.tell(ev.RunStarted(number, purpose, experiment, commit, tree, seed, scale, slot))
+        self.tell(ev.RunStarted(number, purpose, experiment, commit, tree, seed, scale, slot, fraction))
         return number
 
     def screen(self, number: int) -> int:
@@ -204,7 +212,7 @@ class Script:
         each = self.state.runs[run]
         took = self.now - each.started
         if ending is None:
-            score = study.score(self.source(each.commit), each.seed, each.scale)
+            score = study.score(self.source(each.commit), each.seed, each.scale, each.fraction)
             self.tell(ev.RunEnded(run, "ok", score, "", took - EVAL_S, EVAL_S, took - EVAL_S, 45_060.0, walls="full"))
         else:
             word: ev.Outcome = ending[0]
@@ -292,10 +300,26 @@ class Script:
                 if ended[0] == "PROVEN":
                     self.repository.verify(self.state.retest.steps[-1].commit)
                 self.tell(ev.RetestEnded(self.state.retest.number, *ended))
+                yield from self._speed()
             elif (found := retest.culprit(self.state.retest)) is not None:
                 yield from self._take_out(self.state.retest.steps[found].experiments[0])
             else:
                 yield 60.0  # trunk is being moved
+
+    def _speed(self) -> Story:
+        """Measure with how much less training a trunk that was proven scores as the first one."""
+        while self.state.speed_test and self.state.retest is None:
+            if measured := speed.next_event(self.state):
+                self.tell(measured)
+                return
+            lacking = list(speed.runs(self.state))
+            for purpose, commit, _, seed in lacking:
+                part = (speed.fraction(self.state) or 1.0) if purpose == "speed" else 1.0
+                run = self.start(purpose, None, commit, seed, self.slots[-1].name, scale=2, fraction=part)
+                yield part * LARGE_S
+                self.end(run)
+            if not lacking:
+                return
 
     def _take_out(self, number: int) -> Story:
         trunk, found = self.state.trunk, self.state.retests[-1]

@@ -74,8 +74,8 @@ class PlayedExecutor(LocalExecutor):
 
 def to_play(paths: LabPaths, part: Part, state: LabState, run: Run, source: str) -> player.Part:
     """Return how a run is played: as long as the scenario says, to the score that the source has."""
-    train_s = part.run_s * (LARGER if run.scale > 1 else 1.0) / part.speed
-    score = study.score(source, run.seed, run.scale)
+    train_s = part.run_s * (LARGER if run.scale > 1 else 1.0) * run.fraction / part.speed
+    score = study.score(source, run.seed, run.scale, run.fraction)
     experiment = state.experiments.get(run.experiment) if run.experiment is not None else None
     plays = str(experiment.detail.get("plays", "")) if experiment else ""
     if run.slot == part.lost:

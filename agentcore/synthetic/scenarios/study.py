@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import re
 from collections.abc import Iterator
@@ -13,6 +14,8 @@ FILE = "train.py"
 
 SIGMA = 0.0004
 """Spread of runs of one tree, in units of the score."""
+SLOPE = 0.012
+"""What a budget that is e times smaller costs."""
 START, LARGE_START = 0.9979, 0.9102
 """Mean score of the first trunk, at its size and at the larger one."""
 
@@ -148,13 +151,14 @@ class Idea:
         return re.sub(rf"^{self.name} = .+$", f"{self.name} = {self.value}", source, count=1, flags=re.MULTILINE)
 
 
-def score(source: str, seed: int, scale: int = 1) -> float:
-    """Return what a run of this source scores; the same run twice scores the same.
+def score(source: str, seed: int, scale: int = 1, fraction: float = 1.0) -> float:
+    """Return what a run of this source scores; the same run twice scores the same. `fraction`: of the budget.
 
     Noise is normal but cut off at 1.5 σ, so that a scenario's winners win whatever its seed.
     """
-    noise = max(-1.5, min(1.5, random.Random(f"{source} {seed} {scale}").gauss(0.0, 1.0)))
-    return (START if scale == 1 else LARGE_START) - SIGMA * (true_gain(source, scale) + noise)
+    noise = max(-1.5, min(1.5, random.Random(f"{source} {seed} {scale} {fraction:.4f}").gauss(0.0, 1.0)))
+    start = (START if scale == 1 else LARGE_START) - SLOPE * math.log(fraction)
+    return start - SIGMA * (true_gain(source, scale) + noise)
 
 
 @lru_cache(maxsize=4096)
