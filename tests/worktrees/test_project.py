@@ -9,9 +9,12 @@ from typing import Any
 import pytest
 
 from agentcore.spending import Price
-from tests.toy import LAB
+from tests import toy
 from worktrees import gate, project
 from worktrees.project import Profile, ProjectError, harness_hash, load, parse
+
+LAB = toy.LAB.replace("[gate]\ncalibration_runs = 3\n\n", "")
+"""A lab.toml with no word on the gate."""
 
 NANOCHAT = Path(__file__).parents[2] / "nanochat" / "lab.toml"
 
