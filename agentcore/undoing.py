@@ -164,9 +164,9 @@ def back(state: LabState, action: Action) -> str:
         case "revert":
             return f"#{number} comes back to the queue and is confirmed again on today's trunk"
         case "pause":
-            return f"{', '.join(still_paused(state, action))} goes on"
+            return _with_verb(still_paused(state, action), "goes on", "go on")
         case "resume":
-            return f"{', '.join(at_work(state, action))} pauses again"
+            return _with_verb(at_work(state, action), "pauses again", "pause again")
         case "hold":
             return f"#{number} goes on"
         case "unhold":
@@ -187,7 +187,11 @@ def back(state: LabState, action: Action) -> str:
             return f"{action.names[0]} stays where it is"
         case "mode":
             return f"the mode is {action.was[0]} again"
-    return f"{', '.join(unread(state, action))} does not get to read it"
+    return _with_verb(unread(state, action), "does not get to read it", "do not get to read it")
+
+
+def _with_verb(names: list[str], one: str, more: str) -> str:
+    return f"{', '.join(names)} {one if len(names) == 1 else more}"
 
 
 def again(state: LabState, action: Action) -> str:

@@ -111,7 +111,7 @@ def _spent(scene: Scene) -> str:
 def _fixed(state: LabState, paths: LabPaths) -> list[tuple[str, str]]:
     """Return what holds besides and is changed in lab.toml."""
     retest, limits = state.retest_settings, _limits(paths)
-    every = f"trunk after each {fmt.count(retest.every, 'merge')}, at {retest.scale} times the size"
+    every = f"trunk after every {fmt.count(retest.every, 'merge')}, at {retest.scale} times the size"
     facts = [("retest", every if retest.budget and retest.every else "none by itself")]
     if limits:
         facts += [
