@@ -23,6 +23,7 @@ from agentcore.judging import (
     is_worn_out,
     meter,
     new_seeds,
+    noise,
     screening_seed,
     second_chance,
     seeds_due,
@@ -193,7 +194,7 @@ def _decisions(state: LabState) -> Iterator[Action]:
             if run.harness != state.harness or not state.pools.get(experiment.base_tree):
                 reason = "the harness or the budget changed while it ran"
                 yield Record(ev.ExperimentDecided(number, "cancelled", None, None, None, reason))
-            else:
+            elif noise(state) is not None:  # not known yet where an old harness came back while it ran: it waits
                 yield Record(decide(state, experiment))
 
 

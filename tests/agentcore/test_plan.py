@@ -174,6 +174,17 @@ def test_an_experiment_that_outlived_its_harness_is_cancelled() -> None:
     assert ["cancelled"] == [action.event.outcome for action in tale.plan() if isinstance(action, Record)]  # type: ignore[union-attr]
 
 
+def test_an_experiment_waits_for_the_noise_of_a_harness_that_came_back() -> None:
+    """Its run began under it, and one run of trunk says nothing of the noise yet: it is decided after the second."""
+    tale = calibrated()
+    number = tale.propose("wt0", "t1")
+    tale.tell(ev.RunStarted(4, "screen", number, "c1", "t1", screening_seed(number), 1, "cpu0"))
+    tale.tell(replace(CONFIG, harness="other"), CONFIG, ended(4, 0.8)).run("baseline", "t0", 1, 1.0)
+    assert "Record" not in kinds(tale.plan())
+    tale.run("baseline", "t0", 2, 1.2)
+    assert "Record" in kinds(tale.plan())
+
+
 def test_the_limit_counts_experiments_and_open_turns() -> None:
     """Two allowed, one done, one agent at work: nobody else is asked."""
     tale = calibrated(count=3)

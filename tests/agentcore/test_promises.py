@@ -175,17 +175,22 @@ def promotions(entries: list[ev.Entry]) -> Iterator[tuple[int, ev.TrunkMoved]]:
 
 
 def measured(entries: list[ev.Entry]) -> dict[str, set[int]]:
-    """Return {tree: seeds} of runs with a score under the last harness, but for screening runs."""
+    """Return {tree: seeds} of runs with a score under the last harness, but for screening runs.
+
+    One that outlives a harness which comes back counts again: it was measured by it.
+    """
     found: dict[str, set[int]] = {}
-    runs: dict[int, ev.RunStarted] = {}
+    runs: dict[int, tuple[ev.RunStarted, str]] = {}
     harness = ""
     for each in (entry.event for entry in entries):
         if isinstance(each, ev.LabConfigured) and each.harness != harness:
-            found, runs, harness = {}, {}, each.harness
+            found, harness = {}, each.harness
         elif isinstance(each, ev.RunStarted) and each.purpose != "screen":
-            runs[each.run] = each
-        elif isinstance(each, ev.RunEnded) and each.ending == "ok" and (run := runs.get(each.run)):
-            found.setdefault(run.tree, set()).add(run.seed)
+            runs[each.run] = (each, harness)
+        elif isinstance(each, ev.RunEnded) and each.ending == "ok" and each.run in runs:
+            run, began_under = runs[each.run]
+            if began_under == harness:
+                found.setdefault(run.tree, set()).add(run.seed)
     return found
 
 
