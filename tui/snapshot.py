@@ -15,8 +15,8 @@ from tui.theme import Theme, choose
 from tui.view import View
 from worktrees.layout import LabPaths
 
-SETTLE_S = 3.0
-"""How long a frame waits for diffs that are still being read."""
+SETTLE_S = 10.0
+"""How long a frame waits for what is still being read."""
 
 SCREENS = tuple(LETTERS.values())
 """Names of all screens."""

@@ -367,7 +367,8 @@ class View(App[None], inherit_bindings=False):
     def is_settled(self) -> bool:
         """True when nothing that the screen shows is still being read."""
         is_read = not self._changes.loading and self.live.of[0] == (self.selected if self.scene.overview.rows else "")
-        return is_read and all(each.is_current for each in (self.run_log, self.steps, self.curves))
+        is_told = self.report is not None or self.front is None or self.front.NAME != "report"
+        return is_read and is_told and all(each.is_current for each in (self.run_log, self.steps, self.curves))
 
     # The terminal
 

@@ -47,7 +47,7 @@ def test_03_too_small_and_back(lab: Seat) -> None:
     """Under 60x15 one line says so, with what goes on; then the same screen is there again."""
     before = lab.row("WT   STATE")
     lab.resize(52, 12)
-    lab.sees("Needs 60x15, is 52x12")
+    lab.sees(r"Needs\s+60x15,\s+is\s+52x12")
     assert " run, " in lab.text
     lab.resize(80, 24)
     lab.sees(r"^ 1 LAB")
