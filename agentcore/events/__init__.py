@@ -150,6 +150,8 @@ Event = (
 
 TYPES: dict[str, type[Event]] = {kind.__name__: kind for kind in Event.__args__}
 
+_DECODERS = {name: msgspec.json.Decoder(kind) for name, kind in TYPES.items()}
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -167,12 +169,12 @@ def encode(event: Event) -> tuple[str, bytes]:
 
 def decode(name: str, body: bytes) -> Event:
     """Return the event of that type. Raises ValueError naming the nearest known type, or the field that is wrong."""
-    kind = TYPES.get(name)
-    if kind is None:
+    decoder = _DECODERS.get(name)
+    if decoder is None:
         near = difflib.get_close_matches(name, TYPES, n=1)
         hint = f" (nearest known: {near[0]})" if near else ""
         raise ValueError(f"unknown event {name!r}{hint}: this journal was written by a newer nightlab")
     try:
-        return msgspec.json.decode(body, type=kind)
+        return decoder.decode(body)
     except msgspec.DecodeError as error:
         raise ValueError(f"event {name}: {error}") from error

@@ -7,7 +7,6 @@ demo, a test and a bug report.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
 
 from agentcore import events as ev
 from agentcore.events import Entry
@@ -24,6 +23,7 @@ from agentcore.fold import (  # noqa: F401 (each registers its events)
 )
 from agentcore.fold.action import remember
 from agentcore.fold.change import follow
+from agentcore.fold.replacing import replace
 from agentcore.state import LabState
 
 RECENT = 500

@@ -6,7 +6,6 @@ the journal: the list is its fold, and so it is there after every restart.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from functools import singledispatch
 from typing import get_args
 
@@ -14,6 +13,7 @@ from agentcore import events as ev
 from agentcore import verbs
 from agentcore.events import Entry
 from agentcore.fold.change import follow
+from agentcore.fold.replacing import replace
 from agentcore.state import Action, LabState
 from worktrees.project import Backend
 

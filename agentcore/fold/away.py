@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from agentcore import events as ev
 from agentcore.fold.change import follow
+from agentcore.fold.replacing import replace
 from agentcore.state import Away, LabState
 from worktrees.gate import Mode
 

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from agentcore import events as ev
 from agentcore.fold.change import UNMEASURED, dissolve, follow, on_candidate
+from agentcore.fold.replacing import replace
 from agentcore.state import LabState, Tally
 from worktrees.statistics import Verdict
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
 from functools import singledispatch
 from typing import Any
 
@@ -11,6 +10,7 @@ from immutables import Map
 
 from agentcore import events as ev
 from agentcore.events import CandidateState
+from agentcore.fold.replacing import replace
 from agentcore.state import Candidate, Experiment, LabState, Thinking
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from immutables import Map
 
 from agentcore import events as ev
 from agentcore.fold.change import follow, on_worktree, waited_s, with_tree, without_tree
+from agentcore.fold.replacing import replace
 from agentcore.state import Candidate, Counts, Experiment, LabState, Run, Thinking, Work, Worktree
 from worktrees.runs import GIVEN_BACK, LARGE
 

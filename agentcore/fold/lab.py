@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from immutables import Map
 
 from agentcore import events as ev
 from agentcore.fold.away import kept
 from agentcore.fold.change import end_retest, follow, mend, on_worktree, outdate
+from agentcore.fold.replacing import replace
 from agentcore.state import Engine, LabState, Work
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from immutables import Map
 
 from agentcore import events as ev
 from agentcore.fold.change import end_retest, follow, on_candidate, on_retest
+from agentcore.fold.replacing import replace
 from agentcore.state import LabState, Retest, SpeedTest
 
 

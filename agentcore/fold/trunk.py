@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 from agentcore import events as ev
 from agentcore.events import Step
 from agentcore.fold.change import end_retest, follow, on_candidate, outdate
+from agentcore.fold.replacing import replace
 from agentcore.state import LabState, Merge, Trunk
 
 

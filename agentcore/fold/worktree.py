@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Any
 
 from immutables import Map
 
 from agentcore import events as ev
 from agentcore.fold.change import follow, mend, on_worktree, waited_s
+from agentcore.fold.replacing import replace
 from agentcore.spending import Spending
 from agentcore.state import LabState, Message, Question, Thinking, Worktree
 
