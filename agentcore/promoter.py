@@ -344,9 +344,15 @@ def _too_late(state: LabState, intent: _Intent) -> ev.CandidateMoved:
 
 
 async def _trunk(lab: Lab, intent: _Intent) -> str:
-    """Read trunk again; one that was deleted this moment is put back by `follow` where the journal says."""
+    """Read trunk again after a swap.
+
+    One that was deleted this moment is put back by `follow` where the journal says; one that a hand has put a commit on
+    top of holds what was merged all the same, and `follow` sees the hand.
+    """
     now = await lab.git(lab.repository.resolve, TRUNK)
-    return now or intent.new
+    if now is None or await lab.git(lab.repository.is_ancestor, intent.new, now):
+        return intent.new
+    return now
 
 
 async def _settle(lab: Lab, intent: _Intent, now: str) -> ev.TrunkMoved:
