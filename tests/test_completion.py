@@ -32,6 +32,6 @@ def test_the_script_is_one_that_the_shell_reads(shell: str) -> None:
 
 def test_bash_completes_commands_flags_and_choices() -> None:
     """The first word is a command; then come its own flags and the words that it takes."""
-    assert {"release", "results", "resume", "retest", "revert"} == set(complete("nightlab re"))
+    assert {entry.name for entry in COMMANDS if entry.name.startswith("re")} == set(complete("nightlab re"))
     assert ["--markdown"] == complete("nightlab keys --m")
     assert ["gate"] == complete("nightlab mode g")
