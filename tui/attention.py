@@ -122,7 +122,7 @@ def _call(entry: Entry, state: LabState) -> Call | None:
 def _level(event: Event, state: LabState) -> Level | None:
     """Return how much an event is a person's business; None where they need not be told."""
     match event:
-        case ev.AgentBarred() | ev.WarningRaised() | ev.RetestEnded(word="LEFT"):
+        case ev.QuestionAsked() | ev.AgentBarred() | ev.WarningRaised() | ev.RetestEnded(word="LEFT"):
             return "urgent"
         case ev.WorktreePaused(by="engine"):  # parked: an agent's own doing, not a person's
             return "urgent"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import time
 from pathlib import Path
@@ -59,26 +60,24 @@ def test_29_the_morning(tmp_path: Path) -> None:
         seat.press("7")
         seat.sees("^ 7 REPORT")
         seat.until(lambda: sum("? " in line for line in seat.lines[2:13]) >= 10, "ten lines")
-        for key, title in (("3", "QUEUE"), ("5", "RETEST"), ("6", "DIRECTIONS"), ("8", "EVENTS")):
+        for key, title in (("3", "QUEUE"), ("4", "RESULTS"), ("5", "RETEST"), ("6", "DIRECTIONS"), ("8", "EVENTS")):
             seat.press(key)
             seat.sees(f"^ {key} {title}")
         seat.press("a")
         seat.sees("LAB|QUEUE")
 
 
-@pytest.mark.xfail(strict=False, reason="screen 4 is being built")
+@pytest.mark.xfail(strict=False, reason="a view that is opened for the first time knows of no absence")
 def test_29_the_strip_offers_the_report(tmp_path: Path) -> None:
-    """After an hour away the strip offers `7`; the report lies in a file; 4 opens."""
+    """After an hour away the strip offers `7`; the report lies in a file."""
     with seated(tmp_path, "morning") as seat:
         seat.sees("7 for the report", 3.0)
-        seat.press("4")
-        seat.sees("^ 4 RESULTS", 3.0)
         assert list((seat.paths.dot / "reports").glob("*.md"))
 
 
 def sent(seat: Seat, seconds: float) -> float:
     """Return how many bytes a second the pane gets."""
-    time.sleep(3.0)  # the first frames are over
+    seat.until(lambda: re.search(r"│ 7 +[▁-█]{12}", seat.text) is not None, "a minute's history of the devices", 110.0)
     file = seat.paths.root.parent / "bytes"
     seat.tmux("pipe-pane", "-t", "g", f"cat > {file}")
     time.sleep(seconds)  # the point: how much comes in that time
@@ -86,6 +85,7 @@ def sent(seat: Seat, seconds: float) -> float:
     return file.stat().st_size / seconds
 
 
+@pytest.mark.timeout(240)
 @pytest.mark.parametrize(("scenario", "most"), [("idle", 100), ("busy", 25_000)])
 def test_30_few_bytes(tmp_path: Path, scenario: str, most: int) -> None:
     """At rest next to nothing is sent, at work less than a slow line carries."""

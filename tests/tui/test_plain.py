@@ -241,6 +241,15 @@ class Bell:
         return rings
 
 
+def test_the_bell_rings_for_a_question(tmp_path: Path) -> None:
+    """An agent that asks calls a person, once."""
+    bell = Bell(tmp_path)
+    assert not bell.rings()
+    bell.lab.think("wt0")
+    bell.lab.tell(ev.QuestionAsked("wt0", "raise the batch?", "anthropic"))
+    assert [True, False] == [bell.rings(), bell.rings(after=60)]
+
+
 def test_the_bell_rings_once_for_what_becomes_true(tmp_path: Path) -> None:
     """A READY candidate rings, and not again; what was so when the view was opened does not ring."""
     bell = Bell(tmp_path)

@@ -30,6 +30,9 @@ INIT = 1
 
 LIVE = Idea("ROPE_BASE", "400_000", "rope 200k to 400k")
 NEXT = Idea("DEPTH", "10", "depth 10 with the same width")
+_SPANS = {"nogpu": 400.0, "nokey": 1200.0, "idle": SPAN_S + 2 * 3600.0}
+"""How long before its end a scenario begins, where that is not `SPAN_S`; ages of a lab at rest change by the hour."""
+
 WRONG = Idea("HEAD_DIM", "640", "head dim 640: fewer, wider heads")
 
 
@@ -38,7 +41,7 @@ def act(paths: LabPaths, part: Part, end: float, *, is_still: bool) -> None:
     if part.name == "first":
         return
     slots = gpus.slots(part.kind, part.slots)
-    begin = end - {"nogpu": 400.0, "nokey": 1200.0}.get(part.name, SPAN_S)
+    begin = end - _SPANS.get(part.name, SPAN_S)
     script = Script(paths, slots, begin, cast.agent_name(part), cast.MODEL if part.has_model else "")
     with closing(script):
         is_alive = is_still and part.name != "nosupervisor"
@@ -82,7 +85,6 @@ def _young(script: Script, part: Part, end: float) -> None:
 def _at_rest(script: Script, part: Part, end: float) -> None:
     night(script, part.seed, queue=False)
     script.play(script.retest())
-    script.go_to(end - 3600.0)
     _pause_all(script)
 
 
