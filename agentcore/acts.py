@@ -41,6 +41,7 @@ DECISIONS = (
     ev.ModeChanged,
     ev.IdeaAdded,
     ev.IdeaDropped,
+    ev.MergesWanted,
     ev.TrunkMoved,
     ev.WarningRaised,
     ev.AwayStarted,

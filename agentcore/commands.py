@@ -15,7 +15,7 @@ from agentcore.lab import Lab
 from agentcore.leaving import AwayDesk
 from agentcore.queueing import QueueDesk
 from agentcore.retiring import EndAgent, nobody_thinks
-from agentcore.stacks import named
+from agentcore.stacks import named, parties
 from agentcore.steering import WorktreeDesk
 from agentcore.verbs import STOPPED
 from worktrees.repository import RepositoryError
@@ -64,15 +64,25 @@ class Desk:
             return Answer(USAGE, f"{command.verb}: bad argument {error}")
 
     async def _merge(self, command: Command) -> Answer:
+        """Merge one candidate; those that are to follow (`then`) are merged once they are READY on the new trunk.
+
+        They are recorded after the merge: a kill between the two merges fewer than was asked for, never more.
+        """
         number = int(command.arguments["experiment"])
         self._expect(number, command.arguments.get("expect") or {})
+        others = [int(each) for each in command.arguments.get("then") or ()]
+        if reason := next((why for each in others if (why := verbs.unready(self._lab.state, each))), ""):
+            raise promoter.Refused(reason)
+        following = parties(self._lab.state, others)
         moved = await promoter.promote(self._lab, number, command.by)
+        landed = moved.stack or (number,)
+        then = tuple(each for party in following for each in party if each not in landed)
         facts = {"old": moved.old, "new": moved.new, "tree": moved.tree, "stack": moved.stack}
-        return Answer(
-            0,
-            f"merged {named(moved.stack or (number,))}: trunk {moved.old[:7]} → {moved.new[:7]}",
-            {"experiment": number, **facts},
-        )
+        said = f"merged {named(landed)}: trunk {moved.old[:7]} → {moved.new[:7]}"
+        if then:
+            self._lab.record(ev.MergesWanted(then, command.by))
+            said += f"; {named(then)} {'follows' if len(then) == 1 else 'follow'} once confirmed on it"
+        return Answer(0, said, {"experiment": number, **facts, "then": then})
 
     def _expect(self, number: int, expected: Mapping[str, Any]) -> None:
         """Refuse where the facts are no longer those that the caller saw when it asked."""

@@ -177,9 +177,9 @@ class Engine:
                 await stacking.conclude(lab, numbers)
             case Settle():
                 await retesting.settle(lab)
-            case Promote(number):
+            case Promote(number, by):
                 try:
-                    await promoter.promote(lab, number, by="gate")
+                    await promoter.promote(lab, number, by)
                 except promoter.Refused as refusal:
                     is_busy = lab.state.intent is not None  # a person's move came first: it is tried again after that
                     if lab.state.candidates[number].state == "READY" and not is_busy:  # else its new state says it

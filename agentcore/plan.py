@@ -6,7 +6,7 @@ happens once. Runs are wanted in the order of the promotion rule: trunk's own ru
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from itertools import islice
 from math import ceil
@@ -124,9 +124,10 @@ class JudgeStack:
 
 @dataclass(frozen=True)
 class Promote:
-    """Merge a READY candidate without asking: the gate's mode says so."""
+    """Merge a READY candidate without asking: the gate's mode says so, or a person has asked for it before."""
 
     experiment: int
+    by: str = "gate"
 
 
 @dataclass(frozen=True)
@@ -247,6 +248,9 @@ def _queue(state: LabState, limits: Limits) -> Iterator[Action]:
             yield JudgeStack(candidate.stack) if candidate.stack else Judge(candidate.experiment)
     ready = [each for each in candidates if each.state == "READY" and each.leads]
     undone = {merge.experiment for merge in state.merges if merge.undone}  # by a person: only a person merges it again
+    if promotion := _wanted_now(state):
+        yield promotion
+        return
     may_merge = state.gate.mode == "gate" and STOPPED not in state.warnings
     if may_merge and (ready := [each for each in ready if each.experiment not in undone]):
         best = min(ready, key=lambda each: (_place(state, each), -_confirmed_gain(each)))
@@ -256,19 +260,30 @@ def _queue(state: LabState, limits: Limits) -> Iterator[Action]:
         if near := second_chance(state):
             reason = f"a near miss: tried again now that #{state.merges[-1].experiment} is in trunk"
             yield Record(ev.CandidateMoved(near.experiment, "NEW", reason, by="engine"))
-        waiting = [
-            each
-            for each in candidates
-            if each.state in ("NEW", "STALE") and each.experiment not in {*doubtful, *worn_out}
-        ]
-        waiting.sort(key=lambda each: (order(each)[0], -(state.experiments[each.experiment].z or 0.0)))
-        for group in groups(state, waiting)[: max(0, CONFIRM_DEPTH - len(confirming))]:
+        for group in in_line(state, {*doubtful, *worn_out})[: max(0, CONFIRM_DEPTH - len(confirming))]:
             yield Stack(group) if len(group) > 1 else Rebase(group[0])
+
+
+def _wanted_now(state: LabState) -> Promote | None:
+    """Return the merge that a person wants next, once it is READY; never one that brings what nobody asked for."""
+    wish = state.wanted
+    if wish is None or STOPPED in state.warnings:
+        return None
+    first = state.candidates[wish.experiments[0]]
+    is_due = first.state == "READY" and set(first.members) <= set(wish.experiments)
+    return Promote(first.experiment, wish.by) if is_due else None
 
 
 def _place(state: LabState, leader: Candidate) -> float:
     """Return where a person put a candidate, or the first of its stack."""
     return min(order(state.candidates[number])[0] for number in leader.members)
+
+
+def in_line(state: LabState, without: Set[int] = frozenset()) -> list[tuple[int, ...]]:
+    """Return the candidates that wait to be rebased on trunk, the next one first; those that are stacked as a group."""
+    waiting = [each for each in _in_order(state) if each.state in ("NEW", "STALE") and each.experiment not in without]
+    waiting.sort(key=lambda each: (order(each)[0], -(state.experiments[each.experiment].z or 0.0)))
+    return groups(state, waiting)
 
 
 def _retest(state: LabState, limits: Limits) -> Iterator[Action]:
@@ -323,17 +338,14 @@ def _runs(state: LabState, moving: set[int]) -> Iterator[Action]:
     """
     taken = {run.slot for run in state.active.values()}
     free = [slot.name for slot in state.slots if slot.name not in taken]
-    going = {(run.tree, run.seed, _kind(run.purpose)) for run in state.active.values()}
     room = state.retest_settings.slots(len(state.slots))
     room -= sum(run.purpose in LARGE for run in state.active.values())
-    for purpose, experiment, commit, tree, seed, home in _wanted(state):
+    for purpose, experiment, commit, tree, seed, home in waiting_runs(state):
         if not free:
             return
-        key = (tree, seed, _kind(purpose))
-        if key in going or (purpose == "screen" and experiment in moving) or (purpose in LARGE and room <= 0):
+        if (purpose == "screen" and experiment in moving) or (purpose in LARGE and room <= 0):
             continue
         room -= purpose in LARGE
-        going.add(key)
         slot = home if home in free else free[0]
         free.remove(slot)
         fraction = speed.fraction(state) if purpose == "speed" else None
@@ -345,10 +357,21 @@ def _kind(purpose: Purpose) -> str:
     return purpose if purpose in ("screen", *LARGE) else "pool"
 
 
-_Wanted = tuple[Purpose, int | None, str, str, int, str]
+Wanted = tuple[Purpose, int | None, str, str, int, str]
+"""A run: its purpose, experiment, commit, tree, seed and home."""
 
 
-def _wanted(state: LabState) -> Iterator[_Wanted]:
+def waiting_runs(state: LabState) -> Iterator[Wanted]:
+    """Yield the runs that wait for a slot, the most urgent first; what is run already is not among them."""
+    going = {(run.tree, run.seed, _kind(run.purpose)) for run in state.active.values()}
+    for wanted in _wanted(state):
+        purpose, _, _, tree, seed, _ = wanted
+        if (key := (tree, seed, _kind(purpose))) not in going:
+            going.add(key)
+            yield wanted
+
+
+def _wanted(state: LabState) -> Iterator[Wanted]:
     trunk = state.trunk
     assert trunk is not None, "plan() has checked"
     if state.broken(trunk.tree):
@@ -375,7 +398,7 @@ def _wanted(state: LabState) -> Iterator[_Wanted]:
             yield "baseline", None, trunk.commit, trunk.tree, seed, ""
 
 
-def _screenings(state: LabState) -> Iterator[_Wanted]:
+def _screenings(state: LabState) -> Iterator[Wanted]:
     """The experiments that wait for a slot: the first of every worktree, then the second of each, and so on."""
     waiting = [
         (place, worktree, experiment)
@@ -390,7 +413,7 @@ def _screenings(state: LabState) -> Iterator[_Wanted]:
         yield "screen", experiment.number, experiment.commit, experiment.tree, seed, worktree.slot
 
 
-def _confirmation(state: LabState, candidate: Candidate) -> Iterator[_Wanted]:
+def _confirmation(state: LabState, candidate: Candidate) -> Iterator[Wanted]:
     for seed in seeds_due(state, candidate):
         if seed not in state.pools.get(candidate.tree, {}):
             yield "confirm", candidate.experiment, candidate.commit, candidate.tree, seed, ""

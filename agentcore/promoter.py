@@ -118,12 +118,9 @@ async def conclude(lab: Lab, number: int) -> None:
 async def promote(lab: Lab, number: int, by: str) -> ev.TrunkMoved:
     """Merge a READY candidate, with its whole stack. Raises Refused, and nothing has changed then."""
     async with lab.trunk:
-        candidate = lab.state.candidates.get(number)
-        if candidate is None:
-            raise Refused(f"#{number} is not in the queue")
-        if candidate.state != "READY":
-            why = f": {candidate.reason}" if candidate.reason else ""
-            raise Refused(f"#{number} is {candidate.state}, only READY candidates merge{why}")
+        if reason := verbs.unready(lab.state, number):
+            raise Refused(reason)
+        candidate = lab.state.candidates[number]
         _need_peace(lab)
         leader = lab.state.leader(candidate)
         await _check(lab, leader)

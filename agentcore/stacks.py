@@ -50,7 +50,16 @@ def besides(candidate: Candidate) -> str:
     return named(others) if candidate.state != "STALE" else ""
 
 
+def parties(state: LabState, experiments: Sequence[int]) -> tuple[tuple[int, ...], ...]:
+    """Return what is merged together when these are merged in their order: each stack once, where its first stands."""
+    return tuple(dict.fromkeys(state.candidates[number].members for number in experiments))
+
+
 def _fits(state: LabState, one: Candidate, other: Candidate, taken_back: set[int]) -> bool:
+    """True where two may stand in one stack; what a person wants merged never lands with what nobody asked for."""
+    wanted = state.wanted.experiments if state.wanted else ()
+    if (one.experiment in wanted) != (other.experiment in wanted):
+        return False
     return one.half == other.half and all(_is_sure(state, each, taken_back) for each in (one, other))
 
 

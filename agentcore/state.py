@@ -288,6 +288,14 @@ class Candidate:
 
 
 @dataclass(frozen=True)
+class Wish:
+    """Candidates that a person wants merged in this order, each once it is READY; never empty."""
+
+    experiments: tuple[int, ...]
+    by: str
+
+
+@dataclass(frozen=True)
 class Work:
     """What a slot has worked, kept with each run so that nobody has to walk all runs for it."""
 
@@ -484,6 +492,8 @@ class LabState:
     trees: Map[str, int] = field(default_factory=Map)
     """{tree: the first experiment that proposed it}: the same tree is never run twice as an experiment."""
     merges: tuple[Merge, ...] = ()
+    wanted: Wish | None = None
+    """What a person wants merged next; None where nobody asked, or the list has come to its end."""
     tally: Tally = Tally()
     threshold: float = 0.0
     """Standard errors with which a confirmation passes where that is more than the gate asks for; see

@@ -93,6 +93,17 @@ def move_refusal(state: LabState, number: int, steps: int) -> str:
     return f"#{number} is the {'first' if steps < 0 else 'last'} of {kind} already"
 
 
+def unready(state: LabState, number: int) -> str:
+    """Return why a candidate cannot be merged now, or an empty string."""
+    candidate = state.candidates.get(number)
+    if candidate is None:
+        return f"#{number} is not in the queue; see nightlab queue"
+    if candidate.state == "READY":
+        return ""
+    why = f": {candidate.reason}" if candidate.reason else ""
+    return f"#{number} is {candidate.state}, only READY candidates merge{why}"
+
+
 def pin_refusal(state: LabState, verb: str, number: int) -> str:
     """Return why an experiment may not be pinned or unpinned, or an empty string."""
     if number not in state.experiments:

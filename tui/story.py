@@ -329,6 +329,12 @@ def _(event: ev.WorktreeRestored, state: LabState) -> _Parts:
 
 
 @_tell.register
+def _(event: ev.MergesWanted, state: LabState) -> _Parts:
+    names = ", ".join(f"#{each}" for each in event.experiments)
+    return "·", "text", "trunk", None, "WANTED", f"{names} in this order, each once it is READY (by {event.by})", False
+
+
+@_tell.register
 def _(event: ev.WorktreeRebaseAsked, state: LabState) -> _Parts:
     text = "to its base of today" if event.wanted else "stays where it is"
     return "·", "text", event.worktree, None, "REBASE", f"{text} (by {event.by})", False

@@ -59,7 +59,7 @@ from agentcore.events.retest import (
     SpeedWord,
     Step,
 )
-from agentcore.events.trunk import MergeIntended, RevertIntended, TrunkMoved
+from agentcore.events.trunk import MergeIntended, MergesWanted, RevertIntended, TrunkMoved
 from agentcore.events.worktree import (
     AgentBarred,
     AgentFailed,
@@ -119,6 +119,7 @@ Event = (
     | StackJudged
     | ThresholdChanged
     | CandidateMoved
+    | MergesWanted
     | MergeIntended
     | RevertIntended
     | TrunkMoved

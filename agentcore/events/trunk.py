@@ -57,3 +57,14 @@ class TrunkMoved:
     """Why it was reverted."""
     stack: tuple[int, ...] = ()
     """All that were merged with `experiment`, or taken back with `undone` or `reverted`; empty where that is alone."""
+
+
+@dataclass(frozen=True)
+class MergesWanted:
+    """A person wants these candidates merged in this order, each once it is READY on the trunk of then.
+
+    The first that turns out not to be mergeable ends the list, as does any other move of trunk.
+    """
+
+    experiments: tuple[int, ...]
+    by: str

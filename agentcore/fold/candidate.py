@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from agentcore import events as ev
-from agentcore.fold.change import UNMEASURED, dissolve, follow, on_candidate
+from agentcore.fold.change import UNMEASURED, dissolve, follow, on_candidate, shorten_wish
 from agentcore.fold.replacing import replace
 from agentcore.state import LabState, Tally
 from worktrees.statistics import Verdict
@@ -85,7 +85,8 @@ def _(event: ev.StackJudged, state: LabState, at: float) -> LabState:
 def _found(state: LabState, experiment: int) -> LabState:
     """Count experiments without a gain from here on, where this is one."""
     is_win = state.candidates[experiment].is_win
-    return replace(state, counts=replace(state.counts, without_gain=0)) if is_win else state
+    state = replace(state, counts=replace(state.counts, without_gain=0)) if is_win else state
+    return shorten_wish(state)
 
 
 def _count(state: LabState, verdict: Verdict) -> LabState:
@@ -110,7 +111,7 @@ def _(event: ev.CandidateMoved, state: LabState, at: float) -> LabState:
         changes |= UNMEASURED
     back: ev.CandidateState = "STALE" if word == "STALE" else "NEW"
     state = dissolve(state, number, at, back, f"its stack is dissolved: #{number} is {word}")
-    return replace(on_candidate(state, number, at, **changes), intent=intent)
+    return shorten_wish(replace(on_candidate(state, number, at, **changes), intent=intent))
 
 
 @follow.register

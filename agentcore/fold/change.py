@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from functools import singledispatch
+from itertools import takewhile
 from typing import Any
 
 from immutables import Map
@@ -76,6 +77,24 @@ def outdate(candidates: Map[int, Candidate], trunk: str, at: float) -> Map[int, 
         if candidate.state in ("CONFIRM", "READY") and candidate.trunk != trunk:
             candidates = candidates.set(number, replace(candidate, state="STALE", since=at, reason="trunk moved"))
     return candidates
+
+
+ON_ITS_WAY: tuple[ev.CandidateState, ...] = ("NEW", "STALE", "CONFIRM", "READY", "MERGING")
+"""A candidate in one of these states can still be merged without a person's help."""
+
+
+def shorten_wish(state: LabState) -> LabState:
+    """End the list of merges that a person wants before the first that cannot be merged any more."""
+    if state.wanted is None:
+        return state
+    kept = takewhile(lambda number: state.candidates[number].state in ON_ITS_WAY, state.wanted.experiments)
+    return with_wish(state, tuple(kept))
+
+
+def with_wish(state: LabState, experiments: tuple[int, ...]) -> LabState:
+    """Want these merged instead; an empty list is no wish."""
+    wish = replace(state.wanted, experiments=experiments) if state.wanted and experiments else None
+    return replace(state, wanted=wish)
 
 
 def mend(state: LabState, number: int | None, by: int) -> LabState:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from agentcore import events as ev
 from agentcore.events import Step
-from agentcore.fold.change import end_retest, follow, on_candidate, outdate
+from agentcore.fold.change import end_retest, follow, on_candidate, outdate, shorten_wish, with_wish
 from agentcore.fold.replacing import replace
-from agentcore.state import LabState, Merge, Trunk
+from agentcore.state import LabState, Merge, Trunk, Wish
 
 
 @follow.register
@@ -38,6 +38,7 @@ def _(event: ev.TrunkMoved, state: LabState, at: float) -> LabState:
             state = _reverted(state, number, f"taken back by {event.by}: {event.reason}", at)
         if isinstance(intent, ev.RevertIntended) and state.retest and intent.retest == state.retest.number:
             state = end_retest(state, "REVERTED", f"#{event.reverted} is taken out: {event.reason}", at)
+    state = _fulfil(state, event)
     state = replace(state, line=_line(state.line, event))
     if state.speed_test and state.speed_test.trunk not in state.line:  # it was taken back
         state = replace(state, speed_test=None)
@@ -47,6 +48,19 @@ def _(event: ev.TrunkMoved, state: LabState, at: float) -> LabState:
 @follow.register
 def _(event: ev.RevertIntended, state: LabState, at: float) -> LabState:
     return replace(state, intent=event)
+
+
+@follow.register
+def _(event: ev.MergesWanted, state: LabState, at: float) -> LabState:
+    return shorten_wish(replace(state, wanted=Wish(event.experiments, event.by) if event.experiments else None))
+
+
+def _fulfil(state: LabState, event: ev.TrunkMoved) -> LabState:
+    """Strike off what was merged; where trunk moved in another way, nobody has asked for what would come next."""
+    brought = event.stack or (event.experiment,)
+    if state.wanted is None or event.experiment is None or state.wanted.experiments[0] not in brought:
+        return replace(state, wanted=None)
+    return with_wish(state, tuple(number for number in state.wanted.experiments if number not in brought))
 
 
 def _merged(state: LabState, event: ev.TrunkMoved, experiment: int, at: float) -> LabState:

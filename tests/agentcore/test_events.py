@@ -54,6 +54,7 @@ EVENTS: tuple[Event, ...] = (
     ev.TrunkMoved("l1", "c0", "t0", None, "you", undone=1),
     ev.MergeIntended(2, "c0", "l2", "t9", "abc", "you", stack=(1, 2)),
     ev.TrunkMoved("c0", "l2", "t9", 2, "you", stack=(1, 2)),
+    ev.MergesWanted((2, 3), "ada"),
     ev.RevertIntended(1, "l2", "r1", "t8", "abc", "you", "worse on long texts"),
     ev.RevertIntended(1, "l2", "r1", "t8", "abc", "retest", "gain -0.1", retest=1),
     ev.RevertIntended(2, "l3", "r1", "t8", "abc", "you", "undone", stack=(1, 2)),
