@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from agentcore import format as fmt
+from agentcore.evidence import calculated, evidence, measured
 from agentcore.results import became
 from agentcore.state import Experiment, LabState, Run
 
@@ -20,6 +21,7 @@ def facts(state: LabState, number: int) -> Facts:
         ("outcome", _outcome(experiment)),
         ("score", _score(experiment)),
         ("queue", became(state, number)),
+        *(_evidence(state, number) if number in state.candidates else ()),
         ("merged", _merged(state, number)),
         ("change", f"{fmt.change(experiment.added, experiment.removed)} {' '.join(experiment.files)}"),
         ("by", _author(experiment)),
@@ -28,6 +30,12 @@ def facts(state: LabState, number: int) -> Facts:
     runs = [run for run in state.runs.values() if run.experiment == number]
     known += [(run.purpose, _told(state, run)) for run in sorted(runs, key=lambda run: run.number)]
     return tuple((label, text) for label, text in known if text)
+
+
+def _evidence(state: LabState, number: int) -> Iterator[tuple[str, str]]:
+    found = evidence(state, number)
+    yield from measured(found)
+    yield from calculated(state, found)
 
 
 def side_by_side(one: Facts, other: Facts) -> tuple[tuple[str, str, str], ...]:

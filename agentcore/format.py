@@ -109,7 +109,7 @@ def _point(text: str) -> str:
     return text.replace("0.", ".", 1) if text.lstrip("+-").startswith("0.") else text
 
 
-def marks(*, pinned: bool, forced: bool, simpler: bool, stacked: bool) -> str:
-    """Return what stands before an idea in the queue: forced by a person, pinned, here for fewer lines, in a stack."""
-    said = {"forced": forced, "pinned": pinned, "simpler": simpler, "stack": stacked}
+def marks(*, pinned: bool, forced: bool, simpler: bool, stacked: bool, wanted: bool = False) -> str:
+    """Return what stands before an idea in the queue: forced, merged next, pinned, here for fewer lines, in a stack."""
+    said = {"forced": forced, "wanted": wanted, "pinned": pinned, "simpler": simpler, "stack": stacked}
     return "".join(f"{word}: " for word, holds in said.items() if holds)

@@ -126,6 +126,12 @@ class QueueRow:
     removed: int
     since: float
     reason: str
+    base: str = ""
+    """The trunk that it was rebased on; empty before."""
+    memory_mb: float | None = None
+    """Peak of its screening run."""
+    wanted: bool = False
+    """A person wants it merged once it is READY."""
     pinned: bool = False
     """A person wants its commit kept."""
     forced: bool = False
@@ -355,7 +361,7 @@ def _row(state: LabState, live: Live, worktree: Worktree, *, is_lost: bool) -> W
         run=run.number if run else None,
         progress=point.progress if point else None,
         since=since,
-        left_s=_left(point),
+        left_s=left(point),
         best=best.score if best else None,
         gain=best.gain if best else None,
         z=best.z if best else None,
@@ -435,7 +441,8 @@ def _is_parked(worktree: Worktree) -> bool:
     return worktree.paused_by == "engine"
 
 
-def _left(point: MetricPoint | None) -> float | None:
+def left(point: MetricPoint | None) -> float | None:
+    """Return the seconds of training that are left by the speed so far; None before there is one."""
     if point is None or not point.progress or point.elapsed_s is None:
         return None
     return point.elapsed_s / point.progress * (1 - point.progress)
@@ -483,6 +490,9 @@ def _queue_row(state: LabState, candidate: Candidate) -> QueueRow:
         removed=experiment.removed,
         since=candidate.since,
         reason=candidate.reason,
+        base=candidate.trunk,
+        memory_mb=(state.runs[experiment.run].peak_mb or None) if experiment.run is not None else None,
+        wanted=state.wanted is not None and candidate.experiment in state.wanted.experiments,
         pinned=candidate.experiment in state.pinned,
         forced=is_forced(state, candidate.experiment),
         simpler=candidate.simpler,

@@ -182,13 +182,18 @@ def _judge(state: LabState, retest: Retest, step: int) -> ev.RetestJudged:
     return ev.RetestJudged(retest.number, step, word, verdict, tuple(sorted(runs)), reason)
 
 
-def _is_due(state: LabState) -> bool:
-    every = state.retest_settings.every
-    if refusal(state) or not every or state.gate.mode == "hold":
-        return False
+def merges_left(state: LabState) -> int | None:
+    """Return after how many more promotions a retest begins by itself; None where none does."""
+    settings = state.retest_settings
+    if not settings.budget or not settings.every or state.gate.mode == "hold":
+        return None
     told = {number for each in state.retests if _is_told(each) for number in _experiments(each.steps)}
     merged = [n for n in _experiments(_steps(state)) if state.candidates[n].state == "MERGED" and n not in told]
-    return len(merged) >= every
+    return max(0, settings.every - len(merged))
+
+
+def _is_due(state: LabState) -> bool:
+    return not refusal(state) and merges_left(state) == 0
 
 
 def _is_told(retest: Retest) -> bool:

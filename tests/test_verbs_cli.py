@@ -144,3 +144,15 @@ async def test_without_an_engine_a_verb_says_how_to_start_it(
         at = Shell(lab, capsys)
         asked, dry = await at.run("hold", "1"), await at.run("hold", "1", "--dry-run")
         assert (7, True, 0) == (asked.code, "nightlab start" in asked.err, dry.code)
+
+
+async def test_several_are_merged_one_after_the_other(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The first lands at once; the engine goes on with the second once that is READY on the trunk that this made."""
+    async with shell(tmp_path / "lab", capsys) as at:
+        said = await at.run("merge", "1", "2", "--yes")
+        assert (0, True) == (said.code, said.out.endswith("; #2 follows once confirmed on it\n"))
+        assert ("MERGED", "STALE") == tuple(at.at.lab.state.candidates[number].state for number in (1, 2))
+        assert "once READY, asked for by" in (await at.run("queue")).out
+        await at.at.work({})
+        assert [1, 2] == [merge.experiment for merge in at.at.lab.state.merges]
+        assert at.at.lab.state.wanted is None

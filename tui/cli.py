@@ -129,7 +129,19 @@ COMMANDS = (
         ),
         "nightlab results --tsv > results.tsv",
     ),
-    Entry("queue", "look:queue", "the merge queue", (JSON, _flag("--all", about="also what has left it"))),
+    Entry(
+        "queue",
+        "show:queue",
+        "the merge queue: what is open, what was merged, what runs next",
+        (JSON, _flag("--all", about="also what has left it")),
+    ),
+    Entry(
+        "show",
+        "show:show",
+        "all that is known of a worktree, or of an experiment: verdict, runs, commits, what its merge would change",
+        (Argument(("what",), {"metavar": "WT|N"}), JSON),
+        "nightlab show '#12'",
+    ),
     Entry(
         "diff",
         "look:diff",
@@ -171,9 +183,9 @@ COMMANDS = (
     Entry(
         "merge",
         "decide:merge",
-        "merge a READY candidate into trunk",
+        "merge READY candidates into trunk, in that order; each that follows is confirmed on the new trunk first",
         (
-            Argument(("candidate",), {"metavar": "N"}),
+            Argument(("candidates",), {"metavar": "N", "nargs": "+"}),
             YES,
             _flag("--dry-run", about="only say what would happen"),
             JSON,

@@ -83,15 +83,41 @@ def welcome(width: int, height: int, tall: int) -> Places:
     return {"welcome": Region((width - wide) // 2, min(1, height - tall), wide, tall)}
 
 
-def queue(width: int, height: int) -> Places:
-    """The list of candidates; beside it (wide) or below it (else) the diff of the selected one."""
+def queue(width: int, height: int, candidates: int, merged: int) -> Places:
+    """Candidates, merges and the evidence of the selected one, below each other where it is narrow.
+
+    Where it is wide: lists, scatter and trunk's history at the left, change and evidence at the right, the pipeline
+    below both. `candidates`, `merged`: how many there are to list.
+    """
     if width < WIDE:
-        listed = max(6, height * 2 // 5)
-        rest = height - listed
-        return _stack(width, [("candidates", listed), ("detail", min(5, rest)), ("diff", rest - 5)])
-    right = max(56, min(100, width * 40 // 100))
-    left = _stack(width - right, [("candidates", height - 6), ("detail", 6)])
-    return {**left, **_stack(right, [("diff", height)], width - right)}
+        told = min(merged, 4) + 1 if merged else 0
+        known = min(max(5, height * 2 // 5), height - 4)
+        listed = max(3, min(max(candidates, 2) + 1, height - known - told))
+        told = min(told, max(0, height - listed - known))
+        rest = height - listed - told - known
+        diff = rest if rest >= 6 else 0
+        parts = [("candidates", listed), ("merged", told), ("evidence", known + rest - diff), ("diff", diff)]
+        return _stack(width, parts)
+    right = max(56, min(100, width * 35 // 100))
+    left = width - right
+    pipeline = min(11, height // 4)
+    rest = height - pipeline
+    known = min(16, rest // 2)
+    listed = min(max(candidates, 2) + 4, rest // 2)
+    told = min(merged + 3, rest - listed) if merged else 0
+    plots = rest - listed - told
+    if plots < 8 or not merged:
+        listed, told, plots = (listed, rest - listed, 0) if merged else (rest, 0, 0)
+    places = {
+        **_stack(left, [("candidates", listed), ("merged", told)]),
+        **_stack(right, [("diff", rest - known), ("evidence", known)], left),
+        "pipeline": Region(0, rest, width, pipeline),
+    }
+    if plots:
+        half = left // 2
+        places["scatter"] = Region(0, rest - plots, half, plots)
+        places["history"] = Region(half, rest - plots, left - half, plots)
+    return places
 
 
 def directions(width: int, height: int, pane: str, worktrees: int) -> Places:

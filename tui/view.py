@@ -19,6 +19,7 @@ from textual.app import App
 
 from agentcore.control import Answer, Command, EngineUnreachable, ask
 from agentcore.curve import newest_run, rival
+from agentcore.effects import ends
 from tui import attention, hints, lending
 from tui import format as fmt
 from tui.curves import Curves
@@ -285,7 +286,9 @@ class View(App[None], inherit_bindings=False):
 
     def open_experiments(self, numbers: Sequence[int]) -> None:
         """Show all that is known of one experiment, or of two beside each other."""
-        cast(ExperimentScreen, self.get_screen("experiment")).numbers = tuple(numbers)
+        screen = cast(ExperimentScreen, self.get_screen("experiment"))
+        screen.numbers = tuple(numbers)
+        screen.opened_from = self.front.NAME if self.front else screen.opened_from
         self.go("experiment")
 
     def attend(self) -> None:
@@ -344,10 +347,7 @@ class View(App[None], inherit_bindings=False):
 
     def change_of(self, experiment: int) -> Diff | None:
         """Return a candidate's change; None until a thread has read it, and then the screen is painted again."""
-        candidate = self.scene.state.candidates.get(experiment)
-        idea = self.scene.state.experiments[experiment]
-        ends = (candidate.onto, candidate.commit) if candidate and candidate.commit else (idea.base, idea.commit)
-        return self._changes.get(*ends)
+        return self._changes.get(*ends(self.scene.state, experiment))
 
     def look_up_report(self) -> None:
         """Answer the report's questions in a thread, and paint them."""

@@ -192,7 +192,6 @@ def test_21_the_title_doubts_an_unmeasured_trunk(tmp_path: Path) -> None:
 
 
 @pytest.mark.acceptance
-@pytest.mark.xfail(strict=False, reason="`m` does not take marked rows yet")
 def test_23_two_marked_ones_merge_in_their_order(own: Seat) -> None:
     """One sheet with a numbered list; they merge in that order, each on the trunk that the one before made."""
     choose(own, 67)
@@ -202,5 +201,5 @@ def test_23_two_marked_ones_merge_in_their_order(own: Seat) -> None:
     own.sees(r"┃.*1.*#67", 5.0)
     own.sees(r"┃.*2.*#68", 5.0)
     say_yes(own)
-    state = own.comes_to(lambda state: merged(67, state), "the first", 10.0)
+    state = own.comes_to(lambda state: merged(67, state) and merged(68, state), "both are merged")
     assert [67, 68] == [merge.experiment for merge in state.merges[-2:]]

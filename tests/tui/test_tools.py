@@ -216,7 +216,7 @@ async def test_what_the_mouse_selected_is_copied_by_ctrl_c(lab: LabMaker) -> Non
         await person.press("ctrl+c")
         await person.sees("also in .lab/clipboard")
         assert "WARMUP" == lab.paths.clipboard.read_text()
-        await pilot.click(offset=(150, 20))
+        await pilot.click(offset=(150, 8))
         await person.sees("keys move diff")
 
 

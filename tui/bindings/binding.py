@@ -35,6 +35,8 @@ class Situation:
     target: Target | None
     engine_alive: bool
     readonly: bool
+    marked: tuple[Target, ...] = ()
+    """What a merge would take instead of the target."""
 
 
 Reason = Callable[[Situation], str]

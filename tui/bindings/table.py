@@ -37,10 +37,10 @@ def _changing(situation: Situation) -> str:
 def _merge(situation: Situation) -> str:
     if reason := _changing(situation):
         return reason
-    target = situation.target
-    if target is None:
+    targets = situation.marked or ((situation.target,) if situation.target else ())
+    if not targets:
         return "nothing to merge yet: a kept experiment whose gain fresh seeds confirm becomes READY"
-    return "" if target.state == "READY" else _unready(target)
+    return next((_unready(each) for each in targets if each.state != "READY"), "")
 
 
 def _unready(row: Target) -> str:
@@ -184,18 +184,18 @@ TABLE: tuple[Binding, ...] = (
         ("}",),
         "next hunk",
         "Next hunk of the diff, error of the log, step of the agent",
-        "WD",
+        "WQD",
         "moving",
         rank=30,
     ),
-    Binding("previous-hunk", ("{",), "hunk before", "Hunk, error or step before", "WD", "moving"),
+    Binding("previous-hunk", ("{",), "hunk before", "Hunk, error or step before", "WQD", "moving"),
     Binding("tab", ("tab",), "next pane", "Next pane", ALL, "moving", rank=65),
     Binding("tab-back", ("shift+tab",), "pane before", "Pane before", ALL, "moving"),
     Binding("full", ("f",), "full", "This pane on the whole screen, and back", ALL, "moving"),
     Binding("look-for", ("/",), "find", "List only what holds a word, or search a text", ALL, "moving", rank=62),
     Binding("next-match", ("n",), "next match", "Next place that holds the word", ALL, "moving"),
     Binding("previous-match", ("N",), "match before", "Place before that holds the word", ALL, "moving"),
-    Binding("mark", (" ",), "mark", "Mark or unmark: y copies all that are marked", "LQRE", "moving"),
+    Binding("mark", (" ",), "mark", "Mark or unmark: y copies all that are marked, m merges them", "LQRE", "moving"),
     Binding("next-worktree", ("]",), "next worktree", "The same view of the next worktree", "W", "moving", rank=40),
     Binding("previous-worktree", ("[",), "worktree before", "The same view of the worktree before", "W", "moving"),
     Binding("follow", ("F",), "follow", "Go back to the newest and stay there", "WED", "moving", rank=35),
@@ -215,7 +215,7 @@ TABLE: tuple[Binding, ...] = (
         "looking",
         rank=32,
     ),
-    Binding("split", ("|",), "split", "Old and new side by side, or one below the other", "WD", "looking", rank=33),
+    Binding("split", ("|",), "split", "Old and new side by side, or one below the other", "WQD", "looking", rank=33),
     Binding("wrap", ("w",), "wrap", "Wrap long lines, or cut them", "WD", "looking", rank=34),
     Binding("expand", ("enter",), "expand", "All of the agent's step, or its one line", "W", "looking"),
     Binding("metric", ("M",), "metric", "Next metric of the curve, or of the plot", "WRX", "looking", rank=36),
@@ -266,7 +266,7 @@ TABLE: tuple[Binding, ...] = (
     ),
     Binding("redo", ("U",), "redo", "Do again what was just undone (asks where git changes)", ALL, "deciding", _redo),
     Binding(
-        "tell", ("i",), "tell", "Tell its agent something: one line, enter sends", "LWI", "deciding", _tell, rank=22
+        "tell", ("i",), "tell", "Tell its agent something: one line, enter sends", "LWQI", "deciding", _tell, rank=22
     ),
     Binding("pause", ("p",), "pause", "Pause after the current run; again: resume", "LW", "deciding", _pause, rank=25),
     Binding(
@@ -306,7 +306,9 @@ TABLE: tuple[Binding, ...] = (
     Binding(
         "away", ("A",), "away", "Leave the lab alone, within limits; again: back", ALL, "deciding", _changing, rank=58
     ),
-    Binding("retest-now", ("t",), "retest", "Try trunk at the larger size (asks)", "T", "deciding", _changing, rank=10),
+    Binding(
+        "retest-now", ("t",), "retest", "Try trunk at the larger size (asks)", "QT", "deciding", _changing, rank=24
+    ),
     Binding("new-idea", ("c",), "new idea", "Write an idea down for any agent", "I", "deciding", _changing, rank=12),
     Binding("drop-idea", ("x",), "drop idea", "Offer the idea to no agent", "I", "deciding", _changing, rank=16),
     Binding("lift-rule", (), "lift rule", "Let a BLOCKED candidate go on, its diff read", ALL, "deciding", _lift),

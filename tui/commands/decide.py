@@ -7,9 +7,9 @@ import time
 from argparse import Namespace
 from collections.abc import Mapping
 
-from agentcore import launch
+from agentcore import launch, verbs
 from agentcore.control import Command, EngineUnreachable
-from agentcore.stacks import named
+from agentcore.stacks import named, parties
 from agentcore.state import Candidate
 from tui import format as fmt
 from tui.commands.look import observe
@@ -19,21 +19,22 @@ from worktrees.layout import LabPaths
 
 
 def merge(arguments: Namespace) -> int:
-    """Merge a READY candidate into trunk, after a question or with --yes."""
-    observer, number = observe(arguments), number_of(arguments.candidate)
-    candidate, trunk = observer.state.candidates.get(number), observer.state.trunk
-    if candidate is None or trunk is None:
-        raise Ending(REFUSED, f"#{number} is not in the queue; see nightlab queue")
-    if candidate.state != "READY":
-        why = f": {candidate.reason}" if candidate.reason else ""
-        raise Ending(REFUSED, f"#{number} is {candidate.state}, only READY candidates merge{why}")
+    """Merge READY candidates into trunk, after a question or with --yes; those after the first once they pass again."""
+    observer = observe(arguments)
+    state, numbers = observer.state, [number_of(text) for text in arguments.candidates]
+    if reason := next((reason for number in numbers if (reason := verbs.unready(state, number))), ""):
+        raise Ending(REFUSED, reason)
+    first, *others = parties(state, numbers)
+    candidate = state.candidates[first[-1]]
+    sentence = _sentence(candidate) + (f"; then {', '.join(map(named, others))} once READY on it" if others else "")
     if arguments.dry_run:
-        print(f"would merge {_sentence(number, candidate)}")
+        print(f"would merge {sentence}")
         return OK
-    if not arguments.yes and not confirmed(f"Merge {_sentence(number, candidate)}?"):
+    if not arguments.yes and not confirmed(f"Merge {sentence}?"):
         return OK
-    expect = {"trunk": trunk.commit, "landing": candidate.landing}
-    return send(observer.paths, Command("merge", arguments={"experiment": number, "expect": expect}), arguments)
+    expect = {"trunk": candidate.trunk, "landing": candidate.landing}
+    wanted = {"experiment": numbers[0], "then": [number for party in others for number in party], "expect": expect}
+    return send(observer.paths, Command("merge", arguments=wanted), arguments)
 
 
 def release(arguments: Namespace) -> int:
@@ -94,12 +95,12 @@ def typed(question: str, word: str) -> bool:
     return input(f"{question} ").strip() == word
 
 
-def _sentence(number: int, candidate: Candidate) -> str:
+def _sentence(candidate: Candidate) -> str:
     verdict = candidate.verdict
     gain = f", gain {fmt.gain(verdict.gain)} ({verdict.z:.1f}σ, {len(verdict.seeds)} seeds)" if verdict else ""
     gain += f", {candidate.reason}" if candidate.simpler else ""
-    who = named(candidate.members) if candidate.stack else f"#{number}"
-    return f"{who}: trunk {candidate.trunk[:7]} → {candidate.landing[:7]}, tree {candidate.tree[:7]}{gain}"
+    way = f"trunk {candidate.trunk[:7]} → {candidate.landing[:7]}"
+    return f"{named(candidate.members)}: {way}, tree {candidate.tree[:7]}{gain}"
 
 
 def number_of(text: str) -> int:

@@ -12,7 +12,7 @@ from agentcore import results_file
 from agentcore.events import AgentState
 from agentcore.journal import JournalError
 from agentcore.observer import Observer
-from agentcore.overview import OPEN, Overview, WorktreeRow, queue_rows
+from agentcore.overview import Overview, WorktreeRow
 from agentcore.results import column, ordered
 from agentcore.results import results as results_of
 from agentcore.state import Experiment, LabState
@@ -77,42 +77,6 @@ def results(arguments: Namespace) -> int:
     return OK
 
 
-def queue(arguments: Namespace) -> int:
-    """Print the merge queue: open candidates, or all of them."""
-    observer = observe(arguments)
-    every = tuple({candidate.state for candidate in observer.state.candidates.values()})
-    rows = queue_rows(observer.state, every if arguments.all else OPEN)
-    if arguments.json:
-        trunk = observer.state.trunk.commit if observer.state.trunk else None
-        candidates = [{**asdict(row), **_evidence(observer.state, row.experiment)} for row in rows]
-        print_json("queue", time.time(), {"trunk": trunk, "candidates": candidates})
-    elif not rows:
-        print("Nothing to merge yet. A kept experiment comes here by itself.")
-    else:
-        cells = [
-            [
-                row.state,
-                f"#{row.experiment}",
-                row.worktree,
-                fmt.score(row.score),
-                fmt.gain(row.gain),
-                fmt.sigmas(row.z),
-                f"{row.seeds_done}/{row.seeds}",
-                f"+{row.added} -{row.removed}",
-                fmt.marks(pinned=row.pinned, forced=row.forced, simpler=row.simpler, stacked=bool(row.besides))
-                + row.idea
-                + (f"  ({row.reason})" if row.reason else ""),
-            ]
-            for row in rows
-        ]
-        print_table(
-            ["STATE", "CAND", "WT", "SCORE", "GAIN", "σ", "SEEDS", "±LINES", "IDEA"],
-            cells,
-            right="SCORE GAIN σ SEEDS ±LINES",
-        )
-    return OK
-
-
 def diff(arguments: Namespace) -> int:
     """Print what a worktree changes now, or what an experiment changed, as a unified diff."""
     from worktrees import diff as diffs  # here: pygit2 is not needed by the other commands
@@ -121,7 +85,7 @@ def diff(arguments: Namespace) -> int:
     if name in observer.state.worktrees:
         found = observer.diff_of(name)
     else:
-        experiment = _find_experiment(observer.state, name)
+        experiment = find_experiment(observer.state, name)
         found = diffs.between(observer.paths.root, experiment.base, experiment.commit)
     print(unified(found), end="")
     return OK
@@ -136,7 +100,7 @@ def log(arguments: Namespace) -> int:
         runs = [run.number for run in state.runs.values() if run.slot == slot]
         number = max(runs, default=None)
     else:
-        number = _find_experiment(state, arguments.what).run
+        number = find_experiment(state, arguments.what).run
     if number is None:
         raise Ending(FAILED, f"{arguments.what} has no run yet")
     for line in tail_text(observer.paths.run(number).log, arguments.lines, LOG_WIDTH):
@@ -197,7 +161,8 @@ def _by_agent(state: LabState, arguments: Namespace) -> int:
     return OK
 
 
-def _find_experiment(state: LabState, name: str) -> Experiment:
+def find_experiment(state: LabState, name: str) -> Experiment:
+    """Return the experiment that is called `12` or `#12`. Raises Ending."""
     try:
         number = int(name.removeprefix("#"))
     except ValueError:
@@ -284,16 +249,3 @@ def _print_status(observer: Observer, scene: Overview, now: float) -> None:
         print("nothing needs you")
     if not observer.engine_alive():
         print("the engine is not running: nightlab start")
-
-
-def _evidence(state: LabState, experiment: int) -> dict[str, Any]:
-    candidate = state.candidates[experiment]
-    return {
-        "trunk": candidate.trunk,
-        "landing": candidate.landing,
-        "tree": candidate.tree,
-        "stack": list(candidate.stack),
-        "scores": {str(seed): state.pools.get(candidate.tree, {}).get(seed) for seed in candidate.seeds},
-        "trunk_scores": {str(seed): score for seed, score in state.pools.get(candidate.trunk_tree, {}).items()},
-        "standard_error": candidate.verdict.standard_error if candidate.verdict else None,
-    }

@@ -458,7 +458,7 @@ class BaseScreen(Screen[None], inherit_bindings=False):
     def ask_merge(self) -> None:
         """Ask before merging this screen's target."""
         if target := self.target(self.view.scene):
-            self.open_sheet(lambda scene: merge.question(scene, target.experiment))
+            self.open_sheet(lambda scene: merge.question(scene, target.experiment, self.view.change_of))
 
     def _turn_back(self, verb: undo.Verb) -> None:
         """Undo or redo: ask where trunk, a branch or a folder is touched, else do it at once."""

@@ -42,6 +42,7 @@ class ExperimentScreen(BaseScreen):
         self.curves = Curves(view.paint)
         self.numbers: tuple[int, ...] = ()
         """One experiment, or two."""
+        self.opened_from = "results"
         self._read_of: tuple[LabState, tuple[int, ...]] | None = None
         self._facts: tuple[Facts, ...] = ()
         self._runs: tuple[int | None, int | None] = (None, None)
@@ -85,8 +86,8 @@ class ExperimentScreen(BaseScreen):
         return self.diff if self.focused_pane is self.diff else self.known
 
     def leave(self) -> None:
-        """Go back to the results."""
-        self.view.go("results")
+        """Go back to where it was opened."""
+        self.view.go(self.opened_from)
 
     def show(self, scene: Scene) -> None:
         """Hand the scene to the panes; what goes through all runs is looked up again only for a new state."""

@@ -1,73 +1,70 @@
-"""Screen 3: the merge queue, and the change of the selected candidate."""
+"""Screen 3: the merge queue, what was merged, and what the selected candidate rests on."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from agentcore.stacks import besides
-from agentcore.state import LabState
+from agentcore.merged import MergedRow
+from agentcore.overview import QueueRow
+from agentcore.upcoming import upcoming
+from agentcore.verdicts import retest_rows
 from tui import format as fmt
 from tui import layout
-from tui.bindings import Target
+from tui.bindings import Situation, Target
 from tui.exporting import Listing
 from tui.follow import Scene
-from tui.lines import Line, clip
-from tui.screens.base import Action, BaseScreen
+from tui.screens.base import FAR, Action, BaseScreen
 from tui.screens.targets import target_of
-from tui.sheets import take_out
-from tui.theme import CANDIDATES, Theme
+from tui.sheets import merge, retest, take_out
 from tui.widgets.diff import DiffPane
+from tui.widgets.evidence import EvidencePane
 from tui.widgets.pane import Pane
-from tui.widgets.queue import QueueItem, QueueList, gate_sentences, seeds_cell
+from tui.widgets.pipeline import PipelinePane, brief
+from tui.widgets.queue import HistoryPane, MergedList, QueueList, seeds_cell
+from tui.widgets.retests import ScatterPane
 
 if TYPE_CHECKING:
     from tui.view import View
 
 PREVIEW_LINES = 5
 
-
-class EvidencePane(Pane):
-    """What the selected candidate was measured by."""
-
-    def __init__(self, look: Theme) -> None:
-        super().__init__(look, id="detail", frame="rule")
-        self.state = LabState()
-        self.item: QueueItem | None = None
-
-    def head(self) -> tuple[str, str]:
-        """Return whose evidence it is."""
-        return (f"{self.item.worktree} #{self.item.experiment}  {self.item.idea}" if self.item else ""), ""
-
-    def body(self, width: int, height: int) -> list[Line]:
-        """Return the evidence, most important first."""
-        if self.item is None:
-            return [((f" {text}", "grey"),) for text in gate_sentences(self.state)]
-        facts = evidence(self.state, self.item)
-        return [((f" {label:<6} ", "grey"), (clip(text, width - 9), "text")) for label, text in facts]
+Row = QueueRow | MergedRow
 
 
 class QueueScreen(BaseScreen):
-    """The candidates in the order of merging, then those that are done with."""
+    """The candidates in the order of merging, then the merges: one cursor goes through both."""
 
     NAME = "queue"
 
     def __init__(self, view: View) -> None:
         super().__init__(view)
-        self.candidates = QueueList(view.look)
-        self.evidence = EvidencePane(view.look)
-        self.diff = DiffPane(view.look, id="diff")
+        look = view.look
+        self.candidates = QueueList(look)
+        self.merged = MergedList(look)
+        self.evidence = EvidencePane(look, view.change_of)
+        self.diff = DiffPane(look, id="diff")
+        self.scatter = ScatterPane(look)
+        self.history = HistoryPane(look)
+        self.pipeline = PipelinePane(look)
+        self._cursor = 0
+        """Its place in both lists together."""
+        self._held: int | None = None
+        """The candidate that it is on: it stays there when others come and go."""
 
     def panes(self) -> Iterable[Pane]:
         """Return the panes."""
-        return self.candidates, self.evidence, self.diff
+        own = (self.candidates, self.merged, self.evidence, self.diff)
+        return *own, self.scatter, self.history, self.pipeline
 
     def places(self, width: int, height: int) -> layout.Places:
         """Place the panes."""
-        narrow = width < layout.MEDIUM
-        self.candidates.frame = "bare" if narrow else "box"
-        self.evidence.frame = self.diff.frame = "rule" if narrow else "box"
-        return layout.queue(width, height)
+        wide = width >= layout.WIDE
+        self.candidates.frame = "box" if wide else "bare"
+        for pane in (self.merged, self.evidence, self.diff, self.scatter, self.history, self.pipeline):
+            pane.frame = "box" if wide else "rule"
+        return layout.queue(width, height, self.candidates.count(), self.merged.count())
 
     def actions(self) -> dict[str, Action]:
         """Return what this screen's keys do."""
@@ -76,119 +73,169 @@ class QueueScreen(BaseScreen):
             **self.moving(self._move, self.candidates),
             "scroll-down": lambda: self.diff.scroll_by(PREVIEW_LINES),
             "scroll-up": lambda: self.diff.scroll_by(-PREVIEW_LINES),
+            "next-hunk": lambda: self.say(self.diff.hunk(1)),
+            "previous-hunk": lambda: self.say(self.diff.hunk(-1)),
+            "split": self.diff.split,
             "verify": lambda: self._decide("verify"),
             "hold": self._hold,
             "reconfirm": lambda: self._decide("reconfirm"),
             "earlier": lambda: self._step(-1),
             "later": lambda: self._step(1),
             "take-out": self._take_out,
-            "open": self._read,
+            "retest-now": lambda: self.open_sheet(retest.question),
+            "tell": self._tell,
+            "shell": self._shell,
+            "open": self._open,
             "diff": self._read,
         }
 
     def show(self, scene: Scene) -> None:
         """Hand the scene to the panes."""
-        self.candidates.marks = self.marks
+        self.candidates.marks = self.merged.marks = self.marks
         self.candidates.feed(scene)
-        item = self.candidates.selected
-        self.evidence.state, self.evidence.item = scene.state, item
-        self.diff.empty = "reading" if item else "no candidate is selected"
-        change = self.view.change_of(item.experiment) if item else None
-        self.diff.show(change, subject=f"{item.worktree} #{item.experiment}" if item else "diff")
+        self.merged.feed(scene)
+        self._keep_cursor()
+        row, coming = self.selected, upcoming(scene.state, scene.live)
+        self.merged.aside = brief(coming) if self.merged.frame == "rule" else "retest size: " + size_of(scene)
+        self.evidence.state, self.evidence.row = scene.state, row
+        self.scatter.rows = retest_rows(scene.state)
+        self.history.state = self.pipeline.state = scene.state
+        self.pipeline.upcoming = coming
+        self.diff.empty = "reading" if row else "no candidate is selected"
+        change = self.view.change_of(row.experiment) if row else None
+        self.diff.show(change, subject=f"{row.worktree} #{row.experiment}" if row else "diff")
 
     def ring(self) -> Iterable[Pane]:
         """Return the list and the change."""
         return self.candidates, self.diff
 
     def filter_by(self, text: str) -> None:
-        """List only the candidates that hold `text`."""
-        self.candidates.wanted = text
+        """List only what holds `text`."""
+        self.candidates.wanted = self.merged.wanted = text
         self.paint()
+
+    @property
+    def rows(self) -> tuple[Row, ...]:
+        """All that is listed."""
+        return (*self.candidates.rows, *self.merged.rows)
+
+    @property
+    def selected(self) -> Row | None:
+        """What is under the cursor."""
+        return self.rows[self._cursor] if self._cursor < len(self.rows) else None
+
+    @property
+    def marked(self) -> list[int]:
+        """The marked ones, in the order in which they are listed."""
+        return [row.experiment for row in self.rows if row.experiment in self.marks]
 
     def under_cursor(self) -> object | None:
         """Return the selected candidate's number."""
-        item = self.candidates.selected
-        return item.experiment if item else None
+        return self.selected.experiment if self.selected else None
 
     def copyable(self) -> dict[str, str]:
         """Return what can be copied of the marked candidates, else of the selected one."""
         from tui import worth
 
-        item = self.candidates.selected
-        marked = [each.experiment for each in self.candidates.items if each.experiment in self.marks]
-        return worth.of_experiments(self.view, marked or ([item.experiment] if item else []))
+        return worth.of_experiments(self.view, self.marked or ([self.selected.experiment] if self.selected else []))
 
     def listing(self) -> Listing:
-        """Return the candidates that are listed."""
+        """Return what is listed."""
         head = ("STATE", "WORKTREE", "EXPERIMENT", "GAIN", "SIGMAS", "SEEDS", "IDEA", "WHY")
-        return Listing(head, tuple(row(item) for item in self.candidates.items))
+        return Listing(head, tuple(cells(row) for row in self.rows))
 
     def target(self, scene: Scene) -> Target | None:
         """Return the selected candidate, and never another one."""
-        item = self.candidates.selected
-        return target_of(scene, item.experiment) if item else None
+        return target_of(scene, self.selected.experiment) if self.selected else None
+
+    def situation(self) -> Situation:
+        """Return what permissions depend on: the worktree is the candidate's, and a merge takes all that are marked."""
+        scene, row = self.view.scene, self.selected
+        found = super().situation()
+        marked = tuple(target for number in self.marked if (target := target_of(scene, number)))
+        return replace(found, row=scene.row(row.worktree) if row else found.row, marked=marked)
 
     def select(self, experiment: int) -> None:
         """Put the cursor on a candidate."""
-        self.candidates.feed(self.view.scene)
-        self.candidates.select(experiment)
+        self._held = experiment
+        self.paint()
+
+    def ask_merge(self) -> None:
+        """Ask before merging the marked candidates in the order of the list, else the selected one."""
+        if numbers := self.marked:
+            self.open_sheet(lambda scene: merge.question_of_all(scene, numbers, self.view.change_of))
+        else:
+            super().ask_merge()
+
+    def _keep_cursor(self) -> None:
+        """Leave the cursor on its candidate, wherever that is listed now."""
+        numbers = [row.experiment for row in self.rows]
+        if self._held in numbers:
+            self._cursor = numbers.index(self._held)
+        self._put_cursor(self._cursor)
+
+    def _put_cursor(self, place: int) -> None:
+        first = self.candidates.count()
+        self._cursor = max(0, min(len(self.rows) - 1, place))
+        self.candidates.has_cursor = self._cursor < first
+        self.merged.has_cursor = not self.candidates.has_cursor
+        self.candidates.cursor, self.merged.cursor = self._cursor, max(0, self._cursor - first)
+        self._held = self.selected.experiment if self.selected else self._held
 
     def _move(self, delta: int) -> None:
-        self.candidates.move(delta)
+        self._put_cursor(self._cursor + max(-FAR, min(FAR, delta)))
         self.paint()
 
     def _decide(self, verb: str) -> None:
-        if item := self.candidates.selected:
-            self.view.decide(verb, item.experiment)
+        if row := self.selected:
+            self.view.decide(verb, row.experiment)
 
     def _step(self, steps: int) -> None:
-        if item := self.candidates.selected:
-            self.view.ask("move", {"experiment": item.experiment, "by": steps})
+        if row := self.selected:
+            self.view.ask("move", {"experiment": row.experiment, "by": steps})
 
     def _hold(self) -> None:
-        item = self.candidates.selected
-        self._decide("unhold" if item and item.state == "HELD" else "hold")
+        self._decide("unhold" if self.selected and self.selected.state == "HELD" else "hold")
 
     def _take_out(self) -> None:
-        if item := self.candidates.selected:
-            number = item.experiment
+        if row := self.selected:
+            number = row.experiment
             self.open_sheet(lambda scene: take_out.question(scene, number))
 
+    def _tell(self) -> None:
+        """Speak to the candidate's agent."""
+        if row := self.selected:
+            self.view.select(row.worktree)
+        self.open_entry()
+
+    def _shell(self) -> None:
+        """Open a shell where the candidate's agent works."""
+        if row := self.selected:
+            self.view.select(row.worktree)
+        self.view.shell()
+
+    def _open(self) -> None:
+        if row := self.selected:
+            self.view.open_experiments([row.experiment])
+        else:
+            self.say("there is no candidate to open")
+
     def _read(self) -> None:
-        if item := self.candidates.selected:
-            self.view.read_candidate(item.experiment)
+        if row := self.selected:
+            self.view.read_candidate(row.experiment)
         else:
             self.say("there is no candidate to read")
 
 
-def row(item: QueueItem) -> tuple[str, ...]:
+def size_of(scene: Scene) -> str:
+    """Return at which size trunk is tried again."""
+    settings = scene.state.retest_settings
+    return f"{settings.scale} times" if settings.budget else "none"
+
+
+def cells(row: Row) -> tuple[str, ...]:
     """Return one candidate as cells."""
-    numbers = (
-        str(item.experiment),
-        fmt.gain(item.gain),
-        fmt.sigmas(item.z),
-        seeds_cell(item.open) if item.open else "",
-    )
-    return item.state, item.worktree, *numbers, item.idea, item.note
-
-
-def evidence(state: LabState, item: QueueItem) -> list[tuple[str, str]]:
-    """Return (label, text) of what is known of a candidate."""
-    candidate, experiment = state.candidates[item.experiment], state.experiments[item.experiment]
-    facts = []
-    own = state.pools.get(candidate.tree, {})
-    trunk = state.pools.get(candidate.trunk_tree, {})
-    if candidate.seeds:
-        scores = "  ".join(fmt.score(own.get(seed)) for seed in candidate.seeds)
-        same = "  ".join(fmt.score(trunk.get(seed)) for seed in candidate.seeds)
-        facts.append(("seeds", f"{scores}   trunk, same seeds: {same}"))
-    if candidate.commit:
-        tree = f"rebased on {fmt.short(candidate.trunk)} as {fmt.short(candidate.commit)}; this tree is measured"
-        if others := besides(candidate):
-            tree = f"{fmt.short(candidate.tree)}, measured with {others} in it: the gain is of all of them"
-        facts.append(("tree", tree))
-    meaning = CANDIDATES.get(candidate.state, ("", ""))[1]
-    facts.append(("state", f"{candidate.state}: {candidate.reason or meaning}"))
-    screen = f"{fmt.score(experiment.score)}, gain {fmt.gain(experiment.gain)} ({fmt.sigmas(experiment.z)}σ)"
-    facts.append(("screen", f"{screen}, one run; it does not count in the verdict"))
-    return facts
+    numbers = (str(row.experiment), fmt.gain(row.gain), fmt.sigmas(row.z))
+    if isinstance(row, MergedRow):
+        return row.state, row.worktree, *numbers, "", row.idea, row.retest
+    return row.state, row.worktree, *numbers, seeds_cell(row), row.idea, row.reason

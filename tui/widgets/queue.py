@@ -2,18 +2,28 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from itertools import islice
 
-from agentcore.overview import QueueRow, gate_summary, is_forced
-from agentcore.stacks import besides
-from agentcore.state import Candidate, LabState
+from agentcore.merged import MergedRow, history, merged_rows
+from agentcore.overview import QueueRow, gate_summary, queue_rows
+from agentcore.state import LabState
+from agentcore.upcoming import why_not_merged
 from tui import format as fmt
 from tui.follow import Scene
-from tui.lines import BLANK, Line, fit, flush, overlay, wrap
+from tui.lines import BLANK, Line, clip, fit, flush, overlay, wrap
 from tui.theme import CANDIDATES, Theme
 from tui.widgets.pane import ListPane, Pane
 from tui.widgets.rows import gain_role
 from tui.widgets.searched import holds
+
+NARROW = 72
+"""Below this the list has no room for the memory that a run takes."""
+
+WIDE = 90
+"""From here on the list has room for bases and ages."""
+
+RETEST = 26
+"""Cells that the word of a retest has at least."""
 
 TAIL = 16
 """Cells for gain, standard errors and seeds, or for the reason."""
@@ -47,146 +57,200 @@ class QueuePane(Pane):
         return lines
 
 
-@dataclass(frozen=True)
-class QueueItem:
-    """One line of the queue screen: an open candidate, or one that is done with."""
-
-    experiment: int
-    worktree: str
-    state: str
-    idea: str
-    open: QueueRow | None
-    """The row, while the candidate is open."""
-    gain: float | None
-    z: float | None
-    since: float
-    note: str
-
-
 class QueueList(ListPane):
-    """All candidates: open ones in the order of merging, then those that are done with, newest first."""
+    """The open candidates in the order of merging."""
 
     def __init__(self, look: Theme) -> None:
         super().__init__(look, id="candidates", heavy=True)
         self.scene: Scene | None = None
-        self.items: tuple[QueueItem, ...] = ()
+        self.rows: tuple[QueueRow, ...] = ()
         self.wanted = ""
         """Only candidates are listed that hold it."""
+        self.has_cursor = True
+        """The cursor goes on from here to what was merged."""
 
     def feed(self, scene: Scene) -> None:
-        """Show the scene's candidates; the cursor stays on its candidate."""
-        held = self.selected
+        """Take the scene's candidates."""
         self.scene = scene
-        self.items = tuple(item for item in queue_items(scene) if holds(told(item), self.wanted))
-        if held:
-            self.select(held.experiment)
-        self.paint()
-
-    @property
-    def selected(self) -> QueueItem | None:
-        """The candidate under the cursor."""
-        return self.items[self.cursor] if self.cursor < len(self.items) else None
-
-    def select(self, experiment: int) -> None:
-        """Put the cursor on the candidate of `experiment`."""
-        places = (index for index, item in enumerate(self.items) if item.experiment == experiment)
-        self.cursor = next(places, self.cursor)
+        self.rows = tuple(row for row in scene.overview.queue if holds(told(row), self.wanted))
 
     def head(self) -> tuple[str, str]:
         """Return the titles; on the right how far what passed can be believed, once anything was confirmed."""
         if self.wanted:
-            return f"candidates that hold {self.wanted}: {len(self.items)}", "esc: all"
+            return f"candidates that hold {self.wanted}: {len(self.rows)}", "esc: all"
         found = gate_summary(self.scene.state) if self.scene else None
         if found is None or found.false_share is None:
-            return "candidates", "READY first, then in order of arrival"
-        return "candidates", f"at most {found.false_share:.0%} of {found.passed} that passed are false"
+            return "candidates", "READY first; < > to move"
+        return "candidates", f"at most {found.false_share:.0%} of {found.passed} that passed are false; < > to move"
 
     def count(self) -> int:
         """Return the number of candidates."""
-        return len(self.items)
+        return len(self.rows)
 
     def header(self, width: int) -> list[Line]:
         """Return the column titles."""
         words = [fit("STATE", 9), fit("CAND", 9), fit("IDEA", _idea_width(width))]
-        numbers = [("BEST", 6), ("GAIN", 7), ("σ", 4), ("SEEDS", 5), ("LINES", 7), ("SINCE", 6)]
+        numbers = [("SCORE", 6), ("GAIN", 7), ("σ", 4), ("SEEDS", 5), ("±LINES", 7), *_last_columns(width)]
         titles = " ".join([*words, *(flush(title, cells) for title, cells in numbers)])
-        titles = ("   " if self.frame == "box" else "  ") + titles
-        return [((titles, "grey"),)]
+        return [(((INDENT if self.frame == "box" else INDENT[1:]) + titles, "grey"),)]
+
+    def footer(self, width: int) -> list[Line]:
+        """Return what the open ones wait for."""
+        waits = why_not_merged(self.scene.state) if self.scene and self.frame == "box" else ""
+        return [((clip(f" why not merged yet: {waits}", width), "grey"),)] if waits else []
 
     def item(self, index: int, width: int) -> Line:
         """Return the line of one candidate."""
         assert self.scene is not None
-        item = self.items[index]
-        row = item.open
-        role = CANDIDATES.get(item.state, ("text", ""))[0]
-        seeds = seeds_cell(row) if row else ""
-        lines = fmt.change(row.added, row.removed) if row else ""
-        numbers = f"{flush(fmt.score(row.score) if row else '', 6)} "
-        sign = self.sign(index, item.experiment)
+        row = self.rows[index]
+        role = CANDIDATES.get(row.state, ("text", ""))[0]
+        last = {
+            "MEM": fmt.memory(row.memory_mb),
+            "BASE": fmt.short(row.base) or fmt.MISSING,
+            "WAIT": fmt.age(self.scene.now - row.since),
+        }
         line: Line = (
-            (f" {sign}" if self.frame == "box" else sign, "bold"),
-            (fit(item.state, 9), role),
-            (f" {fit(f'{item.worktree} #{item.experiment}', 9)} {fit(item.idea, _idea_width(width))} ", "text"),
-            (numbers, "text"),
-            (f"{flush(fmt.gain(item.gain), 7)} {flush(fmt.sigmas(item.z), 4)}", gain_role(item.gain, item.z)),
-            (f" {flush(seeds, 5)} {flush(lines, 7)} ", "text"),
-            (flush(fmt.age(self.scene.now - item.since), 6), "grey"),
+            (_sign(self, index, row.experiment), "bold"),
+            (fit(row.state, 9), role),
+            (f" {_name(row)} {fit(marked(row), _idea_width(width))} ", "text"),
+            (f"{flush(fmt.score(row.score), 6)} ", "text"),
+            (f"{flush(fmt.gain(row.gain), 7)} {flush(fmt.sigmas(row.z), 4)}", gain_role(row.gain, row.z)),
+            (f" {flush(seeds_cell(row), 5)} {flush(fmt.change(row.added, row.removed), 7)}", "text"),
+            *((f" {flush(last[title], cells)}", "grey") for title, cells in _last_columns(width)),
             (" " * width, "text"),
         )
-        return overlay(line, "selected") if index == self.cursor else line
+        return overlay(line, "selected") if self.has_cursor and index == self.cursor else line
 
     def body(self, width: int, height: int) -> list[Line]:
         """Return the list, or a sentence where it is empty."""
-        if not self.items:
+        if not self.rows:
             empty = f"no candidate holds {self.wanted}; esc lists all" if self.wanted else EMPTY
-            return [BLANK, ((f" {empty}", "text"),)]
+            return [BLANK, *(((f" {part}", "text"),) for part in wrap(empty, width - 2))]
         return super().body(width, height)
 
 
-def told(item: QueueItem) -> str:
+class MergedList(ListPane):
+    """What was merged, newest first, with the word of its retest; then what has left the queue unmerged."""
+
+    def __init__(self, look: Theme) -> None:
+        super().__init__(look, id="merged")
+        self.scene: Scene | None = None
+        self.rows: tuple[MergedRow | QueueRow, ...] = ()
+        self.wanted = self.aside = ""
+        self.has_cursor = False
+        self._made: tuple[LabState, tuple[MergedRow | QueueRow, ...]] | None = None
+
+    def feed(self, scene: Scene) -> None:
+        """Take the scene's merges: they are looked up only for a new state."""
+        self.scene = scene
+        if self._made is None or self._made[0] is not scene.state:
+            left = sorted(queue_rows(scene.state, LEFT), key=lambda row: -row.since)
+            self._made = (scene.state, (*merged_rows(scene.state), *left))
+        self.rows = tuple(row for row in self._made[1] if holds(told(row), self.wanted))
+
+    def head(self) -> tuple[str, str]:
+        """Return the titles; on the right what the queue does now and next."""
+        return "merged", self.aside
+
+    def count(self) -> int:
+        """Return how many there are."""
+        return len(self.rows)
+
+    def header(self, width: int) -> list[Line]:
+        """Return the column titles, where there is room for them."""
+        if self.frame != "box":
+            return []
+        words = [fit("STATE", 9), fit("CAND", 9), fit("IDEA", _merged_idea_width(self, width))]
+        numbers = " ".join(flush(title, cells) for title, cells in (("SCORE", 6), ("GAIN", 7), ("AT", 5)))
+        return [((f"{INDENT}{' '.join(words)} {numbers} {fit('BY', 4)} RETEST, OR WHY NOT", "grey"),)]
+
+    def item(self, index: int, width: int) -> Line:
+        """Return one merge, or one that came to nothing."""
+        row = self.rows[index]
+        role = CANDIDATES.get(row.state, ("text", ""))[0]
+        merged = isinstance(row, MergedRow)
+        at, by = (fmt.clock(row.at), row.by) if isinstance(row, MergedRow) else ("", "")
+        when = f" {fit(at, 5)} {fit(by, 4)}" if self.frame == "box" else ""
+        line: Line = (
+            (_sign(self, index, row.experiment), "bold"),
+            (fit(row.state, 9), role),
+            (
+                f" {fit(f'{row.worktree} #{row.experiment}', 9)} {fit(marked(row), _merged_idea_width(self, width))} ",
+                "text",
+            ),
+            (f"{flush(fmt.score(row.score), 6)} ", "text"),
+            (flush(fmt.gain(row.gain), 7), gain_role(row.gain, row.z)),
+            (f"{when} ", "text"),
+            (row.retest if isinstance(row, MergedRow) else row.reason, "text" if merged else "grey"),
+            (" " * width, "text"),
+        )
+        return overlay(line, "selected") if self.has_cursor and index == self.cursor else line
+
+
+class HistoryPane(Pane):
+    """Trunk's line, newest first."""
+
+    def __init__(self, look: Theme) -> None:
+        super().__init__(look, id="history")
+        self.state = LabState()
+
+    def head(self) -> tuple[str, str]:
+        """Return the titles."""
+        return "trunk history", fmt.count(len(self.state.line), "trunk")
+
+    def body(self, width: int, height: int) -> list[Line]:
+        """Return as many as fit."""
+        return [
+            (
+                (f" {fmt.short(step.commit)} ", "grey"),
+                (f"{fit(step.words, width - 17)} {flush(fmt.score(step.score), 6)} ", "text"),
+            )
+            for step in islice(history(self.state), height)
+        ]
+
+
+INDENT = "   "
+
+LEFT = ("NOISE", "REJECTED", "CANCELLED")
+"""States of a candidate that has left the queue and was not merged."""
+
+
+def told(row: QueueRow | MergedRow) -> str:
     """Return a candidate as it is searched."""
-    return f"{item.state} {item.worktree} #{item.experiment} {item.idea} {item.note}"
+    why = row.reason if isinstance(row, QueueRow) else row.retest
+    return f"{row.state} {row.worktree} #{row.experiment} {row.idea} {why}"
+
+
+def marked(row: QueueRow | MergedRow) -> str:
+    """Return a candidate's idea, and before it what sets it apart."""
+    said = {"pinned": row.pinned, "forced": row.forced, "simpler": row.simpler, "stacked": bool(row.besides)}
+    return fmt.marks(**said, wanted=isinstance(row, QueueRow) and row.wanted) + row.idea
+
+
+def _name(row: QueueRow | MergedRow) -> str:
+    return fit(f"{row.worktree} #{row.experiment}", 9)
+
+
+def _sign(pane: QueueList | MergedList, index: int, experiment: int) -> str:
+    mark = "*" if experiment in pane.marks else " "
+    return (" " if pane.frame == "box" else "") + (">" if pane.has_cursor and index == pane.cursor else " ") + mark
+
+
+def _last_columns(width: int) -> list[tuple[str, int]]:
+    """Return (title, cells) of the columns that stand last, as far as there is room."""
+    if width < NARROW:
+        return []
+    return [("MEM", 4)] if width < WIDE else [("MEM", 4), ("BASE", 7), ("WAIT", 4)]
 
 
 def _idea_width(width: int) -> int:
-    return max(8, min(100, width - 66))
+    fixed = 3 + 10 + 10 + 7 + 8 + 5 + 6 + 8 + 1 + sum(cells + 1 for _, cells in _last_columns(width))
+    return max(8, min(100, width - fixed))
 
 
-def queue_items(scene: Scene) -> tuple[QueueItem, ...]:
-    """Return every candidate of the scene."""
-    opened = [
-        QueueItem(row.experiment, row.worktree, row.state, marked(row), row, row.gain, row.z, row.since, row.reason)
-        for row in scene.overview.queue
-    ]
-    known = {item.experiment for item in opened}
-    closed = [_closed(scene.state, one) for number, one in scene.state.candidates.items() if number not in known]
-    return (*opened, *sorted(closed, key=lambda item: -item.since))
-
-
-def marked(row: QueueRow) -> str:
-    """Return a candidate's idea, and before it what sets it apart."""
-    said = {"pinned": row.pinned, "forced": row.forced, "simpler": row.simpler}
-    return fmt.marks(**said, stacked=bool(row.besides)) + row.idea
-
-
-def _closed(state: LabState, candidate: Candidate) -> QueueItem:
-    experiment = state.experiments[candidate.experiment]
-    verdict = candidate.verdict
-    z = verdict.z if verdict and verdict.standard_error else None
-    number = experiment.number
-    said = {"pinned": number in state.pinned, "forced": is_forced(state, number), "simpler": candidate.simpler}
-    marks = fmt.marks(**said, stacked=bool(besides(candidate)))
-    return QueueItem(
-        experiment.number,
-        experiment.worktree,
-        candidate.state,
-        marks + experiment.hypothesis,
-        None,
-        verdict.gain if verdict else experiment.gain,
-        z,
-        candidate.since,
-        candidate.reason,
-    )
+def _merged_idea_width(pane: Pane, width: int) -> int:
+    fixed = 2 + 10 + 10 + 7 + 8 + RETEST + (13 if pane.frame == "box" else 0)
+    return max(12, min(60, width - fixed))
 
 
 def gate_sentences(state: LabState) -> list[str]:
