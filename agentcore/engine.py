@@ -16,7 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from agentcore import away, promoter, prompts, proposing, questions, retesting, running, stacking
+from agentcore import away, promoter, prompts, proposing, questions, reporting, retesting, running, stacking
 from agentcore import events as ev
 from agentcore.agents.roster import Roster
 from agentcore.bounds import Bounds
@@ -127,11 +127,14 @@ class Engine:
         if self._stop and self._stop.now:
             await self._end_runs()
         self.lab.record(ev.EngineStopped(reason))
+        if not self._stop:
+            await reporting.conclude(self.lab)
         return reason
 
     async def _act(self, tasks: asyncio.TaskGroup) -> bool:
         """Collect what ended and carry out what is due; True where that may have made more due."""
         self._bounds.look()
+        await reporting.catch_up(self.lab)
         self._end_thinking()
         actions: list[Action] = []
         try:

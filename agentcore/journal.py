@@ -169,6 +169,10 @@ class Reader:
         marks = ", ".join("?" for _ in names)
         yield from self._select(f"type IN ({marks})", names)
 
+    def since(self, at: float) -> Iterator[Entry]:
+        """Yield the entries from a Unix time on, in order. Errors are those of `after`."""
+        yield from self._select("at >= ?", [at])
+
     def close(self) -> None:
         """Release the file."""
         if self._db is not None:

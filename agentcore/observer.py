@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 import msgspec
 
+from agentcore import absence
+from agentcore.events import Entry
 from agentcore.fold import apply
 from agentcore.journal import Reader
 from agentcore.overview import Live, Overview, overview
+from agentcore.presence import last_key
 from agentcore.state import LabState
 from worktrees.devices import DeviceSample
 from worktrees.layout import LabPaths
@@ -81,9 +85,23 @@ class Observer:
 
         reader = Reader(self.paths.journal)
         try:
-            return report(state, scene, reader.of(TOLD), since, disk_mb=self.paths.size_mb())
+            happened = (entry for entry in reader.of(TOLD) if entry.seq <= state.seq)
+            return report(state, scene, happened, since, disk_mb=self.paths.size_mb())
         finally:
             reader.close()
+
+    def entries(self, since: float) -> Iterator[Entry]:
+        """Yield the journal's entries from a Unix time on, as far as the state goes. Raises JournalError."""
+        reader = Reader(self.paths.journal)
+        try:
+            yield from (entry for entry in reader.since(since) if entry.seq <= self.state.seq)
+        finally:
+            reader.close()
+
+    def absent_since(self, now: float) -> float:
+        """Return since when nobody was there, see absence.py."""
+        key = last_key(self.paths.watchers)
+        return absence.began(self.state, key if key is not None and now - key >= absence.ABSENT_S else None, now)
 
     def _devices(self) -> dict[str, DeviceSample]:
         try:

@@ -1,4 +1,8 @@
-"""Does somebody watch this lab just now? A view holds a lock while it is open, and the kernel lets go of it."""
+"""Does somebody watch this lab just now, and when did they last press a key?
+
+A view holds a lock while it is open, and the kernel lets go of it. The lock's file carries the time of the last key, so
+that a view which is opened in the morning knows when the one of the evening was left.
+"""
 
 from __future__ import annotations
 
@@ -15,9 +19,12 @@ from worktrees import processes
 def watching(lock: Path) -> Iterator[None]:
     """Be somebody who watches. Several may at a time."""
     lock.parent.mkdir(parents=True, exist_ok=True)
+    is_new = not lock.exists()
     descriptor = os.open(lock, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
     try:
         fcntl.flock(descriptor, fcntl.LOCK_SH)
+        if is_new:
+            touch(lock, 0.0)
         yield
     finally:
         os.close(descriptor)
@@ -26,3 +33,19 @@ def watching(lock: Path) -> Iterator[None]:
 def is_watched(lock: Path) -> bool:
     """Tell whether a view is open, from its lock."""
     return processes.is_locked(lock, is_shared=True)
+
+
+def touch(lock: Path, now: float) -> None:
+    """Remember that a key was pressed; where that cannot be written, the view's own memory has to do."""
+    try:
+        os.utime(lock, (now, now))
+    except OSError:
+        return
+
+
+def last_key(lock: Path) -> float | None:
+    """Return when a key was last pressed in any view, Unix time; None where none was."""
+    try:
+        return lock.stat().st_mtime or None
+    except FileNotFoundError:
+        return None

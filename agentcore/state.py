@@ -427,6 +427,14 @@ class Away:
 
 
 @dataclass(frozen=True)
+class Absence:
+    """When a person left the lab alone, and when they were back. Unix times."""
+
+    began: float
+    ended: float
+
+
+@dataclass(frozen=True)
 class Action:
     """Something that a person did and can take back, see undoing.py."""
 
@@ -517,6 +525,12 @@ class LabState:
     ideas: Map[int, Idea] = field(default_factory=Map)
     away: Away | None = None
     """None while somebody is there."""
+    last_away: Absence | None = None
+    """The newest one that is over."""
+    untold: float | None = None
+    """Since when nobody was there, where that is over and no report of it was written yet. Unix time."""
+    saved: ev.ReportWritten | None = None
+    """The newest report that lies in a file."""
     actions: tuple[Action, ...] = ()
     """The newest that persons did and may want to take back, oldest first."""
     warnings: Map[str, str] = field(default_factory=Map)

@@ -31,6 +31,7 @@ class LabPaths:
         self.scenario = self.dot / "scenario.json"
         self.clipboard = self.dot / "clipboard"
         self.exports = self.dot / "exports"
+        self.reports = self.dot / "reports"
         self.hints = self.dot / "hints"
         self.data = self.dot / "data"
         self.worktrees = self.dot / "worktrees"

@@ -48,6 +48,7 @@ from agentcore.events.lab import (
     WarningCleared,
     WarningRaised,
 )
+from agentcore.events.report import ReportWritten
 from agentcore.events.retest import (
     RetestEnded,
     RetestEnding,
@@ -144,6 +145,7 @@ Event = (
     | AwayStarted
     | AwayLimitReached
     | AwayEnded
+    | ReportWritten
     | ActionUndone
     | ActionRedone
 )

@@ -17,6 +17,7 @@ from agentcore.fold import (  # noqa: F401 (each registers its events)
     experiment,
     idea,
     lab,
+    report,
     retest,
     trunk,
     worktree,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from agentcore import events as ev
 from agentcore.fold.change import follow
 from agentcore.fold.replacing import replace
-from agentcore.state import Away, LabState
+from agentcore.state import Absence, Away, LabState
 from worktrees.gate import Mode
 
 
@@ -25,7 +25,8 @@ def _(event: ev.AwayLimitReached, state: LabState, at: float) -> LabState:
     away = replace(away, reached=(*away.reached, event.limit))
     if event.limit != "until":
         return replace(state, away=away)
-    return _with_mode(replace(state, away=replace(away, over=event.reason)), away.mode_before)
+    away = replace(away, over=event.reason)
+    return _with_mode(replace(state, away=away, untold=away.since), away.mode_before)
 
 
 @follow.register
@@ -33,8 +34,8 @@ def _(event: ev.AwayEnded, state: LabState, at: float) -> LabState:
     away = state.away
     if away is None:
         return state
-    state = replace(state, away=None)
-    return state if away.over else _with_mode(state, away.mode_before)
+    state = replace(state, away=None, last_away=Absence(away.since, at))
+    return state if away.over else _with_mode(replace(state, untold=away.since), away.mode_before)
 
 
 def meanwhile(merge: ev.AwayMerge, mode: Mode) -> Mode:

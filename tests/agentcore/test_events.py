@@ -84,6 +84,7 @@ EVENTS: tuple[Event, ...] = (
     ev.AwayStarted(1.5, 25.0, "gate", "park", "ada"),
     ev.AwayLimitReached("usd", "$25.00 are used"),
     ev.AwayEnded("ada came back", "ada"),
+    ev.ReportWritten(1.5, ".lab/reports/2026-03-14-0800.md"),
     ev.ActionUndone(7, 9, "ada"),
     ev.ActionRedone(7, 9, "ada"),
     ev.WarningRaised("disk", "full"),
