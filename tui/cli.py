@@ -45,6 +45,7 @@ def _flag(*names: str, about: str) -> Argument:
 JSON = _flag("--json", about="print one JSON object with a schema field")
 YES = _flag("--yes", about="do not ask")
 UNTIL = Argument(("--until",), {"metavar": "TIME", "help": "end then: 08:00, 90m, 2h or ISO 8601"})
+SINCE = Argument(("--since",), {"metavar": "T", "help": "from then on: 2h, 22:41, ISO 8601, or away"})
 NO_SANDBOX = _flag("--no-sandbox", about="let agents' code do what you can; nothing moves trunk then")
 MERGE = Argument(("--merge",), {"choices": ("me", "gate", "hold"), "help": "who merges READY candidates"})
 CANDIDATE = Argument(("candidate",), {"metavar": "N"})
@@ -116,7 +117,7 @@ COMMANDS = (
             _flag("--tsv", about="five columns for other programs"),
             _flag("--kept", about="only kept ones"),
             _flag("--dropped", about="only dropped ones"),
-            Argument(("--since",), {"metavar": "T", "help": "only those decided since then: 2h, 22:41 or ISO 8601"}),
+            SINCE,
             Argument(
                 ("--sort",),
                 {
@@ -179,7 +180,33 @@ COMMANDS = (
         ),
         "nightlab audit show '#12'",
     ),
-    Entry("events", "look:events", "what happened", (Argument(("--lines",), {"type": int, "default": 40}),)),
+    Entry(
+        "report",
+        "past:report",
+        "what happened while nobody looked, in ten lines",
+        (
+            SINCE,
+            _flag("--markdown", about="the whole report as Markdown"),
+            Argument(
+                ("-o", "--output"), {"metavar": "FILE", "help": "write it: .md, .json, .html, .svg or .png (plot)"}
+            ),
+            JSON,
+        ),
+        "nightlab report --since away -o night.html",
+    ),
+    Entry(
+        "events",
+        "past:events",
+        "what happened",
+        (
+            Argument(("--lines",), {"type": int, "metavar": "N", "help": "the newest N; default 40, all with --since"}),
+            SINCE,
+            Argument(("--level",), {"choices": ("info", "warn"), "default": "info", "help": "warn: what went wrong"}),
+            _flag("-f", "--follow", about="go on with what happens next, until ctrl+c"),
+            JSON,
+        ),
+        "nightlab events --since away --level warn",
+    ),
     Entry(
         "merge",
         "decide:merge",

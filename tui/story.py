@@ -7,10 +7,12 @@ else the past is listed. Text from outside (hypotheses, reasons) is passed on as
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from functools import singledispatch
+from typing import Any
 
 from agentcore import events as ev
-from agentcore.events import Entry
+from agentcore.events import Entry, Level
 from agentcore.permits import described
 from agentcore.speed import words
 from agentcore.stacks import named
@@ -24,6 +26,9 @@ from worktrees.text import printable
 
 FILES = 3
 """Names of changed files that are told; more are counted."""
+
+TROUBLE = ("LIMIT", "PARKED")
+"""Words of events that went wrong although nobody is needed for them."""
 
 PROVIDER = 48
 """Characters of a provider's own words, so that the time after them is seen."""
@@ -42,6 +47,12 @@ class Told:
     text: str
     minor: bool = False
 
+    @property
+    def level(self) -> Level:
+        """`warn` for what went wrong or needs a person; not where another event tells the same again."""
+        is_trouble = self.role in ("you", "bad") or self.word in TROUBLE
+        return "warn" if is_trouble and not self.minor else "info"
+
 
 def tell(entry: Entry, state: LabState) -> Told | None:
     """Return the line of `entry`, or None for an event that says nothing to a person."""
@@ -54,6 +65,14 @@ def line(told: Told) -> str:
     number = f"#{told.experiment}" if told.experiment is not None else ""
     words = f"{fmt.clock(told.at, seconds=True)} {told.who:<6} {number:<5} {told.word:<9} {told.text}"
     return printable(words).rstrip()
+
+
+def as_object(seq: int, kind: str, told: Told) -> dict[str, Any]:
+    """Return a told event for programs; `kind`: its type."""
+    at = datetime.fromtimestamp(told.at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    number = told.experiment
+    words = {"who": told.who, "experiment": number, "word": told.word, "text": printable(told.text)}
+    return {"seq": seq, "at": at, "type": kind, "level": told.level, **words}
 
 
 _Parts = tuple[str, str, str, int | None, str, str, bool]
@@ -99,7 +118,7 @@ def _(event: ev.IdeaDropped, state: LabState) -> _Parts:
 @_tell.register
 def _(event: ev.WorktreePaused, state: LabState) -> _Parts:
     text = event.reason if event.by in event.reason else f"{event.reason} (by {event.by})"
-    return "=", "wait", event.worktree, None, "PAUSE", text, False
+    return "=", "you" if event.by == "engine" else "wait", event.worktree, None, "PAUSE", text, False
 
 
 @_tell.register
@@ -373,6 +392,13 @@ def _(event: ev.AwayLimitReached, state: LabState) -> _Parts:
 @_tell.register
 def _(event: ev.AwayEnded, state: LabState) -> _Parts:
     return " ", "text", "lab", None, "BACK", event.reason, False
+
+
+@_tell.register
+def _(event: ev.ReportWritten, state: LabState) -> _Parts:
+    if not event.path:
+        return "!", "you", "lab", None, "REPORT", event.reason, False
+    return " ", "text", "lab", None, "REPORT", event.path, False
 
 
 @_tell.register

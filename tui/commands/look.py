@@ -40,6 +40,12 @@ def observe(arguments: Namespace) -> Observer:
     return observer
 
 
+def since_when(text: str, observer: Observer) -> float:
+    """Return the past time that a person names: as `moment`, or `away`, since when nobody was there."""
+    now = time.time()
+    return observer.absent_since(now) if text == "away" else moment(text, now, is_past=True)
+
+
 def status(arguments: Namespace) -> int:
     """Print where the lab stands."""
     observer, now = observe(arguments), time.time()
@@ -63,7 +69,7 @@ def results(arguments: Namespace) -> int:
     if wanted := {outcome for outcome, asked in (("keep", arguments.kept), ("drop", arguments.dropped)) if asked}:
         rows = tuple(row for row in rows if row.outcome in wanted)
     if arguments.since:
-        since = moment(arguments.since, time.time(), is_past=True)
+        since = since_when(arguments.since, observer)
         rows = tuple(row for row in rows if row.decided >= since)
     if arguments.sort:
         lower = state.config.lower_is_better if state.config else True
@@ -133,17 +139,6 @@ def transcript(arguments: Namespace) -> int:
             number, tail = number + 1, Tail(following)
         else:
             time.sleep(FOLLOW_S)
-
-
-def events(arguments: Namespace) -> int:
-    """Print the newest events, one a line."""
-    from tui.story import line, tell  # here: only this command and the view tell events as sentences
-
-    observer = observe(arguments)
-    for entry in observer.state.recent[-arguments.lines :]:
-        if told := tell(entry, observer.state):
-            print(line(told))
-    return OK
 
 
 def _by_agent(state: LabState, arguments: Namespace) -> int:
