@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from agentcore import events as ev
 from agentcore import format as fmt
 from agentcore.events import Entry
-from agentcore.report_evidence import FAILURES, Evidence, evidence, near_misses
 from agentcore.ideas import open_ideas
 from agentcore.judging import claimed, noise
 from agentcore.overview import Overview
+from agentcore.report_evidence import FAILURES, Evidence, evidence, near_misses
 from agentcore.stacks import named
 from agentcore.state import LabState, Merge
 from agentcore.window import Window

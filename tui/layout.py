@@ -178,7 +178,7 @@ def report(width: int, height: int, answers: int) -> Places:
     if width < WIDE:
         listed = min(answers, height)
         rest = height - listed
-        plot = min(8, rest - 6) if rest >= 12 else 0
+        plot = min(8, rest - 5) if rest >= 11 else 0
         return _stack(width, [("answers", listed), ("progress", plot), ("detail", rest - plot)])
     left = width * 62 // 100
     listed = min(answers + 2, height)

@@ -17,9 +17,11 @@ from typing import TYPE_CHECKING, cast
 
 from textual.app import App
 
+from agentcore.absence import began, is_absence
 from agentcore.control import Answer, Command, EngineUnreachable, ask
 from agentcore.curve import newest_run, rival
 from agentcore.effects import ends
+from agentcore.presence import last_key, touch
 from tui import attention, hints, lending
 from tui import format as fmt
 from tui.curves import Curves
@@ -38,6 +40,7 @@ from tui.screens.report import ReportScreen
 from tui.screens.results import ResultsScreen
 from tui.screens.retest import RetestScreen
 from tui.screens.worktree import WorktreeScreen
+from tui.sources import Source
 from tui.theme import Theme
 from worktrees.layout import LabPaths
 
@@ -48,11 +51,6 @@ if TYPE_CHECKING:
 
 POLL_S = 0.4
 """How often the journal is asked for news; everything else is read once a second."""
-
-WINDOW_S = 12 * 3600.0
-"""How far a report looks back where nobody said that they leave."""
-ABSENT_S = 3600.0
-"""Without a key for so long nobody was here: the next one is told where to look first."""
 
 AWAY_POLL_S = 5.0
 """The same while the terminal says that nobody looks."""
@@ -117,7 +115,7 @@ class View(App[None], inherit_bindings=False):
         self._reader: ReaderScreen | None = None
         self._touched: float | None = None
         self._absent: tuple[float, float] | None = None
-        """When nobody was here last, for an hour or more: the report tells of the time since."""
+        """When nobody was here last: the report tells of the time since, and `8` draws a line there."""
         self._has_looked = True
 
     @property
@@ -152,6 +150,7 @@ class View(App[None], inherit_bindings=False):
         for screen in (*(kind(self) for kind in own), self._reader):
             self.install_screen(screen, screen.NAME)
         self.look_again()
+        self._arrive()
         self.push_screen("lab")
         self._timer = self.set_interval(self._poll_s, self.tick)
         self.run_worker(self.live.run(), name="live diff")
@@ -300,13 +299,23 @@ class View(App[None], inherit_bindings=False):
             self.go("lab")
             self.select(need.worktree)
         elif need.experiment is not None:
-            self.go("queue")
-            cast(QueueScreen, self.get_screen("queue")).select(need.experiment)
-            self.paint()
+            self.visit(Source("queue", experiment=need.experiment))
         else:
             self.go("events")
         if front := self.front:
             front.say(need.text)
+
+    def visit(self, place: Source) -> None:
+        """Show where something comes from."""
+        if place.screen == "experiment" and place.experiment is not None:
+            self.open_experiments([place.experiment])
+            return
+        self.go(place.screen)
+        if place.worktree:
+            self.select(place.worktree)
+        if place.experiment is not None:
+            cast(QueueScreen, self.get_screen("queue")).select(place.experiment)
+        self.paint()
 
     def follow_files(self) -> None:
         """Keep the log of the selected worktree's current or last run in view, and its agent's newest transcript."""
@@ -355,7 +364,7 @@ class View(App[None], inherit_bindings=False):
 
     async def _look_up_report(self) -> None:
         scene = self.scene
-        since = self._absent[0] if self._absent else scene.now - WINDOW_S
+        since = began(scene.state, self.left_at, scene.now)
         self.report = await asyncio.to_thread(self.follower.observer.report, scene.state, scene.overview, since)
         self.paint()
 
@@ -450,16 +459,33 @@ class View(App[None], inherit_bindings=False):
             front.say(answer.message if answer.done else f"refused: {answer.message}")
         return answer
 
+    def _arrive(self) -> None:
+        """Ask when somebody was here last: in this view's time, else by what the last one left, else by away mode."""
+        away = self.scene.state.away
+        known = last_key(self.paths.watchers)
+        self._touched = known if known is not None else away.since if away else None
+        self._look_back(self.clock())
+
     def touched(self) -> None:
-        """Remember when a person was last here; after an hour, what they may want to look at first."""
-        now, scene = self.clock(), self.scene
-        last = self._touched if self._touched is not None else scene.state.away.since if scene.state.away else now
-        if now - last >= ABSENT_S:
-            self._absent, self._has_looked = (last, now), False
-        elif self.front and self.front.NAME == "report":
+        """Remember when a person was last here; after an absence, what they may want to look at first."""
+        now = self.clock()
+        self._look_back(now)
+        if self.front and self.front.NAME == "report":
             self._has_looked = True
         self._touched = now
+        touch(self.paths.watchers, now)
         self.paint()
+
+    def _look_back(self, now: float) -> None:
+        """Remember the absence that is over now, if there was one."""
+        last = self._touched
+        if last is not None and is_absence(now - last, self.scene.state.away):
+            self._absent, self._has_looked = (last, now), False
+
+    @property
+    def left_at(self) -> float | None:
+        """When the last absence began that this view knows of, Unix time."""
+        return self._absent[0] if self._absent else None
 
     @property
     def absence(self) -> str:

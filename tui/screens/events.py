@@ -10,6 +10,7 @@ from tui import layout
 from tui.exporting import Listing
 from tui.follow import Scene
 from tui.screens.base import Action, BaseScreen
+from tui.sources import source
 from tui.story import Told, line
 from tui.widgets.events import EventsList
 from tui.widgets.pane import Pane
@@ -46,17 +47,31 @@ class EventsScreen(BaseScreen):
             "page-down": lambda: self.list.page(1),
             "page-up": lambda: self.list.page(-1),
             "follow": self.list.follow,
+            "warnings": self._toggle_warnings,
+            "open-source": self._open,
         }
 
     def show(self, scene: Scene) -> None:
         """Hand the events to the list."""
-        self.list.marks = self.marks
+        self.list.marks, self.list.left_at = self.marks, self.view.left_at
         self.list.feed(scene.told)
 
     def filter_by(self, text: str) -> None:
         """List only the events that hold `text`."""
-        self.list.frame = "rule" if text else "bare"
         self.list.filter_by(text, self.view.scene.told)
+
+    def _toggle_warnings(self) -> None:
+        self.list.filter_by(self.list.wanted, self.view.scene.told, warnings=not self.list.warnings)
+        self.paint()
+
+    def _open(self) -> None:
+        """Go to where the selected event comes from."""
+        scene, told = self.view.scene, self.list.selected
+        place = source(told, scene.state, scene.overview) if told else None
+        if place is None:
+            self.say(f"{told.who} {told.word} has no screen of its own" if told else "no event is selected")
+        else:
+            self.view.visit(place)
 
     def under_cursor(self) -> object | None:
         """Return the selected event."""

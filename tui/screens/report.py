@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from agentcore import format as fmt
 from tui import layout
+from tui.exporting import Maker
 from tui.follow import Scene
 from tui.screens.base import Action, BaseScreen
 from tui.widgets.pane import Pane
@@ -14,6 +16,7 @@ from tui.widgets.progress import ProgressPane
 from tui.widgets.report import AnswerPane, AnswersList
 
 if TYPE_CHECKING:
+    from agentcore.report import Report
     from tui.view import View
 
 AGAIN_S = 10.0
@@ -69,8 +72,27 @@ class ReportScreen(BaseScreen):
         self.progress.progress, self.progress.experiments = scene.progress, scene.overview.experiments
         self.progress.waiting = "no experiment has a score yet"
         if report:
-            length = fmt.duration(report.until - report.since)
-            self.bar.about = f"{fmt.clock(report.since)} to {fmt.clock(report.until)}, {length}"
+            self.bar.about = self._about(scene, report)
+
+    def _about(self, scene: Scene, report: Report) -> str:
+        """Return which time it is about, and where its file lies if the engine has written one and there is room."""
+        length = fmt.duration(report.until - report.since)
+        text = f"{fmt.clock(report.since)} to {fmt.clock(report.until)}, {length}"
+        saved = scene.state.saved
+        if saved is None or saved.since < report.since:
+            return text
+        whole = f"{text}  saved: {saved.path}"
+        return whole if len(whole) + len(f" 7 {self.NAME}  ") < self.size.width else text
+
+    def exportable(self) -> dict[str, Maker]:
+        """Return the report as Markdown and as JSON."""
+        from agentcore import report_file  # here: only who takes it along needs it
+
+        report = self.view.report
+        if report is None:
+            return {}
+        body = {"schema": report_file.SCHEMA, **report_file.as_object(report)}
+        return {"m": lambda: report_file.markdown(report), "j": lambda: json.dumps(body, indent=2, ensure_ascii=False)}
 
     def _move(self, delta: int) -> None:
         self.answers.move(delta)
@@ -80,5 +102,5 @@ class ReportScreen(BaseScreen):
         report = self.view.report
         if report is None:
             self.say("the journal is still being read")
-        elif self.view.is_screen_installed(screen := report.answers[self.answers.cursor].screen):
-            self.view.go(screen)
+        else:
+            self.view.go(report.answers[self.answers.cursor].screen)

@@ -41,32 +41,50 @@ class EventsList(ListPane):
         self.newer = 0
         self.wanted = ""
         """Only events are listed that hold it."""
+        self.warnings = False
+        """Only events are listed that went wrong or need a person."""
+        self.left_at: float | None = None
+        """When somebody was here last before an absence: a rule is drawn there."""
+        self._rule: int | None = None
+        """The row that it takes."""
 
     def head(self) -> tuple[str, str]:
         """Return what is listed, where it is not all."""
-        return (f"events that hold {self.wanted}: {len(self.told)}", "esc: all") if self.wanted else ("", "")
+        if not (self.wanted or self.warnings):
+            return "", ""
+        kind = "what went wrong or needs you" if self.warnings else "events"
+        holding = f" that hold {self.wanted}" if self.wanted else ""
+        return f"{kind}{holding}: {len(self.told)}", "!: all" if self.warnings else "esc: all"
 
-    def filter_by(self, text: str, told: Sequence[Told]) -> None:
-        """List only what holds `text`, from the newest on."""
+    def filter_by(self, text: str, told: Sequence[Told], *, warnings: bool | None = None) -> None:
+        """List only what holds `text`, or only what went wrong, from the newest on."""
         self.wanted, self.told = text, ()
+        self.warnings = self.warnings if warnings is None else warnings
+        self.frame = "rule" if self.wanted or self.warnings else "bare"
         self.cursor = self.top = self.newer = 0
         self.feed(told)
 
     def feed(self, told: Sequence[Told]) -> None:
         """Show the events, newest first; the cursor stays on its event unless it is on the newest."""
+        if self.warnings:
+            told = [one for one in told if one.level == "warn"]
         if self.wanted:
             told = [one for one in told if holds(line(one), self.wanted)]
         new = next((i for i, one in enumerate(told) if self.told and one is self.told[0]), len(told))
-        if self.cursor and self.told and new:
-            self.cursor += new
-            self.top += new
-            self.newer += new
-        self.told = told
+        chosen, before = self.selected if self.cursor else None, self.cursor
+        self.newer += new if self.cursor and self.told else 0
+        self.told, self._rule = told, _row_of_rule(told, self.left_at)
+        at = next((i for i, one in enumerate(told) if one is chosen), None)
+        if at is not None:
+            self.cursor = at + (self._rule is not None and at >= self._rule)
+            self.top += self.cursor - before
         self.paint()
 
     def move(self, delta: int) -> None:
-        """Move the cursor; at the top the list follows again."""
+        """Move the cursor, over the rule; at the top the list follows again."""
         super().move(delta)
+        if self.cursor == self._rule:
+            super().move(1 if delta > 0 else -1)
         if self.cursor == 0:
             self.newer = 0
 
@@ -78,16 +96,20 @@ class EventsList(ListPane):
     @property
     def selected(self) -> Told | None:
         """The event under the cursor."""
-        return self.told[self.cursor] if self.cursor < len(self.told) else None
+        return self._event(self.cursor) if self.cursor < self.count() else None
 
     def count(self) -> int:
-        """Return the number of events."""
-        return len(self.told)
+        """Return the number of rows."""
+        return len(self.told) + (self._rule is not None)
 
     def item(self, index: int, width: int) -> Line:
-        """Return the line of one event."""
-        cells = event_line(self.told[index], width - 1)
-        sign, cells = self.sign(index, self.told[index]), ((cells[0][0][1:], cells[0][1]), *cells[1:])
+        """Return the line of one event, or the rule."""
+        told = self._event(index)
+        if told is None:
+            words = f"── you were here last at {fmt.clock(self.left_at or 0.0)} "
+            return ((f" {words}{'─' * max(0, width - len(words) - 2)}", "wait"),)
+        cells = event_line(told, width - 1)
+        sign, cells = self.sign(index, told), ((cells[0][0][1:], cells[0][1]), *cells[1:])
         if index != self.cursor:
             return ((sign, "bold"), *cells)
         return (
@@ -99,6 +121,20 @@ class EventsList(ListPane):
     def footer(self, width: int) -> list[Line]:
         """Say how many events came while the list stands still."""
         return [((f" FROZEN, {self.newer} newer  F: follow", "you"),)] if self.newer else []
+
+    def _event(self, row: int) -> Told | None:
+        """Return the event of a row; None for the rule."""
+        if self._rule is None or row < self._rule:
+            return self.told[row]
+        return None if row == self._rule else self.told[row - 1]
+
+
+def _row_of_rule(told: Sequence[Told], left_at: float | None) -> int | None:
+    """Return how many events are newer than `left_at`; None where that is none, or nothing older is listed."""
+    if left_at is None:
+        return None
+    newer = sum(one.at > left_at for one in told)
+    return newer if 0 < newer < len(told) else None
 
 
 def event_line(told: Told, width: int) -> Line:
