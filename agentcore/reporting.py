@@ -45,7 +45,7 @@ async def write(lab: Lab, since: float) -> None:
 
 
 def _save(paths: LabPaths, state: LabState, since: float, now: float) -> Path:
-    from agentcore.report_file import save  # here: an engine starts without it
+    from agentcore.report.file import save  # here: an engine starts without it
 
     observer = Observer(paths)
     observer.state = state

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from agentcore import format as fmt
-from agentcore.report_file import plain
+from agentcore.report.file import plain
 from agentcore.results import ResultRow, as_object, became, run_s
 from agentcore.state import LabState
 from worktrees.text import printable

@@ -9,8 +9,8 @@ from agentcore import format as fmt
 from agentcore.overview import Live, overview
 from agentcore.progress import progress
 from agentcore.report import CUT, Answer, Report, report
-from agentcore.report_file import as_object, markdown
-from agentcore.report_page import page
+from agentcore.report.file import as_object, markdown
+from agentcore.report.page import page
 from agentcore.spending import Usage
 from tests.agentcore.tales import Tale, calibrated, gated, started
 

@@ -27,7 +27,7 @@ FORMS = (".md", ".json", ".html", ".svg", ".png")
 
 def report(arguments: Namespace) -> int:
     """Print what happened while nobody looked: ten lines, or all of it in another form."""
-    from agentcore import report_file  # here: only this command makes reports
+    from agentcore.report import file  # here: only this command makes reports
 
     observer, now = observe(arguments), time.time()
     output = Path(arguments.output) if arguments.output else None
@@ -40,12 +40,12 @@ def report(arguments: Namespace) -> int:
     if output:
         _write(output, observer, found)
     elif arguments.json:
-        print_json("report", now, report_file.as_object(found))
+        print_json("report", now, file.as_object(found))
     elif arguments.markdown:
-        print(report_file.markdown(found), end="")
+        print(file.markdown(found), end="")
     else:
-        print(report_file.title(found))
-        print("\n".join(report_file.lines(found)))
+        print(file.title(found))
+        print("\n".join(file.lines(found)))
     return OK
 
 
@@ -99,10 +99,11 @@ def _write(path: Path, observer: Observer, found: Report) -> None:
 
 
 def _content(form: str, observer: Observer, found: Report) -> bytes:
-    from agentcore import progress_png, report_file  # here: a form needs only its own
+    from agentcore import progress_png
     from agentcore.progress import progress
     from agentcore.progress_svg import svg
-    from agentcore.report_page import page
+    from agentcore.report import file  # here: a form needs only its own
+    from agentcore.report.page import page
 
     state = observer.state
     ideas = {each.number: each.hypothesis for each in state.experiments.values() if each.outcome == "keep"}
@@ -111,9 +112,9 @@ def _content(form: str, observer: Observer, found: Report) -> bytes:
             return progress_png.png(progress(state), found.metric)
         except progress_png.NoPlotter as error:
             raise Ending(PRECONDITION, str(error)) from error
-    body = {"schema": report_file.SCHEMA, **report_file.as_object(found)}
+    body = {"schema": file.SCHEMA, **file.as_object(found)}
     texts = {
-        ".md": lambda: report_file.markdown(found),
+        ".md": lambda: file.markdown(found),
         ".json": lambda: json.dumps(body, indent=2, ensure_ascii=False) + "\n",
         ".html": lambda: page(found, progress(state), ideas),
         ".svg": lambda: svg(progress(state), ideas, found.metric) + "\n",

@@ -86,13 +86,13 @@ class ReportScreen(BaseScreen):
 
     def exportable(self) -> dict[str, Maker]:
         """Return the report as Markdown and as JSON."""
-        from agentcore import report_file  # here: only who takes it along needs it
+        from agentcore.report import file  # here: only who takes it along needs it
 
         report = self.view.report
         if report is None:
             return {}
-        body = {"schema": report_file.SCHEMA, **report_file.as_object(report)}
-        return {"m": lambda: report_file.markdown(report), "j": lambda: json.dumps(body, indent=2, ensure_ascii=False)}
+        body = {"schema": file.SCHEMA, **file.as_object(report)}
+        return {"m": lambda: file.markdown(report), "j": lambda: json.dumps(body, indent=2, ensure_ascii=False)}
 
     def _move(self, delta: int) -> None:
         self.answers.move(delta)

@@ -11,7 +11,7 @@ import msgspec
 
 from agentcore import format as fmt
 from agentcore.report import Report
-from agentcore.report_tables import tables
+from agentcore.report.tables import tables
 from worktrees.text import printable
 
 WIDTH = 15

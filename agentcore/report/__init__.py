@@ -16,7 +16,7 @@ from agentcore.events import Entry
 from agentcore.ideas import open_ideas
 from agentcore.judging import claimed, noise
 from agentcore.overview import Overview
-from agentcore.report_evidence import FAILURES, Evidence, evidence, near_misses
+from agentcore.report.evidence import FAILURES, Evidence, evidence, near_misses
 from agentcore.stacks import named
 from agentcore.state import LabState, Merge
 from agentcore.window import Window

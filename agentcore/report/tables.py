@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from agentcore import format as fmt
-from agentcore.report_evidence import Evidence, Failed, Merged, NearMiss, Yield
+from agentcore.report.evidence import Evidence, Failed, Merged, NearMiss, Yield
 from agentcore.stacks import named
 
 

@@ -8,8 +8,8 @@ from html import escape
 from agentcore.progress import Progress
 from agentcore.progress_svg import svg
 from agentcore.report import Report
-from agentcore.report_file import title
-from agentcore.report_tables import Table, tables
+from agentcore.report.file import title
+from agentcore.report.tables import Table, tables
 from worktrees.text import printable
 
 STYLE = (
