@@ -94,7 +94,7 @@ def _retest(state: LabState, number: int, own: Retest | None, left: int | None) 
             return "no retest by itself: t"
         return f"retest after {fmt.count(left, 'more merge')}" if left else "retest comes next"
     if own.word is None:
-        return f"x{own.scale}: {retest.doing(state)}"
+        return f"x{own.scale}: " + ("its cause is looked for" if own.judged else "running")
     if not own.judged:
         return f"x{own.scale}: {own.reason}"
     verdict = own.judged[0].verdict

@@ -39,7 +39,7 @@ def test_a_merge_has_the_gain_and_word_of_its_retest() -> None:
     tale = merged()
     steps = tale.state.line
     tale.tell(ev.RetestStarted(1, steps, (1,), 2, "8 GFLOP", "engine"))
-    assert "x2: trunk l1 is trained at 2 times the size" == word(tale.state)
+    assert "x2: running" == word(tale.state)
     verdict = Verdict(0.2, 0.1, (1,), True)
     tale.tell(ev.RetestJudged(1, 1, "PROVEN", verdict, (), "gain +0.2"))
     tale.tell(ev.RetestEnded(1, "PROVEN", "gain +0.2"))

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agentcore import events as ev
-from agentcore.control import Answer, serve
+from agentcore.control import Answer, Command, serve
 from tests.tui.driving import DARK, FakeEngine, crooked, sitting_at
 from tests.tui.labs import SOURCE, LabMaker, small_lab
 
@@ -81,6 +81,21 @@ async def test_marked_ones_are_merged_by_one_question_in_the_order_of_the_list(l
     assert trunk
     expected = {"experiment": 2, "then": [3], "expect": {"trunk": trunk.commit, "landing": landing}}
     assert [("merge", expected)] == [(each.verb, each.arguments) for each in engine.commands]
+
+
+async def test_the_marks_of_what_was_merged_are_forgotten(lab: LabMaker) -> None:
+    """The next `m` means the candidate under the cursor again; a refusal leaves them."""
+
+    async def answer(command: Command) -> Answer:
+        lab.merge(2)
+        return Answer(0, "merged #2")
+
+    async with serve(lab.paths.socket, answer), sitting_at(lab) as person:
+        await person.press("3", "space", "j", "space", "m")
+        await person.moment()
+        await person.press("y")
+        await person.sees("merged #2")
+        assert " *" not in person.row("MERGED    wt0 #2") and set() == person.view.front.marks  # type: ignore[union-attr]
 
 
 async def test_one_marked_that_cannot_merge_is_named(lab: LabMaker) -> None:

@@ -18,6 +18,7 @@ from tui.follow import Scene
 from tui.screens.base import FAR, Action, BaseScreen
 from tui.screens.targets import target_of
 from tui.sheets import merge, retest, take_out
+from tui.sheets.sheet import Sheet
 from tui.widgets.diff import DiffPane
 from tui.widgets.evidence import EvidencePane
 from tui.widgets.pane import Pane
@@ -50,6 +51,8 @@ class QueueScreen(BaseScreen):
         self.pipeline = PipelinePane(look)
         self._cursor = 0
         """Its place in both lists together."""
+        self._asked: tuple[int, ...] = ()
+        """The marked ones that a question is open about."""
         self._held: int | None = None
         """The candidate that it is on: it stays there when others come and go."""
 
@@ -163,9 +166,16 @@ class QueueScreen(BaseScreen):
     def ask_merge(self) -> None:
         """Ask before merging the marked candidates in the order of the list, else the selected one."""
         if numbers := self.marked:
+            self._asked = tuple(numbers)
             self.open_sheet(lambda scene: merge.question_of_all(scene, numbers, self.view.change_of))
         else:
             super().ask_merge()
+
+    def on_sheet_closed(self, event: Sheet.Closed) -> None:
+        """Forget the marks of what was merged; the rest is done by the base, which Textual calls as well."""
+        if self._asked and self.view.scene.state.candidates[self._asked[0]].state != "READY":
+            self.marks -= set(self._asked)
+        self._asked = ()
 
     def _keep_cursor(self) -> None:
         """Leave the cursor on its candidate, wherever that is listed now."""

@@ -35,11 +35,11 @@ class PipelinePane(Pane):
     def body(self, width: int, height: int) -> list[Line]:
         """Return as many jobs as fit between the way and the gate."""
         now, coming = self.upcoming.now, self.upcoming.next
-        jobs = [("now", job) for job in now] + [(str(place), job) for place, job in enumerate(coming, 1)]
-        room = height - 3
-        lines = [_line(self.state, place, job, width) for place, job in jobs[:room]]
-        if len(jobs) > room > 0:
-            lines[room - 1 :] = [((f"   {len(jobs) - room + 1} more", "grey"),)]
+        running = [_line(self.state, "now", job, width) for job in now]
+        waiting = [_line(self.state, str(place), job, width) for place, job in enumerate(coming, 1)]
+        room = max(0, height - 3)
+        running = _first_of(running, max(room - len(waiting), room // 2))
+        lines = [*running, *_first_of(waiting, room - len(running))]
         empty: Line = (("   nothing: the queue waits for a kept experiment", "grey"),)
         gate = "   ".join(gate_sentences(self.state))
         lines = [((f" {clip(WAY, width - 2)}", "text"),), BLANK, *(lines or [empty])]
@@ -47,6 +47,14 @@ class PipelinePane(Pane):
         if len(gate) + len(STAYS) + 4 < width:
             gate += f"   {STAYS}"
         return [*lines[: height - 1], ((f" {clip(gate, width - 2)}", "grey"),)]
+
+
+def _first_of(lines: list[Line], room: int) -> list[Line]:
+    """Return the lines, or as many as fit and how many those are not."""
+    if len(lines) <= room:
+        return lines
+    kept = max(0, room - 1)
+    return [*lines[:kept], ((f"   {len(lines) - kept} more", "grey"),)][:room]
 
 
 def _line(state: LabState, place: str, job: Job, width: int) -> Line:
