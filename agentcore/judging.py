@@ -5,7 +5,10 @@ from __future__ import annotations
 from dataclasses import replace
 from statistics import fmean
 
+from immutables import Map
+
 from agentcore.events import CandidateState, ExperimentDecided, Outcome
+from agentcore.latest import latest
 from agentcore.state import Candidate, Experiment, LabState, Merge
 from worktrees import statistics
 from worktrees.runs import Ending
@@ -23,7 +26,12 @@ _OUTCOMES: dict[Ending, Outcome] = {
 
 def noise(state: LabState) -> Noise | None:
     """Return the lab's noise from every pool; None before two runs of one tree exist."""
-    return statistics.pooled_noise(state.pools.values())
+    return _noise(state.pools)
+
+
+@latest
+def _noise(pools: Map[str, Pool]) -> Noise | None:
+    return statistics.pooled_noise(pools.values())
 
 
 def is_calibrated(state: LabState) -> bool:
@@ -261,8 +269,13 @@ def holdout_gain(state: LabState, candidate: Candidate) -> float | None:
 
 def correlation(state: LabState) -> float:
     """Return the same-seed correlation between candidates and the trunks they were confirmed against."""
-    trees = dict.fromkeys((each.tree, each.trunk_tree) for each in state.candidates.values())  # a stack's count once
-    return statistics.seed_correlation((state.pools.get(own, {}), state.pools.get(trunk, {})) for own, trunk in trees)
+    return _correlation(state.pools, state.candidates)
+
+
+@latest
+def _correlation(pools: Map[str, Pool], candidates: Map[int, Candidate]) -> float:
+    trees = dict.fromkeys((each.tree, each.trunk_tree) for each in candidates.values())  # a stack's count once
+    return statistics.seed_correlation((pools.get(own, {}), pools.get(trunk, {})) for own, trunk in trees)
 
 
 def confirmation_seeds(state: LabState, *, simpler: bool = False) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ the state, the live measurements and the time, so that the view and the command 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from math import fsum
 from statistics import fmean
@@ -247,8 +247,12 @@ class GateSummary:
 def overview(state: LabState, live: Live, now: float) -> Overview:
     """Compute the first screen. `now` is Unix time."""
     spread = noise(state)
-    lost = lost_gpus(state, live)
-    rows = tuple(_row(state, live, worktree, is_lost=worktree.slot in lost) for worktree in state.standing)
+    lost, queue = lost_gpus(state, live), queue_rows(state)
+    best = _best(queue)
+    rows = tuple(
+        _row(state, live, worktree, best.get(worktree.name), is_lost=worktree.slot in lost)
+        for worktree in state.standing
+    )
     return Overview(
         name=state.config.name if state.config else "",
         metric=state.config.metric if state.config else "",
@@ -258,7 +262,7 @@ def overview(state: LabState, live: Live, now: float) -> Overview:
         kept=state.counts.kept,
         merged=sum(not merge.undone for merge in state.merges),
         rows=rows,
-        queue=queue_rows(state),
+        queue=queue,
         needs=tuple(_needs(state, live, rows)),
         notes=tuple(_notes(state)),
         calibration=_calibration(state),
@@ -340,8 +344,8 @@ def lost_gpus(state: LabState, live: Live) -> tuple[str, ...]:
     return silent if live.engine_alive and len(silent) < len(gpus) else ()
 
 
-def _row(state: LabState, live: Live, worktree: Worktree, *, is_lost: bool) -> WorktreeRow:
-    """`is_lost`: its GPU is gone."""
+def _row(state: LabState, live: Live, worktree: Worktree, best: QueueRow | None, *, is_lost: bool) -> WorktreeRow:
+    """`best` of its candidates; `is_lost`: its GPU is gone."""
     run = shown_run(state, worktree)
     experiment = run.experiment if run else worktree.experiment
     word, since = _state_of(state, live, worktree, run)
@@ -351,7 +355,6 @@ def _row(state: LabState, live: Live, worktree: Worktree, *, is_lost: bool) -> W
     if is_lost:
         word = "LOST"
     point, device = live.points.get(run.number) if run else None, live.devices.get(worktree.slot)
-    best = _best(state, worktree.name)
     return WorktreeRow(
         slot=worktree.slot,
         worktree=worktree.name,
@@ -466,10 +469,14 @@ def _idea(state: LabState, worktree: Worktree, run: Run | None) -> str:
     return worktree.paused or "waits for trunk's number" if not is_calibrated(state) else worktree.paused
 
 
-def _best(state: LabState, worktree: str) -> QueueRow | None:
-    """The worktree's best candidate that trunk does not hold yet."""
-    own = [row for row in queue_rows(state) if row.worktree == worktree and row.gain is not None]
-    return max(own, key=lambda row: row.gain or 0.0, default=None)
+def _best(queue: Iterable[QueueRow]) -> dict[str, QueueRow]:
+    """The best candidate of each worktree that trunk does not hold yet; of equal ones the first."""
+    best: dict[str, QueueRow] = {}
+    for row in queue:
+        known = best.get(row.worktree)
+        if row.gain is not None and (known is None or row.gain > (known.gain or 0.0)):
+            best[row.worktree] = row
+    return best
 
 
 def _queue_row(state: LabState, candidate: Candidate) -> QueueRow:
@@ -532,7 +539,8 @@ def _needs(state: LabState, live: Live, rows: tuple[WorktreeRow, ...]) -> Iterat
             f"they now need {gate.z_confirm:g} standard errors; the search may have dried up: try new directions"
         )
         yield Need(f"tightened {gate.z_confirm}", text)
-    for candidate in sorted(state.candidates.values(), key=lambda each: each.experiment):
+    stuck = [each for each in state.candidates.values() if each.state in ("CONFLICT", "BLOCKED")]
+    for candidate in sorted(stuck, key=lambda each: each.experiment):
         if candidate.state == "CONFLICT":
             text = f"#{candidate.experiment} does not fit on trunk any more"
             yield Need(f"conflict {candidate.experiment} {candidate.since}", text, experiment=candidate.experiment)

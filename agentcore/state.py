@@ -14,6 +14,7 @@ from immutables import Map
 
 from agentcore import events as ev
 from agentcore.events import AgentState, CandidateState, Entry, Outcome, RetestEnding, Step
+from agentcore.latest import latest
 from agentcore.spending import Spending
 from worktrees.gate import GateSettings, Mode
 from worktrees.project import RetestSettings
@@ -539,8 +540,7 @@ class LabState:
     @property
     def standing(self) -> list[Worktree]:
         """The worktrees that are not retired, wt2 before wt10."""
-        found = [each for each in self.worktrees.values() if not each.retiring]
-        return sorted(found, key=lambda each: (len(each.name), each.name))
+        return list(_standing(self.worktrees))
 
     def broken(self, tree: str) -> str:
         """Return why a tree counts as one that does not train (two runs in a row failed), or an empty string."""
@@ -580,3 +580,9 @@ class LabState:
     def harness(self) -> str:
         """What makes scores comparable today; empty before the lab was configured."""
         return self.config.harness if self.config else ""
+
+
+@latest
+def _standing(worktrees: Map[str, Worktree]) -> tuple[Worktree, ...]:
+    found = [each for each in worktrees.values() if not each.retiring]
+    return tuple(sorted(found, key=lambda each: (len(each.name), each.name)))
