@@ -8,11 +8,12 @@ is the mean of its pool and stands in the title.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from statistics import fmean, quantiles
 
-from agentcore.state import LabState
+from agentcore.decided import Decided, look
+from agentcore.state import Experiment, LabState
 
 
 @dataclass(frozen=True)
@@ -36,6 +37,8 @@ class Progress:
     high: float = 1.0
     """Numerically; scores outside are drawn at the edge, so that one broken run does not flatten all others."""
     lower_is_better: bool = True
+    decided: Decided = Decided()
+    """How far a lab was looked at for it."""
 
     @cached_property
     def kept(self) -> int:
@@ -50,18 +53,40 @@ class Progress:
 
 def progress(state: LabState) -> Progress:
     """Return the course of the lab. Experiments without a score (crashed, invalid, not decided) have no point."""
+    return follow(Progress(), state)
+
+
+def follow(before: Progress, state: LabState) -> Progress:
+    """Return the course with what `state` has decided since; the same object where that is nothing.
+
+    It begins anew with another baseline, from which every best follows, and where a clock went back.
+    """
     lower = state.config.lower_is_better if state.config else True
     pool = state.pools.get(state.baseline_tree, {})
     baseline = fmean(pool.values()) if pool else None
-    decided = (e for e in state.experiments.values() if e.decided is not None and e.score is not None)
-    in_order = sorted(decided, key=lambda e: (e.decided or 0.0, e.number))
-    return course(((e.number, e.score, e.outcome == "keep") for e in in_order), baseline, lower)
+    points, (decided, new) = before.points, look(before.decided, state)
+    is_same = (baseline, lower) == (before.baseline, before.lower_is_better)
+    if is_same and decided is before.decided:
+        return before
+    if not is_same or (points and new and _decided(new[0]) < _decided(state.experiments[points[-1].experiment])):
+        points, (decided, new) = (), look(Decided(), state)
+    known = ((each.number, each.score, each.outcome == "keep") for each in new)
+    return replace(course(known, baseline, lower, points), decided=decided)
 
 
-def course(known: Iterable[tuple[int, float | None, bool]], baseline: float | None, lower: bool) -> Progress:
-    """Return the course of (experiment, value, was it kept)."""
+def _decided(experiment: Experiment) -> tuple[float, int]:
+    return experiment.decided or 0.0, experiment.number
+
+
+def course(
+    known: Iterable[tuple[int, float | None, bool]],
+    baseline: float | None,
+    lower: bool,
+    before: tuple[Point, ...] = (),
+) -> Progress:
+    """Return the course of (experiment, value, was it kept), which goes on from the points `before`."""
     better = min if lower else max
-    best, points = baseline, []
+    best, points = before[-1].best if before else baseline, list(before)
     for number, value, kept in known:
         if value is None:
             continue
@@ -70,18 +95,19 @@ def course(known: Iterable[tuple[int, float | None, bool]], baseline: float | No
         elif kept:
             best = better(best, value)
         points.append(Point(number, value, kept, best))
-    low, high = _range([point.score for point in points], [point.best for point in points], baseline, lower)
+    low, high = _range(points, baseline, lower)
     return Progress(tuple(points), baseline, low, high, lower)
 
 
-def _range(scores: list[float], bests: list[float], baseline: float | None, lower: bool) -> tuple[float, float]:
+def _range(points: list[Point], baseline: float | None, lower: bool) -> tuple[float, float]:
     """Return the range that holds the whole best line and at least three quarters of the scores."""
-    held = [*bests, *([] if baseline is None else [baseline])]
+    held = [point.best for point in (*points[:1], *points[-1:])]  # the best never gets worse
+    held += [] if baseline is None else [baseline]
     if not held:
         return 0.0, 1.0
     low, high = min(held), max(held)
-    if len(scores) >= 2:
-        first, _, third = quantiles(scores, n=4, method="inclusive")
+    if len(points) >= 2:
+        first, _, third = quantiles([point.score for point in points], n=4, method="inclusive")
         low, high = (low, max(high, third)) if lower else (min(low, first), high)
     if low == high:
         low, high = low - 0.001, high + 0.001

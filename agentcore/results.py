@@ -11,9 +11,10 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from agentcore import format as fmt
+from agentcore.decided import Decided, look
 from agentcore.events import Outcome
 from agentcore.overview import is_forced
-from agentcore.state import LabState
+from agentcore.state import Experiment, LabState
 
 
 @dataclass(frozen=True)
@@ -52,10 +53,7 @@ class Results:
     """The rows in the order of their outcomes, and where to look for the next ones."""
 
     rows: tuple[ResultRow, ...] = ()
-    open: tuple[int, ...] = ()
-    """Experiments that had no outcome."""
-    seen: int = 0
-    """The newest experiment that was looked at; they are numbered from 1 without a gap."""
+    decided: Decided = Decided()
 
 
 @dataclass(frozen=True)
@@ -83,16 +81,10 @@ COLUMNS: tuple[Column, ...] = (
 
 def follow(results: Results, state: LabState) -> Results:
     """Return the results with what `state` has decided since; the same object where that is nothing."""
-    seen = results.seen
-    while seen + 1 in state.experiments:
-        seen += 1
-    waiting = (*results.open, *range(results.seen + 1, seen + 1))
-    rows = [_row(state, number) for number in waiting if state.experiments[number].outcome]
-    if not rows and seen == results.seen:
+    decided, new = look(results.decided, state)
+    if decided is results.decided:
         return results
-    rows.sort(key=lambda row: (row.decided, row.experiment))
-    decided = {row.experiment for row in rows}
-    return Results((*results.rows, *rows), tuple(number for number in waiting if number not in decided), seen)
+    return Results((*results.rows, *(_row(state, each) for each in new)), decided)
 
 
 def results(state: LabState) -> tuple[ResultRow, ...]:
@@ -149,12 +141,11 @@ def became(state: LabState, experiment: int) -> str:
     return words + (f"; {candidate.reason}" if candidate.reason else "")
 
 
-def _row(state: LabState, number: int) -> ResultRow:
-    experiment = state.experiments[number]
+def _row(state: LabState, experiment: Experiment) -> ResultRow:
     assert experiment.outcome is not None and experiment.decided is not None
     run = state.runs[experiment.run] if experiment.run is not None else None
     return ResultRow(
-        experiment=number,
+        experiment=experiment.number,
         worktree=experiment.worktree,
         agent=experiment.agent,
         commit=experiment.commit,

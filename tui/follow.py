@@ -12,10 +12,11 @@ from dataclasses import dataclass, field
 
 import msgspec
 
+from agentcore import progress
 from agentcore.journal import JournalError
 from agentcore.observer import Observer
 from agentcore.overview import Live, Overview, WorktreeRow, overview
-from agentcore.progress import Progress, progress
+from agentcore.progress import Progress
 from agentcore.state import LabState
 from tui.story import Told, tell
 from worktrees.devices import DeviceSample
@@ -92,7 +93,7 @@ class Follower:
             state=state,
             overview=overview(state, live, now),
             live=live,
-            progress=self.scene.progress if same else progress(state),
+            progress=progress.follow(self.scene.progress, state),
             told=self.scene.told if same else tuple(self._told),
             history=self._remember(live),
             trouble=trouble,

@@ -9,7 +9,7 @@ import pytest
 from textual.geometry import Region
 
 from agentcore import events as ev
-from agentcore.progress import progress
+from agentcore.progress import Progress, follow, progress
 from tests.tui.labs import BASELINE, LabMaker, small_lab
 from tui import format as fmt
 from tui import layout
@@ -111,6 +111,20 @@ def test_progress_follows_the_best_kept_score(tmp_path: Path) -> None:
     assert [1, 2, 4] == [point.experiment for point in course.points]
     assert [pytest.approx(BASELINE, abs=1e-3)] * 2 + [1.6990] == [point.best for point in course.points]
     assert 1 == course.kept
+
+
+def test_following_the_progress_comes_to_the_same(tmp_path: Path) -> None:
+    """Outcome by outcome as all at once, the baseline's last run included; nothing new is the same object."""
+    lab = small_lab(tmp_path)
+    known = follow(Progress(), lab.state)
+    for number, score in enumerate((1.7100, 1.6900, None, 1.6990, 1.7005)):
+        lab.experiment(f"wt{number % 2}", "idea", "crash" if score is None else "keep", score)
+        known = follow(known, lab.state)
+    assert lab.state.trunk
+    lab.end_run(lab.start_run("baseline", None, lab.state.trunk.commit, "cpu0", 9), 1.7050)
+    known = follow(known, lab.state)
+    assert progress(lab.state) == known
+    assert known is follow(known, lab.state)
 
 
 def test_progress_turns_for_a_metric_where_higher_is_better(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from math import log10
 
 from agentcore.progress import Progress
@@ -129,8 +129,8 @@ def plot(
         if not point.kept:
             grid[axes.row(point.score)][column] = ("·", "grey")
     start = progress.points[0].best if progress.baseline is None else progress.baseline
-    bests = [(column, axes.row(point.best)) for column, point in zip(places, progress.points, strict=True)]
-    _draw_best(grid, axes.row(start), bests)
+    bests = dict(zip(places, (point.best for point in progress.points), strict=True))  # the last one of a column counts
+    _draw_best(grid, axes.row(start), {column: axes.row(best) for column, best in bests.items()})
     for point, column in zip(progress.points, places, strict=True):
         if point.kept:
             grid[axes.row(point.score)][column] = ("●", "good")
@@ -152,11 +152,10 @@ def put(line: Line, column: int, glyph: str) -> Line:
     return tuple(result)
 
 
-def _draw_best(grid: list[list[tuple[str, str]]], row: int, bests: list[tuple[int, int]]) -> None:
-    """Draw the step line from `row` on along (column, row of the best)."""
-    level = dict(bests)  # the last experiment of a column counts
-    for column in range(bests[-1][0] + 1):
-        best = level.get(column, row)
+def _draw_best(grid: list[list[tuple[str, str]]], row: int, bests: Mapping[int, int]) -> None:
+    """Draw the step line from `row` on along {column: row of the best}."""
+    for column in range(max(bests) + 1):
+        best = bests.get(column, row)
         if best == row:
             grid[row][column] = ("─", "good")
             continue
