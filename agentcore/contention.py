@@ -84,7 +84,7 @@ def contention(state: LabState, run: Run, speed: float | None, other_mb: float |
     if not reason:
         return None
     key = _key(run)
-    times = sum(each.ending == "contended" and _key(each) == key for each in state.runs.values())
+    times = sum(each.ending == "contended" and _key(each) == key for each in state.runs_of(run.tree))
     return Contention(reason, counts=times >= TIMES)
 
 

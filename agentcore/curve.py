@@ -83,9 +83,7 @@ def newest_run(state: LabState, worktree: str) -> int | None:
     active = next((run.number for run in state.active.values() if run.slot == own.slot), None)
     if active is not None:
         return active
-    tried = (e for e in state.experiments.values() if e.worktree == worktree and e.run is not None)
-    newest = max(tried, key=lambda each: each.number, default=None)
-    return newest.run if newest else None
+    return next((each.run for each in state.newest if each.worktree == worktree and each.run is not None), None)
 
 
 def rival(state: LabState, run: int) -> Run | None:
@@ -95,8 +93,8 @@ def rival(state: LabState, run: int) -> Run | None:
         return None
     others = [
         (each.score, each)
-        for each in state.runs.values()
-        if each.tree == trunk.tree and each.scale == own.scale and each.harness == own.harness
+        for each in state.runs_of(trunk.tree)
+        if each.scale == own.scale and each.harness == own.harness
         if each.number != run and each.ending == "ok" and each.score is not None
     ]
     if not others:

@@ -253,11 +253,9 @@ def reworks(state: LabState, number: int) -> int:
 def holdout_gain(state: LabState, candidate: Candidate) -> float | None:
     """Return the gain on the hidden hold-out over the seeds that both sides ran, None where there are none."""
     assert state.config is not None, "confirmations start after calibration"
-    if not candidate.seeds:  # not rebased yet: no need to look through all runs at every plan
-        return None
     sides = []
     for tree in (candidate.trunk_tree, candidate.tree):
-        runs = (run for run in state.runs.values() if run.tree == tree and run.harness == state.harness)
+        runs = (run for run in state.runs_of(tree) if run.harness == state.harness)
         sides.append({run.seed: run.holdout for run in runs if run.purpose != "screen" and run.holdout is not None})
     trunk, own = sides
     both = trunk.keys() & own.keys() & set(candidate.seeds)

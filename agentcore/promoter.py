@@ -254,8 +254,8 @@ async def _check(lab: Lab, candidate: Candidate) -> None:
         raise Refused(f"promotions have stopped: {lab.state.warnings[STOPPED]}")
     runs = [
         run
-        for run in lab.state.runs.values()
-        if run.tree == candidate.tree and run.purpose in ("baseline", "confirm") and run.score is not None
+        for run in lab.state.runs_of(candidate.tree)
+        if run.purpose in ("baseline", "confirm") and run.score is not None
     ]
     if missing := set(candidate.seeds) - {run.seed for run in runs}:
         raise Refused(f"#{candidate.experiment} lacks runs of seeds {sorted(missing)}")

@@ -171,8 +171,9 @@ def _judge(state: LabState, retest: Retest, step: int) -> ev.RetestJudged:
     word: RetestVerdict = "PROVEN" if verdict.z >= Z else "SHORT" if verdict.z <= -Z else "FADED"
     runs = tuple(
         run.number
-        for run in state.runs.values()
-        if run.purpose == "retest" and run.tree in (base.tree, tried.tree) and run.seed in retest.seeds
+        for tree in {base.tree, tried.tree}
+        for run in state.runs_of(tree)
+        if run.purpose == "retest" and run.seed in retest.seeds
         if run.score is not None and run.harness == state.large_harness
     )
     reason = (

@@ -179,8 +179,7 @@ def _cpu_cap(lab: Lab, run: Run, slot: Slot) -> Mapping[str, str]:
     by the same fraction.
     """
     state = lab.state
-    key = (state.baseline_tree, run.scale, 1.0)
-    same = (each for each in state.runs.values() if (each.tree, each.scale, each.fraction) == key)
+    same = (each for each in state.runs_of(state.baseline_tree) if (each.scale, each.fraction) == (run.scale, 1.0))
     used = [each.train_cpu_s for each in same if each.ending == "ok"]
     if slot.kind != "cpu" or len(used) < CPU_CAP_RUNS:
         return {}
@@ -250,10 +249,10 @@ def _stopped(run: Run) -> ev.RunEnded:
 
 def _lost(lab: Lab, run: Run) -> ev.RunEnded:
     """A lost run is done again under a new number, but a shim that vanishes every time is a failure like any other."""
-    same = (run.purpose, run.tree, run.seed, run.fraction)
+    same = (run.purpose, run.seed, run.fraction)
     times = 1 + sum(
-        each.ending == "lost" and (each.purpose, each.tree, each.seed, each.fraction) == same
-        for each in lab.state.runs.values()
+        each.ending == "lost" and (each.purpose, each.seed, each.fraction) == same
+        for each in lab.state.runs_of(run.tree)
     )
     if times < LOSSES:
         reason = "its shim is gone without a result (killed, or the machine restarted): the run is done again"

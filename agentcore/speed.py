@@ -168,8 +168,8 @@ def _measured(
 ) -> ev.SpeedMeasured:
     numbers = sorted(
         run.number
-        for run in state.runs.values()
-        if run.purpose == "speed" and run.tree == test.trunk.tree and run.harness == state.large_harness
+        for run in state.runs_of(test.trunk.tree)
+        if run.purpose == "speed" and run.harness == state.large_harness
         if run.score is not None and run.fraction in test.tried
     )
     baseline = _baseline(state)[0]
@@ -201,7 +201,7 @@ def _baseline(state: LabState) -> tuple[str, str]:
     """Return commit and tree of the first baseline, which is trunk as it was when the harness last changed."""
     tree = state.baseline_tree
     on_line = (step.commit for step in state.line if step.tree == tree)
-    commit = next(on_line, None) or next(run.commit for run in state.runs.values() if run.tree == tree)
+    commit = next(on_line, None) or state.runs_of(tree)[0].commit
     return commit, tree
 
 

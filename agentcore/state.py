@@ -6,7 +6,7 @@ big tables are persistent maps (immutables.Map): a step costs the same at ten ex
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -489,6 +489,8 @@ class LabState:
     counts: Counts = Counts()
     experiments: Map[int, Experiment] = field(default_factory=Map)
     runs: Map[int, Run] = field(default_factory=Map)
+    tried: Map[str, tuple[int, ...]] = field(default_factory=Map)
+    """{tree: its runs, oldest first}; see `runs_of`."""
     work: Map[str, Work] = field(default_factory=Map)
     """{slot: what it has worked}."""
     active: Map[int, Run] = field(default_factory=Map)
@@ -541,6 +543,15 @@ class LabState:
     def standing(self) -> list[Worktree]:
         """The worktrees that are not retired, wt2 before wt10."""
         return list(_standing(self.worktrees))
+
+    @property
+    def newest(self) -> Iterator[Experiment]:
+        """The experiments, newest first; they are numbered from 1 without a gap."""
+        return (self.experiments[number] for number in range(len(self.experiments), 0, -1))
+
+    def runs_of(self, tree: str) -> list[Run]:
+        """Return the runs of one tree, oldest first; nobody has to walk all runs for them."""
+        return [self.runs[number] for number in self.tried.get(tree, ())]
 
     def broken(self, tree: str) -> str:
         """Return why a tree counts as one that does not train (two runs in a row failed), or an empty string."""

@@ -98,6 +98,7 @@ def _(event: ev.RunStarted, state: LabState, at: float) -> LabState:
     return replace(
         state,
         runs=state.runs.set(run.number, run),
+        tried=state.tried.set(run.tree, (*state.tried.get(run.tree, ()), run.number)),
         active=state.active.set(run.number, run),
         work=_began(state, run),
     )

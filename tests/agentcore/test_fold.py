@@ -9,6 +9,7 @@ import pytest
 from agentcore import events as ev
 from agentcore.events import CandidateState, Entry, Outcome, decode, encode
 from agentcore.fold import RECENT, apply, fold
+from agentcore.fold.replacing import replace as replaced
 from agentcore.state import LabState
 from tests.agentcore.tales import CONFIG, Tale, calibrated, ended, opened, started
 
@@ -50,6 +51,29 @@ def test_what_was_written_folds_to_the_same_state() -> None:
     tale.merge(tale.ready("wt0", "t1"))
     again = [replace(entry, event=decode(*encode(entry.event))) for entry in tale.entries]
     assert tale.state == fold(again)
+
+
+def test_a_noun_is_copied_as_the_standard_library_does_it() -> None:
+    """The same value of the same type; the old one stays."""
+    before = calibrated().state
+    after = replaced(before, seq=7, threshold=2.0)
+    assert replace(before, seq=7, threshold=2.0) == after
+    assert 7 != before.seq
+
+
+def test_a_noun_has_no_other_fields() -> None:
+    """A misspelt field is an error that names it, as in the standard library."""
+    with pytest.raises(TypeError, match="LabState has no field sequence"):
+        replaced(LabState(), sequence=7)  # type: ignore[call-arg]
+
+
+def test_the_runs_of_a_tree_are_known_oldest_first() -> None:
+    """The same as a walk over all runs."""
+    tale = calibrated()
+    tale.ready("wt0", "t1")
+    trees = {run.tree for run in tale.state.runs.values()}
+    walked = {tree: sorted(n for n, run in tale.state.runs.items() if run.tree == tree) for tree in trees}
+    assert walked == {tree: [run.number for run in tale.state.runs_of(tree)] for tree in trees}
 
 
 def test_an_old_state_is_not_touched() -> None:

@@ -105,8 +105,7 @@ def figures(row: WorktreeRow, scene: Scene) -> tuple[str, str]:
 
 def last_decided(row: WorktreeRow, scene: Scene) -> Experiment | None:
     """Return the worktree's newest experiment that has an outcome."""
-    decided = (e for e in scene.state.experiments.values() if e.worktree == row.worktree and e.outcome)
-    return max(decided, key=lambda experiment: experiment.number, default=None)
+    return next((each for each in scene.state.newest if each.worktree == row.worktree and each.outcome), None)
 
 
 def labelled(label: str, text: str) -> Line:
