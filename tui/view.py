@@ -52,6 +52,10 @@ if TYPE_CHECKING:
 POLL_S = 0.4
 """How often the journal is asked for news; everything else is read once a second."""
 
+PAUSES = 2
+"""Beats that are left out after one that found news: the first is seen at once, and a lab where something happens all
+the time is painted once in three beats."""
+
 AWAY_POLL_S = 5.0
 """The same while the terminal says that nobody looks."""
 
@@ -105,6 +109,7 @@ class View(App[None], inherit_bindings=False):
         self._ear = attention.Ear()
         self._hinted = hints.known(paths.hints) if options.hints else set(hints.WORDS)
         self._poll_s = max(POLL_S, options.refresh_s) if options.refresh_s > 1 else POLL_S
+        self._pauses = 0
         self._title_shown = ""
         self._previous = "lab"
         self._attended = -1
@@ -152,7 +157,7 @@ class View(App[None], inherit_bindings=False):
         self.look_again()
         self._arrive()
         self.push_screen("lab")
-        self._timer = self.set_interval(self._poll_s, self.tick)
+        self._timer = self.set_interval(self._poll_s, self.beat)
         self.run_worker(self.live.run(), name="live diff")
         self.run_worker(self.run_log.run(), name="run log")
         self.run_worker(self.steps.run(), name="agent steps")
@@ -167,6 +172,16 @@ class View(App[None], inherit_bindings=False):
     async def _look_at_machine(self, examine: Callable[[], Iterable[Check]]) -> None:
         self.checks = tuple(await asyncio.to_thread(examine))
         self.paint()
+
+    def beat(self) -> None:
+        """Look for news, and where there was some, rest."""
+        if self._pauses:
+            self._pauses -= 1
+            return
+        before = self.scene.state
+        self.tick()
+        if self.scene.state is not before and self._poll_s == POLL_S:
+            self._pauses = PAUSES
 
     def tick(self) -> None:
         """Read what is new and paint it."""
@@ -197,7 +212,7 @@ class View(App[None], inherit_bindings=False):
 
     def _poll_every(self, seconds: float) -> None:
         self._timer.stop()
-        self._timer = self.set_interval(seconds, self.tick)
+        self._timer = self.set_interval(seconds, self.beat)
 
     def _took_scene(self) -> None:
         scene = self.scene

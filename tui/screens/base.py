@@ -83,6 +83,8 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         self._finder, self._taker = Finder(self), Taker(self)
         self._places: Mapping[str, Region] = {}
         self._answered = self._noted = 0
+        self._is_answering = False
+        """While a key is answered nothing is painted: what it changed is painted once, at the end."""
 
     # What a screen gives
 
@@ -183,6 +185,8 @@ class BaseScreen(Screen[None], inherit_bindings=False):
 
     def paint(self) -> None:
         """Show the view's newest scene."""
+        if self._is_answering:
+            return
         scene = self.view.scene
         self.bar.scene = self.small.scene = scene
         self.clock.now = scene.now
@@ -283,10 +287,14 @@ class BaseScreen(Screen[None], inherit_bindings=False):
             over.press(key)
             return
         binding = bindings.find(self.NAME, key, self.view.table)
-        if binding is None:
-            self.say(f"{key} does nothing here; ? lists the keys")
-        else:
-            self.do(binding)
+        self._is_answering = True
+        try:
+            if binding is None:
+                self.say(f"{key} does nothing here; ? lists the keys")
+            else:
+                self.do(binding)
+        finally:
+            self._is_answering = False
         self.view.touched()
 
     def do(self, binding: Binding) -> None:
