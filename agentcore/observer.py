@@ -9,7 +9,7 @@ import msgspec
 
 from agentcore import absence
 from agentcore.events import Entry
-from agentcore.fold import apply
+from agentcore.fold import fold
 from agentcore.journal import Reader
 from agentcore.overview import Live, Overview, overview
 from agentcore.presence import last_key
@@ -25,6 +25,10 @@ if TYPE_CHECKING:
     from worktrees.project import Sources
 
 
+PORTION = 1000
+"""Entries of a long journal that are in memory at the same time."""
+
+
 class Observer:
     """A follower of one lab. It touches only small files: each method may be called once a second on the view's loop,
     `diff_of` (up to 20 ms) from a thread.
@@ -37,9 +41,14 @@ class Observer:
 
     def refresh(self) -> bool:
         """Fold what the journal has gained; True where something was new. Raises JournalError."""
-        before = self.state.seq
-        for entry in self._reader.after(before):
-            self.state = apply(self.state, entry)
+        before, portion = self.state.seq, list[Entry]()
+        try:
+            for entry in self._reader.after(before):
+                portion.append(entry)
+                if len(portion) == PORTION:
+                    self.state, portion = fold(portion, self.state), []
+        finally:  # what comes before a damage is as true as ever
+            self.state = fold(portion, self.state)
         return self.state.seq != before
 
     def live(self) -> Live:

@@ -7,6 +7,7 @@ that touch the world: the poll timer, the file watcher, the engine's socket, the
 from __future__ import annotations
 
 import asyncio
+import gc
 import shlex
 import signal
 import time
@@ -154,7 +155,7 @@ class View(App[None], inherit_bindings=False):
         )
         for screen in (*(kind(self) for kind in own), self._reader):
             self.install_screen(screen, screen.NAME)
-        self.look_again()
+        self._look_first()
         self._arrive()
         self.push_screen("lab")
         self._timer = self.set_interval(self._poll_s, self.beat)
@@ -172,6 +173,13 @@ class View(App[None], inherit_bindings=False):
     async def _look_at_machine(self, examine: Callable[[], Iterable[Check]]) -> None:
         self.checks = tuple(await asyncio.to_thread(examine))
         self.paint()
+
+    def _look_first(self) -> None:
+        """Read what the lab has been so far. None of it is ever garbage: it would only be searched again and again."""
+        gc.disable()
+        self.look_again()
+        gc.freeze()
+        gc.enable()
 
     def beat(self) -> None:
         """Look for news, and where there was some, rest."""

@@ -116,12 +116,10 @@ def _(event: ev.RoomEntered, state: LabState, at: float) -> LabState:
 def _(event: ev.TokensUsed, state: LabState, at: float) -> LabState:
     worktree = state.worktrees[event.worktree]
     spent = Spending(event.usage, event.usd, turns=1)
-    agent = worktree.agent
-    if worktree.thinking is not None:
-        agent = worktree.thinking.agent
-        thinking = replace(worktree.thinking, spent=worktree.thinking.spent + spent)
-        state = on_worktree(state, worktree.name, thinking=thinking)
-    state = on_worktree(state, worktree.name, spent=worktree.spent + spent)
+    agent, thinking = worktree.agent, worktree.thinking
+    if thinking is not None:
+        agent, thinking = thinking.agent, replace(thinking, spent=thinking.spent + spent)
+    state = on_worktree(state, worktree.name, thinking=thinking, spent=worktree.spent + spent)
     by_agent = state.spent_by.set(agent, state.spent_by.get(agent, Spending()) + spent)
     return replace(state, spent=state.spent + spent, spent_by=by_agent)
 
