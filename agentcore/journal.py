@@ -151,10 +151,8 @@ class Reader:
         if not self._path.exists():
             return
         try:
-            if self._db is None:
-                self._db = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, isolation_level=None)
             query = f"SELECT seq, at, type, body FROM events WHERE {condition} ORDER BY seq"  # noqa: S608 (ours)
-            rows = self._db.execute(query, values)
+            rows = self._open().execute(query, values)
             for number, at, name, body in rows:
                 yield Entry(number, at, decode(name, body))
         except sqlite3.OperationalError as error:
@@ -172,6 +170,19 @@ class Reader:
     def since(self, at: float) -> Iterator[Entry]:
         """Yield the entries from a Unix time on, in order. Errors are those of `after`."""
         yield from self._select("at >= ?", [at])
+
+    def _open(self) -> sqlite3.Connection:
+        if self._db is None:
+            self._db = sqlite3.connect(f"file:{self._path}?mode=ro", uri=True, isolation_level=None)
+        return self._db
+
+    def hash_of(self, seq: int) -> bytes:
+        """Return the chain's hash of a row as text; empty where there is none."""
+        try:
+            found = self._open().execute("SELECT hash FROM events WHERE seq = ?", (seq,)).fetchone()
+        except sqlite3.Error:
+            return b""
+        return bytes(found[0]).hex().encode() if found else b""
 
     def close(self) -> None:
         """Release the file."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from agentcore import absence
+from agentcore import absence, snapshot
 from agentcore.events import Entry
 from agentcore.fold import fold
 from agentcore.journal import Reader
@@ -41,7 +41,10 @@ class Observer:
 
     def refresh(self) -> bool:
         """Fold what the journal has gained; True where something was new. Raises JournalError."""
-        before, portion = self.state.seq, list[Entry]()
+        looked, portion = self.state.seq, list[Entry]()
+        if looked == 0:
+            self.state = snapshot.load(self.paths.state, self._reader)
+        before = self.state.seq
         try:
             for entry in self._reader.after(before):
                 portion.append(entry)
@@ -49,7 +52,9 @@ class Observer:
                     self.state, portion = fold(portion, self.state), []
         finally:  # what comes before a damage is as true as ever
             self.state = fold(portion, self.state)
-        return self.state.seq != before
+        if self.state.seq - before >= snapshot.WORTH:
+            snapshot.save(self.paths.state, self._reader, self.state)
+        return self.state.seq != looked
 
     def live(self) -> Live:
         """Read the telemetry and each active run's stage and newest metrics."""

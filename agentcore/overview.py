@@ -380,8 +380,7 @@ def _row(state: LabState, live: Live, worktree: Worktree, best: QueueRow | None,
 
 def _failed(state: LabState, worktree: str) -> Experiment | None:
     """Return the newest decided experiment of a worktree, where that has failed."""
-    newest_first = (state.experiments[number] for number in range(len(state.experiments), 0, -1))
-    last = next((each for each in newest_first if each.worktree == worktree and each.outcome), None)
+    last = next((each for each in state.newest if each.worktree == worktree and each.outcome), None)
     return last if last and last.outcome in FAILED else None
 
 
@@ -568,7 +567,7 @@ def _moved_by_hand(state: LabState) -> Need | None:
 
 
 def _newest(state: LabState, worktree: str) -> int:
-    return max((each.number for each in state.experiments.values() if each.worktree == worktree), default=0)
+    return next((each.number for each in state.newest if each.worktree == worktree), 0)
 
 
 def _notes(state: LabState) -> Iterator[str]:

@@ -23,6 +23,7 @@ class LabPaths:
         self.directions = self.root / "directions"
         self.dot = self.root / ".lab"
         self.journal = self.dot / "journal.sqlite"
+        self.state = self.dot / "state"
         self.socket = self.dot / "engine.sock"
         self.lock = self.dot / "engine.lock"
         self.log = self.dot / "engine.log"

@@ -1,0 +1,84 @@
+"""How does a lab of ten thousand experiments open as fast as a new one?
+
+To fold its journal takes more than a second, and gives the same state each time. So whoever had to fold many entries
+leaves the state in `.lab/state`, and whoever comes next folds only what came after. The journal stays the truth: a
+state is taken only where it was made by exactly this code, from a journal that still has the row it goes up to, and a
+file that is missing, torn or foreign is no loss. Views and commands use it; the engine folds its journal itself.
+
+The file holds pickled nouns, of which nothing but our own dataclasses is ever made: a lab may come from somebody else.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import os
+import pickle
+from functools import cache
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+from immutables import Map
+
+import agentcore
+import worktrees
+from agentcore.journal import Reader
+from agentcore.state import LabState
+
+WORTH = 10_000
+"""Entries that must have been folded for the state to be kept: a quarter of a second."""
+
+_NOUNS = ("agentcore.state", "agentcore.events", "agentcore.spending", "worktrees.")
+"""Where the types of a state are."""
+
+
+def load(path: Path, reader: Reader) -> LabState:
+    """Return the state that was left at `path`, or an empty one where it is not this journal's by this code's fold."""
+    try:
+        with path.open("rb") as file:
+            if file.readline().rstrip() != _made_by():
+                return LabState()
+            row, state = file.readline().rstrip(), _Nouns(file).load()
+    except (OSError, pickle.UnpicklingError, EOFError, AttributeError, ImportError, LookupError, TypeError, ValueError):
+        return LabState()  # pickle names most of these for a torn file
+    is_ours = isinstance(state, LabState) and row != b"" and row == reader.hash_of(state.seq)
+    return state if is_ours else LabState()
+
+
+def save(path: Path, reader: Reader, state: LabState) -> None:
+    """Leave `state` at `path` for the next one; where that cannot be, they fold as we did."""
+    row = reader.hash_of(state.seq)
+    if not row:
+        return
+    own = path.with_name(f"{path.name}.{os.getpid()}")
+    try:
+        own.write_bytes(b"\n".join((_made_by(), row, pickle.dumps(state, 5))))
+        own.replace(path)
+    except OSError:
+        own.unlink(missing_ok=True)
+
+
+@cache
+def _made_by() -> bytes:
+    """Name the code of which this state is the fold: all of it, since nobody remembers to count up a version."""
+    digest = sha256()
+    for package in (agentcore, worktrees):
+        for file in sorted(Path(package.__path__[0]).rglob("*.py")):
+            digest.update(b"%s %d\n" % (file.name.encode(), file.stat().st_size))
+            digest.update(file.read_bytes())
+    return digest.hexdigest().encode()
+
+
+class _Nouns(pickle.Unpickler):
+    """Makes dataclasses of ours and persistent maps, and refuses everything else."""
+
+    def find_class(self, module: str, name: str) -> Any:
+        """Return the type of that name. Raises UnpicklingError where it is none of a state's."""
+        if (module, name) == (Map.__module__, Map.__name__):
+            return Map
+        if f"{module}.".startswith(_NOUNS) and "." not in name:
+            found = getattr(importlib.import_module(module), name)
+            if isinstance(found, type) and dataclasses.is_dataclass(found):
+                return found
+        raise pickle.UnpicklingError(f"{module}.{name} is no part of a state")
