@@ -255,6 +255,12 @@ class Bell:
         return rings
 
 
+def test_the_newest_bar_of_a_device_does_not_go_and_come() -> None:
+    """Just after five seconds are over, the last measurement stands for the next five."""
+    samples = [DeviceSample("gpu0", at, utilisation=100.0) for at in (1028.0, 1029.0)]
+    assert ["██", "█ "] == [history(samples, now)[-2:] for now in (1030.5, 1034.5)]
+
+
 def test_the_bell_rings_for_a_question(tmp_path: Path) -> None:
     """An agent that asks calls a person, once."""
     bell = Bell(tmp_path)

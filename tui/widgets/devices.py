@@ -83,6 +83,11 @@ def history(samples: Sequence[DeviceSample], now: float) -> str:
         if sample.utilisation is not None:
             buckets.setdefault(int(sample.at // BAR_S), []).append(sample.utilisation)
     newest = int(now // BAR_S)
+    last = samples[-1] if samples else None
+    if (
+        last and last.utilisation is not None and now - last.at < BAR_S
+    ):  # else the bar goes and comes every five seconds
+        buckets.setdefault(newest, [last.utilisation])
     bars = ""
     for bucket in range(newest - COUNT + 1, newest + 1):
         values = buckets.get(bucket)
