@@ -67,12 +67,16 @@ def test_29_the_morning(tmp_path: Path) -> None:
         seat.sees("LAB|QUEUE")
 
 
-@pytest.mark.xfail(strict=False, reason="a view that is opened for the first time knows of no absence")
 def test_29_the_strip_offers_the_report(tmp_path: Path) -> None:
-    """After an hour away the strip offers `7`; the report lies in a file."""
+    """After an hour away the strip offers `7`; the report lies in a file with ten lines, which the title names."""
     with seated(tmp_path, "morning") as seat:
         seat.sees("7 for the report", 3.0)
-        assert list((seat.paths.dot / "reports").glob("*.md"))
+        seat.press("4")
+        seat.sees("^ 4 RESULTS", 3.0)
+        seat.press("7")
+        seat.sees(r"saved: \.lab/reports/", 15.0)
+        (file,) = seat.paths.reports.glob("*.md")
+        assert 10 == len(file.read_text().split("```")[1].strip().splitlines())
 
 
 def sent(seat: Seat, seconds: float) -> float:

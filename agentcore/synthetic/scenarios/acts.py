@@ -12,6 +12,7 @@ import msgspec
 
 from agentcore import events as ev
 from agentcore import retest
+from agentcore.presence import touch
 from agentcore.synthetic import player
 from agentcore.synthetic.scenarios import Part, cast, gpus, stage, study
 from agentcore.synthetic.scenarios.night import SPAN_S, dull, night
@@ -157,6 +158,10 @@ def _deciding(script: Script, part: Part, end: float) -> None:
 
 
 def _after_a_night(script: Script, part: Part, end: float) -> None:
+    """Who left has just come back: the engine that goes on writes their report, and a view knows their last key."""
+    script.paths.watchers.touch()
+    touch(script.paths.watchers, script.now)
+    script.tell(ev.AwayStarted(None, 40.0, "gate", "park", "you"))
     night(script, part.seed, queue=True)
     script.play(script.retest())
     script.tell(ev.WorktreeResumed("wt5", "you"))
@@ -170,6 +175,7 @@ def _after_a_night(script: Script, part: Part, end: float) -> None:
     script.go_to(end - 20.0)
     for name in ("wt0", "wt1", "wt2", "wt3", "wt4"):
         script.think(name)
+    script.tell(ev.AwayEnded("you came back", "you"))
 
 
 def _limited(script: Script, part: Part, end: float) -> None:
