@@ -129,7 +129,7 @@ async def test_a_worktree_that_goes_away_is_no_fault(lab: LabMaker) -> None:
 
 
 async def test_the_queue_lists_open_and_closed_candidates(tmp_path: Path) -> None:
-    """Screen 3 shows READY first, what is done with below, and what the selected one was measured by."""
+    """Screen 3 shows READY first, then what was merged, what has left, and the evidence of the selected one."""
     lab = small_lab(tmp_path)
     merged = lab.make_ready("wt0", "first", 1.6995)
     lab.merge(merged)
@@ -140,11 +140,12 @@ async def test_the_queue_lists_open_and_closed_candidates(tmp_path: Path) -> Non
     ready = lab.make_ready("wt0", "second", 1.6980)
     async with sitting_at(lab) as person:
         await person.press("3")
-        order = [row.split()[0] for row in person.rows[3:6]]
-        assert ([">", "NOISE", "MERGED"], ready) == (order, 3)
-        assert "seeds  1.6980  1.6984  1.6977" in person.text
+        await person.until(lambda: "READY" in person.text)
+        words = [word for row in person.rows for word in ("READY", "MERGED", "NOISE") if f" {word} " in row[:12]]
+        assert (["READY", "MERGED", "NOISE"], ready) == (words, 3)
+        assert "1.6980 1.6984 1.6977" in person.text
         await person.sees("# idea 3")
-        await person.press("j")
+        await person.press("j", "j")
         assert "NOISE: the gain is inside the noise" in person.text
 
 
@@ -154,7 +155,7 @@ async def test_an_empty_queue_says_how_it_fills(tmp_path: Path) -> None:
         await person.press("3")
         assert "Nothing to merge yet." in person.text
         await person.press("enter")
-        assert "there is no candidate to read" == person.strip
+        assert "there is no candidate to open" == person.strip
 
 
 async def test_events_stand_still_while_they_are_read(tmp_path: Path) -> None:
