@@ -42,11 +42,12 @@ def own(tmp_path: Path) -> Iterator[Seat]:
 
 def choose(seat: Seat, number: int) -> None:
     """Put the cursor on a candidate."""
-    seat.press("g")
-    for _ in range(20):
-        if re.match(rf"^>.*#{number}\b", seat.row(r"^>")):
-            return
-        seat.press("j")
+    for _ in range(3):  # candidates that become READY move up, past the cursor
+        seat.press("g")
+        for _ in range(12):
+            if re.match(rf"^>.*#{number}\b", seat.row(r"^>")):
+                return
+            seat.press("j")
     raise AssertionError(f"#{number} is not in the list\n{seat.text}")
 
 
