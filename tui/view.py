@@ -239,16 +239,16 @@ class View(App[None], inherit_bindings=False):
             self._title_shown = title
             self.send_raw(f"\x1b]2;{title}\x07")
         if (front := self.front) and calls:
-            front.announce(calls[-1])
+            front.teller.announce(calls[-1])
         elif front:
             self._hint(front)
 
     def _hint(self, front: BaseScreen) -> None:
         """Tell a newcomer one of the things that nobody guesses, once."""
-        if front.is_calm and (name := hints.due(self.scene, self._hinted)):
+        if front.teller.is_calm and (name := hints.due(self.scene, self._hinted)):
             self._hinted.add(name)
             hints.remember(self.paths.hints, self._hinted)
-            front.tell_note(((hints.words(name, self.table), "bold"),), right=False)
+            front.teller.note(((hints.words(name, self.table), "bold"),), right=False)
 
     def _want_diff(self) -> None:
         worktree = self.scene.state.worktrees.get(self.selected)

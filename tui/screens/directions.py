@@ -59,13 +59,13 @@ class DirectionsScreen(BaseScreen):
         """Return what this screen's keys do."""
         return {
             **super().actions(),
-            **self.moving(self._move, self.ideas),
+            **self.mover.actions(self._move, self.ideas),
             "tab": lambda: self._switch(1),
             "tab-back": lambda: self._switch(-1),
             "edit-words": self._edit,
             "new-idea": self._write_idea,
             "drop-idea": self._drop_idea,
-            "tell": self.open_entry,
+            "tell": self.cover.open_entry,
         }
 
     def show(self, scene: Scene) -> None:
@@ -104,7 +104,7 @@ class DirectionsScreen(BaseScreen):
         self.paint()
 
     def _move(self, delta: int) -> None:
-        pane = self.focused_pane
+        pane = self.mover.pane
         if isinstance(pane, ListPane):
             pane.move(delta)
         elif isinstance(pane, TextPane):
@@ -129,10 +129,10 @@ class DirectionsScreen(BaseScreen):
 
     def _write_idea(self) -> None:
         self.tabs.shown = "Ideas"
-        self.lay_over(IdeaLine(self.view.look, self._offer))
+        self.cover.lay(IdeaLine(self.view.look, self._offer))
 
     def _offer(self, text: str) -> None:
-        self.lift_over()
+        self.cover.lift()
         if text:
             self.view.ask_engine("idea", {"text": text})
         else:

@@ -83,7 +83,7 @@ class ExperimentScreen(BaseScreen):
     @property
     def front(self) -> KnownPane | DiffPane:
         """The pane that keys scroll."""
-        return self.diff if self.focused_pane is self.diff else self.known
+        return self.diff if self.mover.pane is self.diff else self.known
 
     def leave(self) -> None:
         """Go back to where it was opened."""

@@ -21,19 +21,19 @@ class Finder:
 
     def open(self) -> None:
         """Ask for the word; the screen answers each letter."""
-        self._screen.lay_over(
+        self._screen.cover.lay(
             SearchLine(self._screen.view.look, answer=self._answer, close=self._close, text=self.text)
         )
 
     def find(self, text: str) -> None:
         """Go to the first match in the pane that has the focus; no text ends the search."""
-        pane = self._screen.focused_pane
+        pane = self._screen.mover.pane
         if isinstance(pane, ListPane | TextPane):
             self._screen.say(pane.find(text))
 
     def again(self, step: int) -> None:
         """Go to another match, in the pane that has the focus."""
-        pane = self._screen.focused_pane
+        pane = self._screen.mover.pane
         if not isinstance(pane, ListPane | TextPane) or not self.text:
             self._screen.say(NOTHING)
         elif pane.needle != self.text:
@@ -58,4 +58,4 @@ class Finder:
 
     def _close(self, text: str) -> None:
         self.text = text
-        self._screen.lift_over()
+        self._screen.cover.lift()

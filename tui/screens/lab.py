@@ -77,18 +77,18 @@ class LabScreen(BaseScreen):
         """Return what this screen's keys do."""
         return {
             **super().actions(),
-            **self.moving(self._move, self.rows),
+            **self.mover.actions(self._move, self.rows),
             "scroll-down": lambda: self.diff.scroll_by(PREVIEW_LINES),
             "scroll-up": lambda: self.diff.scroll_by(-PREVIEW_LINES),
             "open": self._open,
             "diff": self.view.read_worktree,
             "pause": self.view.pause,
-            "pause-all": lambda: self.open_sheet(pause_all.question),
-            "kill": self.ask_kill,
-            "retire": self.ask_retire,
-            "new": lambda: self.open_form(new.fields(), new.question),
+            "pause-all": lambda: self.cover.open_sheet(pause_all.question),
+            "kill": self.asker.kill,
+            "retire": self.asker.retire,
+            "new": lambda: self.cover.open_form(new.fields(), new.question),
             "rebase": lambda: self.view.ask("rebase", {"worktree": self.view.selected}),
-            "tell": self.open_entry,
+            "tell": self.cover.open_entry,
         }
 
     def leave(self) -> None:
@@ -159,7 +159,7 @@ class LabScreen(BaseScreen):
 
     def _open(self) -> None:
         """Open what the pane with the focus is about."""
-        self.view.go({"events": "events", "queue": "queue"}.get((self.focused_pane or self.rows).id or "", "worktree"))
+        self.view.go({"events": "events", "queue": "queue"}.get((self.mover.pane or self.rows).id or "", "worktree"))
 
 
 def cells(row: WorktreeRow, scene: Scene) -> tuple[str, ...]:

@@ -15,7 +15,8 @@ from tui import layout
 from tui.bindings import Situation, Target
 from tui.exporting import Listing
 from tui.follow import Scene
-from tui.screens.base import FAR, Action, BaseScreen
+from tui.screens.base import Action, BaseScreen
+from tui.screens.moving import FAR
 from tui.screens.targets import target_of
 from tui.sheets import merge, retest, take_out
 from tui.sheets.sheet import Sheet
@@ -73,7 +74,7 @@ class QueueScreen(BaseScreen):
         """Return what this screen's keys do."""
         return {
             **super().actions(),
-            **self.moving(self._move, self.candidates),
+            **self.mover.actions(self._move, self.candidates),
             "scroll-down": lambda: self.diff.scroll_by(PREVIEW_LINES),
             "scroll-up": lambda: self.diff.scroll_by(-PREVIEW_LINES),
             "next-hunk": lambda: self.say(self.diff.hunk(1)),
@@ -85,7 +86,7 @@ class QueueScreen(BaseScreen):
             "earlier": lambda: self._step(-1),
             "later": lambda: self._step(1),
             "take-out": self._take_out,
-            "retest-now": lambda: self.open_sheet(retest.question),
+            "retest-now": lambda: self.cover.open_sheet(retest.question),
             "tell": self._tell,
             "shell": self._shell,
             "open": self._open,
@@ -167,7 +168,7 @@ class QueueScreen(BaseScreen):
         """Ask before merging the marked candidates in the order of the list, else the selected one."""
         if numbers := self.marked:
             self._asked = tuple(numbers)
-            self.open_sheet(lambda scene: merge.question_of_all(scene, numbers, self.view.change_of))
+            self.cover.open_sheet(lambda scene: merge.question_of_all(scene, numbers, self.view.change_of))
         else:
             super().ask_merge()
 
@@ -210,13 +211,13 @@ class QueueScreen(BaseScreen):
     def _take_out(self) -> None:
         if row := self.selected:
             number = row.experiment
-            self.open_sheet(lambda scene: take_out.question(scene, number))
+            self.cover.open_sheet(lambda scene: take_out.question(scene, number))
 
     def _tell(self) -> None:
         """Speak to the candidate's agent."""
         if row := self.selected:
             self.view.select(row.worktree)
-        self.open_entry()
+        self.cover.open_entry()
 
     def _shell(self) -> None:
         """Open a shell where the candidate's agent works."""

@@ -79,7 +79,7 @@ class ResultsScreen(BaseScreen):
         """Return what this screen's keys do."""
         return {
             **super().actions(),
-            **self.moving(self._move, self.table),
+            **self.mover.actions(self._move, self.table),
             "scroll-down": lambda: self.diff.scroll_by(PREVIEW_LINES),
             "scroll-up": lambda: self.diff.scroll_by(-PREVIEW_LINES),
             "open-experiment": lambda: self._open(self._selected()),
@@ -104,7 +104,7 @@ class ResultsScreen(BaseScreen):
         self.table.empty = self._why_empty(scene)
         self.detail.state, self.detail.row = scene.state, row
         self._plot(scene, row)
-        if "diff" in self._places and self._is_resting:
+        if "diff" in self.placer.places and self._is_resting:
             self.diff.empty = "reading" if row else "no experiment is selected"
             change = self.view.change_of(row.experiment) if row else None
             self.diff.show(change, subject=f"#{row.experiment} {row.worktree}" if row else "diff")

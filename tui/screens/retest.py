@@ -50,10 +50,10 @@ class RetestScreen(BaseScreen):
         """Return what this screen's keys do."""
         return {
             **super().actions(),
-            **self.moving(self._move, self.retests),
+            **self.mover.actions(self._move, self.retests),
             "scroll-down": lambda: self.detail.scroll_by(1),
             "scroll-up": lambda: self.detail.scroll_by(-1),
-            "retest-now": lambda: self.open_sheet(retest.question),
+            "retest-now": lambda: self.cover.open_sheet(retest.question),
         }
 
     def show(self, scene: Scene) -> None:

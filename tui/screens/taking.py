@@ -27,14 +27,14 @@ class Taker:
             self._screen.say("there is nothing to copy here")
             return
         items = [(letter, _described(LETTERS.get(letter, letter), text)) for letter, text in found.items()]
-        self._screen.lay_over(Menu(self._screen.view.look, "copy", items, lambda letter: self._copy(found, letter)))
+        self._screen.cover.lay(Menu(self._screen.view.look, "copy", items, lambda letter: self._copy(found, letter)))
 
     def ask_export(self) -> None:
         """Offer the forms in which this screen can be written to a file."""
         forms = {**self._screen.exportable(), "s": self._picture}
         items = [(letter, FORMS.get(letter, (letter, ""))[0]) for letter in forms]
         look = self._screen.view.look
-        self._screen.lay_over(Menu(look, "write to .lab/exports", items, lambda letter: self._export(forms, letter)))
+        self._screen.cover.lay(Menu(look, "write to .lab/exports", items, lambda letter: self._export(forms, letter)))
 
     def copy_selected(self) -> None:
         """Copy what the mouse selected; without a selection close the view."""
@@ -48,7 +48,7 @@ class Taker:
         return self._screen.view.export_screenshot(simplify=True)
 
     def _copy(self, found: dict[str, str], letter: str) -> None:
-        self._screen.lift_over()
+        self._screen.cover.lift()
         if letter:
             self._give(found[letter])
         else:
@@ -62,7 +62,7 @@ class Taker:
         self._screen.say(await give(text, file=view.paths.clipboard, env=view.env, write=view.send_raw))
 
     def _export(self, forms: dict[str, Maker], letter: str) -> None:
-        self._screen.lift_over()
+        self._screen.cover.lift()
         if not letter:
             self._screen.say("nothing was written")
             return

@@ -99,12 +99,12 @@ class WorktreeScreen(BaseScreen):
             "metric": lambda: self.say(self.curve.next_metric()),
             "log-scale": self.curve.change_scale,
             "pause": self.view.pause,
-            "pause-all": lambda: self.open_sheet(pause_all.question),
-            "kill": self.ask_kill,
-            "retire": self.ask_retire,
-            "new": lambda: self.open_form(new.fields(), new.question),
+            "pause-all": lambda: self.cover.open_sheet(pause_all.question),
+            "kill": self.asker.kill,
+            "retire": self.asker.retire,
+            "new": lambda: self.cover.open_form(new.fields(), new.question),
             "rebase": lambda: self.view.ask("rebase", {"worktree": self.view.selected}),
-            "tell": self.open_entry,
+            "tell": self.cover.open_entry,
         }
 
     @property

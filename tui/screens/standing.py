@@ -1,0 +1,34 @@
+"""What does the strip say of the lab as a whole: that all is calm, or why the screen cannot be trusted?"""
+
+from __future__ import annotations
+
+from agentcore.away import used
+from tui import format as fmt
+from tui.follow import Scene
+
+
+def calm(scene: Scene) -> str:
+    """Return what the strip says where nothing needs a person."""
+    away = scene.state.away
+    if away is None:
+        quiet = "nothing needs you" if scene.state.seq else "nothing is running yet"
+        return "    ".join(scene.overview.notes) or quiet
+    if away.over:
+        return f"away is over: {away.over}; nothing new starts. A: back"
+    money = "" if away.usd is None else f", {fmt.money(used(scene.state, away))} of {fmt.money(away.usd)} used"
+    until = "" if away.until is None else f" until {fmt.clock(away.until)}"
+    return f"away{until}{money}, merges {'by the gate' if away.merge == 'gate' else 'wait for you'}. A: back"
+
+
+def alarm(scene: Scene) -> str:
+    """Return why the screen cannot be trusted to be current, and what to do; empty when it can."""
+    if scene.trouble:
+        return scene.trouble
+    if scene.live.engine_alive:
+        return ""
+    if scene.state.engine is None:
+        return "" if not scene.state.seq else "the engine has not started here. Start it: nightlab start"
+    if scene.state.engine.stopped is not None:
+        return f"The engine stopped at {fmt.clock(scene.state.engine.stopped)}. Start it: nightlab start"
+    last = fmt.clock(scene.last_sign or scene.state.at)
+    return f"The engine is not running (last sign {last}). Start it: nightlab start"
