@@ -2,13 +2,54 @@
 
 from __future__ import annotations
 
+import shlex
 import signal
 import subprocess
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from textual.app import App
+
+if TYPE_CHECKING:
+    from tui.view import View
+
+
+class Lender:
+    """What gets the terminal of one view."""
+
+    def __init__(self, view: View) -> None:
+        self._view = view
+
+    def shell(self) -> None:
+        """Give the terminal to a shell in the selected worktree."""
+        view = self._view
+        self._lend([view.env.get("SHELL") or "/bin/sh"], view.paths.worktree(view.selected))
+
+    def edit(self) -> None:
+        """Give the terminal to an editor with the direction of the selected worktree, else with the program of all."""
+        view = self._view
+        row = view.scene.row(view.selected)
+        names = [view.selected, *([row.direction] if row and row.direction else [])]
+        own = [file for name in names if (file := view.paths.directions / f"{name}.md").is_file()]
+        self.edit_file(next(iter(own), view.paths.program))
+
+    def edit_file(self, file: Path) -> None:
+        """Give the terminal to an editor with a file of the lab."""
+        env = self._view.env
+        editor = shlex.split(env.get("VISUAL") or env.get("EDITOR") or "vi")
+        self._lend([*editor, str(file)], self._view.paths.root)
+
+    def _lend(self, argv: Sequence[str], folder: Path) -> None:
+        """Give the terminal to a program, and come back when it has ended."""
+        view = self._view
+        said = lend(view, argv, folder, view.env)
+        view.look_again()
+        if front := view.front:
+            front.redraw()
+            front.paint()
+            front.say(said)
 
 
 def lend(app: App[None], argv: Sequence[str], folder: Path, env: Mapping[str, str]) -> str:

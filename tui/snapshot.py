@@ -58,8 +58,8 @@ async def show(view: View, pilot: Pilot[None], screen: str) -> str:
         raise ValueError(f"no screen {screen!r}; there are: {', '.join((*SCREENS, 'help'))}")
     deadline = time.monotonic() + SETTLE_S
     await pilot.pause()
-    view.follow_files()
-    while not view.is_settled and time.monotonic() < deadline:
+    view.reading.follow_files()
+    while not view.reading.is_settled and time.monotonic() < deadline:
         await pilot.pause(0.02)
     view.paint()
     await pilot.pause()

@@ -33,7 +33,8 @@ def of_worktrees(view: View, names: Iterable[str]) -> dict[str, str]:
     }
     if len(known) == 1:
         only = known[0]
-        diff = view.change_of(numbers[0]) if numbers else view.live.diff if view.live.of[0] == only.name else None
+        live = view.reading.live
+        diff = view.reading.change_of(numbers[0]) if numbers else live.diff if live.of[0] == only.name else None
         found |= {"d": unified(diff) if diff else "", "l": _log(view, only.name), "t": _turn(view, only.name)}
     return _given(found)
 
@@ -48,7 +49,7 @@ def of_experiments(view: View, numbers: Iterable[int]) -> dict[str, str]:
     }
     if len(known) == 1:
         only = known[0]
-        diff = view.change_of(only.number)
+        diff = view.reading.change_of(only.number)
         run = view.paths.run(only.run) if only.run is not None else None
         found |= {"d": unified(diff) if diff else "", "p": str(run.path) if run else ""}
         if run:
@@ -62,7 +63,7 @@ def _commit(view: View, number: int) -> str:
 
 
 def _log(view: View, name: str) -> str:
-    path = view.log_of(name)
+    path = view.reading.log_of(name)
     return "\n".join(tail_text(path, LOG_LINES, LOG_WIDTH)) if path else ""
 
 

@@ -38,7 +38,7 @@ def hostile(tmp_path: Path) -> LabMaker:
 async def test_hostile_text_is_only_text(hostile: LabMaker, size: tuple[int, int]) -> None:
     """Whatever logs, models and files hold, no control character is painted and every line keeps its width."""
     async with sitting_at(hostile, size) as person:
-        await person.until(lambda: person.view.is_settled)
+        await person.until(lambda: person.view.reading.is_settled)
         for keys in (*SCREENS, "d", "question_mark", "m"):
             await person.press(keys)
             _assert_harmless(person, size[0])

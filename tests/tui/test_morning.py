@@ -53,7 +53,7 @@ async def test_a_view_that_is_opened_in_the_morning_offers_the_report(lab: LabMa
         assert person.strip.startswith("away 9h12m: 7 for the report")
         await person.press("7")
         await person.until(lambda: "what next?" in person.text)
-        assert left == person.view.report.since  # type: ignore[union-attr]
+        assert left == person.view.reading.report.since  # type: ignore[union-attr]
         assert "for the report" not in person.text
         assert person.now == last_key(lab.paths.watchers)
 
@@ -66,8 +66,8 @@ async def test_away_mode_is_an_absence_of_its_own(lab: LabMaker) -> None:
     async with sitting_at(lab) as person:
         assert person.strip.startswith("away 10m")
         await person.press("7")
-        await person.until(lambda: person.view.report is not None)
-        assert left == person.view.report.since  # type: ignore[union-attr]
+        await person.until(lambda: person.view.reading.report is not None)
+        assert left == person.view.reading.report.since  # type: ignore[union-attr]
 
 
 async def test_nobody_who_was_away_for_minutes_is_greeted(lab: LabMaker) -> None:

@@ -121,7 +121,7 @@ async def test_a_worktree_that_goes_away_is_no_fault(lab: LabMaker) -> None:
         await person.sees("value_9 = 9")
         folder = lab.paths.worktree("wt0")
         aside = folder.rename(folder.with_name("aside"))
-        await person.until(lambda: person.view.live.diff is None)
+        await person.until(lambda: person.view.reading.live.diff is None)
         assert "value_9 = 9" in person.text
         aside.rename(folder)
         lab.edit("wt0", "value_9 = 9\n", "value_9 = -9\n")

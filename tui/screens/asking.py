@@ -29,7 +29,7 @@ class Asker:
         if action is not None and undoing.asks(action):
             self._screen.cover.open_sheet(lambda scene: undo.question(scene, verb))
         elif action is not None:
-            self._screen.view.ask(verb, {"expect": {"action": action.seq}})
+            self._screen.view.sender.ask(verb, {"expect": {"action": action.seq}})
 
     def away(self) -> None:
         """Leave the lab alone, or come back."""
@@ -37,7 +37,7 @@ class Asker:
         if view.scene.state.away is None:
             self._screen.cover.open_form(away.fields(view.scene), away.asking(view.paths))
         else:
-            view.ask("back", {})
+            view.sender.ask("back", {})
 
     def retire(self) -> None:
         """Ask before the selected worktree is retired; by its name where work in it is in no commit."""

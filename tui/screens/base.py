@@ -95,8 +95,8 @@ class BaseScreen(Screen[None], inherit_bindings=False):
             "copy": self._taker.ask_copy,
             "export": self._taker.ask_export,
             "copy-selected": self._taker.copy_selected,
-            "shell": self.view.shell,
-            "edit": self.view.edit,
+            "shell": self.view.lender.shell,
+            "edit": self.view.lender.edit,
             "palette": self.cover.open_palette,
             "lift-rule": self.asker.lift,
             "help": self.view.help,
@@ -181,7 +181,7 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         self.strip.headline = headline(scene.overview.speed, ascii_only=self.view.look.ascii)
         self.strip.alarm = alarm(scene)
         self.strip.calm = calm(scene)
-        self.strip.notice = self.view.absence
+        self.strip.notice = self.view.presence.absence
         self.show(scene)
         self.placer.stand()
         for pane in self.painted():
@@ -229,7 +229,7 @@ class BaseScreen(Screen[None], inherit_bindings=False):
                 self.do(binding)
         finally:
             self._is_answering = False
-        self.view.touched()
+        self.view.presence.touched()
 
     def do(self, binding: Binding) -> None:
         """Do what a binding says, or say why not."""
@@ -303,7 +303,7 @@ class BaseScreen(Screen[None], inherit_bindings=False):
     def ask_merge(self) -> None:
         """Ask before merging this screen's target."""
         if target := self.target(self.view.scene):
-            self.cover.open_sheet(lambda scene: merge.question(scene, target.experiment, self.view.change_of))
+            self.cover.open_sheet(lambda scene: merge.question(scene, target.experiment, self.view.reading.change_of))
 
     def on_sheet_closed(self, event: Sheet.Closed) -> None:
         """Take the sheet away and tell what came of it."""
@@ -324,6 +324,6 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         self.cover.drop(Entry)
         self.paint()
         if event.text:
-            self.view.tell(event.worktree, event.text)
+            self.view.sender.tell(event.worktree, event.text)
         else:
             self.say("nothing was sent")

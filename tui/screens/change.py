@@ -35,7 +35,7 @@ def base_of(state: LabState, worktree: Worktree, base: str) -> tuple[str, str]:
 
 def show_change(view: View, pane: DiffPane) -> None:
     """Show the selected worktree's change: the live edit while its agent thinks, else what trains, else the files."""
-    scene, name, live = view.scene, view.selected, view.live
+    scene, name, live = view.scene, view.selected, view.reading.live
     worktree = scene.state.worktrees.get(name)
     commit, against = base_of(scene.state, worktree, view.base) if worktree else ("", "")
     # The search agent edits in no time: to show that would only flicker.
@@ -44,9 +44,9 @@ def show_change(view: View, pane: DiffPane) -> None:
     if pending is not None:
         experiment = scene.state.experiments[pending]
         if view.base == BASES[0]:
-            diff, against = view.change_of(pending), fmt.short(experiment.base)
+            diff, against = view.reading.change_of(pending), fmt.short(experiment.base)
         else:
-            diff = view.change_between(commit, experiment.commit)
+            diff = view.reading.change_between(commit, experiment.commit)
         pane.aside, pane.empty, pane.is_live = "", READING, False
         pane.show(diff, subject=f"{name} #{pending}", against=against, broken=broken_by(diff, live.sources))
         return

@@ -52,18 +52,18 @@ class Cover:
 
     def open_sheet(self, ask: Callable[[Scene], Question]) -> None:
         """Put a question over the screen."""
-        view = self._screen.view
-        self.lay(Sheet(view.look, ask=ask, fresh=view.look_again, send=view.command, clock=view.monotonic))
+        view, send = self._screen.view, self._screen.view.sender.command
+        self.lay(Sheet(view.look, ask=ask, fresh=view.look_again, send=send, clock=view.monotonic))
 
     def open_form(self, fields: tuple[Field, ...], ask: Asking) -> None:
         """Put a question over the screen whose first facts can be changed."""
-        view, look = self._screen.view, self._screen.view.look
-        self.lay(Form(look, fields=fields, ask=ask, fresh=view.look_again, send=view.command, clock=view.monotonic))
+        view, send = self._screen.view, self._screen.view.sender.command
+        self.lay(Form(view.look, fields=fields, ask=ask, fresh=view.look_again, send=send, clock=view.monotonic))
 
     def open_entry(self) -> None:
         """Ask for a line of text for the selected worktree's agent."""
         view = self._screen.view
-        self.lay(Entry(view.look, view.selected, view.unsent.pop(view.selected, "")))
+        self.lay(Entry(view.look, view.selected, view.sender.unsent.pop(view.selected, "")))
 
     def open_palette(self) -> None:
         """Offer every action by name: those of this screen first."""

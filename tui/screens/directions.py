@@ -112,7 +112,7 @@ class DirectionsScreen(BaseScreen):
 
     def _edit(self) -> None:
         """Open what the focus is on: the program, a worktree's direction, the rules' lab.toml."""
-        self.view.edit_file(self._file())
+        self.view.lender.edit_file(self._file())
 
     def _file(self) -> Path:
         paths = self.view.paths
@@ -134,7 +134,7 @@ class DirectionsScreen(BaseScreen):
     def _offer(self, text: str) -> None:
         self.cover.lift()
         if text:
-            self.view.ask_engine("idea", {"text": text})
+            self.view.sender.ask("idea", {"text": text})
         else:
             self.say("no idea was written")
 
@@ -142,7 +142,7 @@ class DirectionsScreen(BaseScreen):
         if TABS[self.tabs.shown] != "ideas" or self.ideas.selected is None:
             self.say("choose an idea first: tab goes to Ideas")
         else:
-            self.view.ask_engine("drop-idea", {"idea": self.ideas.selected.number})
+            self.view.sender.ask("drop-idea", {"idea": self.ideas.selected.number})
 
 
 def _versions(scene: Scene) -> str:

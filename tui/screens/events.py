@@ -53,7 +53,7 @@ class EventsScreen(BaseScreen):
 
     def show(self, scene: Scene) -> None:
         """Hand the events to the list."""
-        self.list.marks, self.list.left_at = self.marks, self.view.left_at
+        self.list.marks, self.list.left_at = self.marks, self.view.presence.left_at
         self.list.feed(scene.told)
 
     def filter_by(self, text: str) -> None:

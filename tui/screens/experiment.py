@@ -135,7 +135,7 @@ class ExperimentScreen(BaseScreen):
 
     def _verify(self) -> None:
         for number in self.numbers:
-            self.view.decide("verify", number)
+            self.view.sender.decide("verify", number)
 
 
 def runs_of(state: LabState, numbers: tuple[int, ...]) -> tuple[int | None, int | None]:
@@ -150,9 +150,9 @@ def runs_of(state: LabState, numbers: tuple[int, ...]) -> tuple[int | None, int 
 def change_of(view: View, numbers: tuple[int, ...]) -> Diff | None:
     """Return what an experiment changed, or the change from the first one's tree to the second one's."""
     if len(numbers) == 1:
-        return view.change_of(numbers[0])
+        return view.reading.change_of(numbers[0])
     first, second = (view.scene.state.experiments[number].commit for number in numbers)
-    return view.change_between(first, second)
+    return view.reading.change_between(first, second)
 
 
 def subject(numbers: tuple[int, ...]) -> str:

@@ -82,12 +82,12 @@ class LabScreen(BaseScreen):
             "scroll-up": lambda: self.diff.scroll_by(-PREVIEW_LINES),
             "open": self._open,
             "diff": self.view.read_worktree,
-            "pause": self.view.pause,
+            "pause": self.view.sender.pause,
             "pause-all": lambda: self.cover.open_sheet(pause_all.question),
             "kill": self.asker.kill,
             "retire": self.asker.retire,
             "new": lambda: self.cover.open_form(new.fields(), new.question),
-            "rebase": lambda: self.view.ask("rebase", {"worktree": self.view.selected}),
+            "rebase": lambda: self.view.sender.ask("rebase", {"worktree": self.view.selected}),
             "tell": self.cover.open_entry,
         }
 

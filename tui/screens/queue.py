@@ -45,7 +45,7 @@ class QueueScreen(BaseScreen):
         look = view.look
         self.candidates = QueueList(look)
         self.merged = MergedList(look)
-        self.evidence = EvidencePane(look, view.change_of)
+        self.evidence = EvidencePane(look, view.reading.change_of)
         self.diff = DiffPane(look, id="diff")
         self.scatter = ScatterPane(look)
         self.history = HistoryPane(look)
@@ -106,7 +106,7 @@ class QueueScreen(BaseScreen):
         self.history.state = self.pipeline.state = scene.state
         self.pipeline.upcoming = coming
         self.diff.empty = "reading" if row else "no candidate is selected"
-        change = self.view.change_of(row.experiment) if row else None
+        change = self.view.reading.change_of(row.experiment) if row else None
         self.diff.show(change, subject=f"{row.worktree} #{row.experiment}" if row else "diff")
 
     def ring(self) -> Iterable[Pane]:
@@ -168,7 +168,7 @@ class QueueScreen(BaseScreen):
         """Ask before merging the marked candidates in the order of the list, else the selected one."""
         if numbers := self.marked:
             self._asked = tuple(numbers)
-            self.cover.open_sheet(lambda scene: merge.question_of_all(scene, numbers, self.view.change_of))
+            self.cover.open_sheet(lambda scene: merge.question_of_all(scene, numbers, self.view.reading.change_of))
         else:
             super().ask_merge()
 
@@ -199,11 +199,11 @@ class QueueScreen(BaseScreen):
 
     def _decide(self, verb: str) -> None:
         if row := self.selected:
-            self.view.decide(verb, row.experiment)
+            self.view.sender.decide(verb, row.experiment)
 
     def _step(self, steps: int) -> None:
         if row := self.selected:
-            self.view.ask("move", {"experiment": row.experiment, "by": steps})
+            self.view.sender.ask("move", {"experiment": row.experiment, "by": steps})
 
     def _hold(self) -> None:
         self._decide("unhold" if self.selected and self.selected.state == "HELD" else "hold")
@@ -223,7 +223,7 @@ class QueueScreen(BaseScreen):
         """Open a shell where the candidate's agent works."""
         if row := self.selected:
             self.view.select(row.worktree)
-        self.view.shell()
+        self.view.lender.shell()
 
     def _open(self) -> None:
         if row := self.selected:

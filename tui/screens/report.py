@@ -65,8 +65,8 @@ class ReportScreen(BaseScreen):
         """Hand the newest answers to the panes, and have them looked up again now and then."""
         if self._read_at is None or scene.now - self._read_at >= AGAIN_S:
             self._read_at = scene.now
-            self.view.look_up_report()
-        report = self.view.report
+            self.view.reading.look_up_report()
+        report = self.view.reading.report
         self.answers.report = self.detail.report = report
         self.detail.chosen = self.answers.cursor
         self.progress.progress, self.progress.experiments = scene.progress, scene.overview.experiments
@@ -88,7 +88,7 @@ class ReportScreen(BaseScreen):
         """Return the report as Markdown and as JSON."""
         from agentcore.report import file  # here: only who takes it along needs it
 
-        report = self.view.report
+        report = self.view.reading.report
         if report is None:
             return {}
         body = {"schema": file.SCHEMA, **file.as_object(report)}
@@ -99,7 +99,7 @@ class ReportScreen(BaseScreen):
         self.paint()
 
     def _open(self) -> None:
-        report = self.view.report
+        report = self.view.reading.report
         if report is None:
             self.say("the journal is still being read")
         else:

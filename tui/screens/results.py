@@ -106,7 +106,7 @@ class ResultsScreen(BaseScreen):
         self._plot(scene, row)
         if "diff" in self.placer.places and self._is_resting:
             self.diff.empty = "reading" if row else "no experiment is selected"
-            change = self.view.change_of(row.experiment) if row else None
+            change = self.view.reading.change_of(row.experiment) if row else None
             self.diff.show(change, subject=f"#{row.experiment} {row.worktree}" if row else "diff")
 
     def target(self, scene: Scene) -> Target | None:
@@ -249,7 +249,7 @@ class ResultsScreen(BaseScreen):
 
     def _verify(self) -> None:
         for number in self._selected():
-            self.view.decide("verify", number)
+            self.view.sender.decide("verify", number)
 
 
 def counts(rows: Iterable[ResultRow]) -> str:

@@ -98,12 +98,12 @@ class WorktreeScreen(BaseScreen):
             "expand": self._expand,
             "metric": lambda: self.say(self.curve.next_metric()),
             "log-scale": self.curve.change_scale,
-            "pause": self.view.pause,
+            "pause": self.view.sender.pause,
             "pause-all": lambda: self.cover.open_sheet(pause_all.question),
             "kill": self.asker.kill,
             "retire": self.asker.retire,
             "new": lambda: self.cover.open_form(new.fields(), new.question),
-            "rebase": lambda: self.view.ask("rebase", {"worktree": self.view.selected}),
+            "rebase": lambda: self.view.sender.ask("rebase", {"worktree": self.view.selected}),
             "tell": self.cover.open_entry,
         }
 
@@ -130,16 +130,16 @@ class WorktreeScreen(BaseScreen):
         self._show_steps(scene)
         for told in (self.now, self.facts):
             told.scene, told.row = scene, row
-            told.sources, told.broken = self.view.live.sources, self.diff.broken
-        run = self.view.shown_run
-        self.curve.show(self.view.curves.own, self.view.curves.rival, run, self.view.rival)
-        log = self.view.run_log
+            told.sources, told.broken = self.view.reading.live.sources, self.diff.broken
+        reading = self.view.reading
+        self.curve.show(reading.curves.own, reading.curves.rival, reading.shown_run, reading.rival)
+        log = reading.run_log
         self.log_pane.show(log.lines, subject=log.subject, dropped=log.dropped)
 
     def on_screen_resume(self) -> None:
         """Follow log, curve and agent while they are looked at."""
         self._want(True)
-        self.view.follow_files()
+        self.view.reading.follow_files()
         super().on_screen_resume()
 
     def on_screen_suspend(self, event: events.ScreenSuspend) -> None:
@@ -161,9 +161,9 @@ class WorktreeScreen(BaseScreen):
         found = {
             "h": experiment.commit if experiment else worktree.base if worktree else "",
             "d": unified(self.diff.diff) if self.diff.diff else "",
-            "p": str(view.run_log.path or ""),
+            "p": str(view.reading.run_log.path or ""),
             "m": experiment.hypothesis if experiment else "",
-            "l": "\n".join(printable(line) for line in view.run_log.lines),
+            "l": "\n".join(printable(line) for line in view.reading.run_log.lines),
             "t": "\n".join(step.more or (step.text,)) if step else "",
         }
         return {letter: text for letter, text in found.items() if text}
@@ -182,7 +182,7 @@ class WorktreeScreen(BaseScreen):
 
     def _as_tsv(self) -> str:
         lines = [f"share\t{self.curve.metric}\trun"]
-        runs = (self.view.shown_run, self.view.rival)
+        runs = (self.view.reading.shown_run, self.view.reading.rival)
         for run, course in zip(runs, self.curve.courses(), strict=True):
             lines += [f"{share:g}\t{value:g}\t{run}" for share, value in course]
         return "\n".join([*lines, ""])
@@ -191,7 +191,7 @@ class WorktreeScreen(BaseScreen):
         view = self.view
         own, other = self.curve.courses()
         curves = {"metric": self.curve.metric, "own": own, "trunk": other}
-        runs = {"run": view.shown_run, "trunk_run": view.rival}
+        runs = {"run": view.reading.shown_run, "trunk_run": view.reading.rival}
         diff = unified(self.diff.diff) if self.diff.diff else ""
         facts = {"worktree": view.selected, **runs, "against": self.diff.against, "diff": diff, "curves": curves}
         return json.dumps(facts, ensure_ascii=False, indent=2) + "\n"
@@ -240,11 +240,12 @@ class WorktreeScreen(BaseScreen):
         return worktree is not None and worktree.agent != "search"
 
     def _want(self, wanted: bool) -> None:
-        for each in (self.view.run_log, self.view.curves, self.view.steps):
+        reading = self.view.reading
+        for each in (reading.run_log, reading.curves, reading.steps):
             each.is_wanted = wanted
 
     def _show_steps(self, scene: Scene) -> None:
-        name, steps = self.view.selected, self.view.steps
+        name, steps = self.view.selected, self.view.reading.steps
         worktree = scene.state.worktrees.get(name)
         thinking = worktree.thinking if worktree else None
         agent = thinking.agent if thinking else worktree.agent if worktree else ""
