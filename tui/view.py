@@ -1,8 +1,8 @@
 """The view of one lab: it reads, it paints, it passes a person's decisions to the engine, and it can leave at any time.
 
 Nothing stops when it closes. It holds what the screens share (the newest scene, what is selected), its own life (the
-poll timer, the bell, the terminal's title), and where one can go. What is read beside the journal, what is sent to the
-engine, who gets the terminal and when a person was here last has each a part of its own.
+poll timer, the signals), and where one can go. A part each has what is read beside the journal, what is sent to the
+engine, who gets the terminal, how a person is called, and when one was here last.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, cast
 
 from textual.app import App
 
-from tui import attention, hints
+from tui.calling import Caller
 from tui.follow import Follower, Scene
 from tui.lending import Lender
 from tui.options import ViewOptions
@@ -92,16 +92,13 @@ class View(App[None], inherit_bindings=False):
         self.checks: tuple[Check, ...] | None = None if examine else ()
         """What was found on this machine; None while it is being looked at."""
         self._examine = examine
-        self._ear = attention.Ear()
-        self._hinted = hints.known(paths.hints) if options.hints else set(hints.WORDS)
         self._poll_s = max(POLL_S, options.refresh_s) if options.refresh_s > 1 else POLL_S
         self._pauses = 0
-        self._title_shown = ""
         self._previous = "lab"
         self._attended = -1
         self._reader: ReaderScreen | None = None
         self.reading, self.presence = Reading(self), Presence(self)
-        self.sender, self.lender = Sender(self), Lender(self)
+        self.sender, self.lender, self._caller = Sender(self), Lender(self), Caller(self)
 
     @property
     def scene(self) -> Scene:
@@ -199,32 +196,11 @@ class View(App[None], inherit_bindings=False):
         self._timer = self.set_interval(seconds, self.beat)
 
     def _took_scene(self) -> None:
-        scene = self.scene
-        names = [row.worktree for row in scene.overview.rows]
+        names = [row.worktree for row in self.scene.overview.rows]
         if self.selected not in names:
             self.selected = names[0] if names else ""
         self.reading.want_diff()
-        self._ear, calls, rings = attention.listen(self._ear, scene)
-        if rings and self.options.bell:
-            self.bell()
-        for call in calls:
-            if self.options.osc9 and call.level != "news":
-                self.send_raw(attention.desktop(call, in_tmux=bool(self.env.get("TMUX"))))
-        title = attention.title(scene, ascii_only=self.look.ascii)
-        if title != self._title_shown and self.options.title:
-            self._title_shown = title
-            self.send_raw(f"\x1b]2;{title}\x07")
-        if (front := self.front) and calls:
-            front.teller.announce(calls[-1])
-        elif front:
-            self._hint(front)
-
-    def _hint(self, front: BaseScreen) -> None:
-        """Tell a newcomer one of the things that nobody guesses, once."""
-        if front.teller.is_calm and (name := hints.due(self.scene, self._hinted)):
-            self._hinted.add(name)
-            hints.remember(self.paths.hints, self._hinted)
-            front.teller.note(((hints.words(name, self.table), "bold"),), right=False)
+        self._caller.listen()
 
     # Going about
 
