@@ -30,6 +30,8 @@ class Bounds:
         )
         self.reason = ""
         """Why the lab ends by itself, once it does."""
+        self._asked = ""
+        """Why a person wants it to end once its runs have."""
         self._unguarded = ""
         """Why nothing may start behind the walls as they are."""
         self._lab = lab
@@ -51,6 +53,10 @@ class Bounds:
         """Which limit of money or tokens is reached; nothing more is proposed then, and what there is is worked off."""
         return spent_out(self._lab.state, self.limits)
 
+    def drain(self, reason: str) -> None:
+        """Start nothing new from now on, and end when the running trainings have."""
+        self._asked = reason
+
     def look(self) -> None:
         """Find out what holds now, and say once what a person has to know."""
         if reached := away.due(self._lab.state, self._lab.clock()):
@@ -58,7 +64,7 @@ class Bounds:
         for parked in questions.due(self._lab.state, self._lab.clock(), self._lab.project.agents.question_wait_s):
             self._lab.record(parked)
         low = self._look_at_disk()
-        self.reason = exit_reason(self._lab.state, self._lab.project.limits, self._lab.clock())
+        self.reason = self._asked or exit_reason(self._lab.state, self._lab.project.limits, self._lab.clock())
         self._look_at_walls()
         stopping = bool(low or self.reason or self.is_late or self._unguarded or away.over(self._lab.state))
         self.limits = replace(self.limits, stopping=stopping)

@@ -27,11 +27,18 @@ MESSAGE_CHARACTERS = 4000
 
 
 class Desk:
-    """Answers commands. `stop` is how the engine is told to leave."""
+    """Answers commands. `stop` is how the engine is told to leave, `drain` how it is told to leave after its runs."""
 
-    def __init__(self, lab: Lab, stop: Callable[[str, bool], None], end_agent: EndAgent = nobody_thinks) -> None:
+    def __init__(
+        self,
+        lab: Lab,
+        stop: Callable[[str, bool], None],
+        end_agent: EndAgent = nobody_thinks,
+        drain: Callable[[str], None] | None = None,
+    ) -> None:
         self._lab = lab
         self._stop = stop
+        self._drain = drain or (lambda reason: stop(reason, False))
         self._verbs: dict[str, Callable[[Command], Awaitable[Answer]]] = {
             "merge": self._merge,
             "say": self._say,
@@ -148,9 +155,11 @@ class Desk:
         return Answer(0, f"idea {number} is not offered any more", {"idea": number})
 
     async def _leave(self, command: Command) -> Answer:
-        now = bool(command.arguments.get("now"))
+        now, runs = bool(command.arguments.get("now")), len(self._lab.state.active)
+        if command.arguments.get("after_runs") and runs:
+            self._drain(f"stopped by {command.by}, after the runs in progress")
+            return Answer(0, f"nothing new starts; the engine leaves after its {runs} runs", {"runs": runs})
         self._stop(f"stopped by {command.by}", now)
-        runs = len(self._lab.state.active)
         fate = "are ended now" if now else "go on under their shims"
         return Answer(0, f"the engine leaves; {runs} runs {fate}", {"runs": runs})
 

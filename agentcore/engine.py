@@ -102,6 +102,11 @@ class Engine:
         self._stop = Stop(reason, now)
         self._wake.set()
 
+    def drain(self, reason: str) -> None:
+        """Start nothing new, and leave when the runs in progress have ended and counted."""
+        self._bounds.drain(reason)
+        self._wake.set()
+
     async def end_agent(self, name: str) -> None:
         """End the turn that the agent of a worktree has open, and wait until it has."""
         task = self._thinking.get(name)
@@ -241,7 +246,7 @@ async def serve_lab(
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 loop.add_signal_handler(number, engine.stop, f"{signal.Signals(number).name} received")
-            async with serve(paths.socket, Desk(lab, engine.stop, engine.end_agent).handle):
+            async with serve(paths.socket, Desk(lab, engine.stop, engine.end_agent, engine.drain).handle):
                 return await engine.run()
         except BaseExceptionGroup as group:  # what ended one of the engine's tasks is what ended the engine
             raise group.exceptions[0] from group

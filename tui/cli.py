@@ -93,7 +93,7 @@ COMMANDS = (
         "stop",
         "work:stop",
         "stop the engine; runs in progress go on and count at the next start",
-        (_flag("--now", about="end the runs too"),),
+        (_flag("--now", about="end the runs too"), _flag("--after-runs", about="leave once the runs have ended")),
     ),
     Entry(
         "run",

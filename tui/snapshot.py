@@ -52,7 +52,7 @@ async def show(view: View, pilot: Pilot[None], screen: str) -> str:
     """
     if screen == "help":
         view.help()
-    elif view.is_screen_installed(screen):
+    elif screen in SCREENS:
         view.go(screen)
     else:
         raise ValueError(f"no screen {screen!r}; there are: {', '.join((*SCREENS, 'help'))}")

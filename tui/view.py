@@ -23,18 +23,9 @@ from tui.lending import Lender
 from tui.options import ViewOptions
 from tui.presence import Presence
 from tui.reading import Reading
+from tui.screens import catalogue
 from tui.screens.base import BaseScreen
 from tui.screens.change import BASES, base_of
-from tui.screens.directions import DirectionsScreen
-from tui.screens.events import EventsScreen
-from tui.screens.experiment import ExperimentScreen
-from tui.screens.lab import LabScreen
-from tui.screens.queue import QueueScreen
-from tui.screens.reader import ReaderScreen
-from tui.screens.report import ReportScreen
-from tui.screens.results import ResultsScreen
-from tui.screens.retest import RetestScreen
-from tui.screens.worktree import WorktreeScreen
 from tui.sending import Sender
 from tui.sources import Source
 from tui.theme import Theme
@@ -42,6 +33,9 @@ from worktrees.layout import LabPaths
 
 if TYPE_CHECKING:
     from agentcore.checkup import Check
+    from tui.screens.experiment import ExperimentScreen
+    from tui.screens.queue import QueueScreen
+    from tui.screens.reader import ReaderScreen
 
 POLL_S = 0.4
 """How often the journal is asked for news; everything else is read once a second."""
@@ -96,7 +90,6 @@ class View(App[None], inherit_bindings=False):
         self._pauses = 0
         self._previous = "lab"
         self._attended = -1
-        self._reader: ReaderScreen | None = None
         self.reading, self.presence = Reading(self), Presence(self)
         self.sender, self.lender, self._caller = Sender(self), Lender(self), Caller(self)
 
@@ -117,23 +110,9 @@ class View(App[None], inherit_bindings=False):
         """Read the lab once, show screen 1, then start what keeps it current."""
         if not (self._driver and self._driver.can_suspend):
             self.table = tuple(binding for binding in self.table if not binding.suspends)
-        self._reader = ReaderScreen(self)
-        own = (
-            LabScreen,
-            WorktreeScreen,
-            QueueScreen,
-            ResultsScreen,
-            RetestScreen,
-            DirectionsScreen,
-            ReportScreen,
-            EventsScreen,
-            ExperimentScreen,
-        )
-        for screen in (*(kind(self) for kind in own), self._reader):
-            self.install_screen(screen, screen.NAME)
         self._look_first()
         self.presence.arrive()
-        self.push_screen("lab")
+        self.push_screen(self.screen_of("lab"))
         self._timer = self.set_interval(self._poll_s, self.beat)
         self.reading.start()
         if self._examine and not self.scene.overview.rows:
@@ -204,13 +183,21 @@ class View(App[None], inherit_bindings=False):
 
     # Going about
 
+    def screen_of(self, name: str) -> BaseScreen:
+        """Return the screen of that name; it is made when it is first asked for."""
+        if not self.is_screen_installed(name):
+            self.install_screen(catalogue.make(self, name), name)
+        found = self.get_screen(name)
+        assert isinstance(found, BaseScreen), "no other screens are installed"
+        return found
+
     def go(self, name: str) -> None:
         """Show the screen `name`."""
         front = self.front
         if front is None or front.NAME == name:
             return
         self._previous = front.NAME
-        self.switch_screen(name)
+        self.switch_screen(self.screen_of(name))
 
     def previous(self) -> None:
         """Show the screen before this one."""
@@ -249,13 +236,12 @@ class View(App[None], inherit_bindings=False):
 
     def read_experiments(self, numbers: tuple[int, ...]) -> None:
         """Show the change of one experiment, or from one's tree to another's, and nothing else."""
-        if self._reader:
-            self._reader.experiments = numbers
-            self.go("diff")
+        cast("ReaderScreen", self.screen_of("diff")).experiments = numbers
+        self.go("diff")
 
     def open_experiments(self, numbers: Sequence[int]) -> None:
         """Show all that is known of one experiment, or of two beside each other."""
-        screen = cast(ExperimentScreen, self.get_screen("experiment"))
+        screen = cast("ExperimentScreen", self.screen_of("experiment"))
         screen.numbers = tuple(numbers)
         screen.opened_from = self.front.NAME if self.front else screen.opened_from
         self.go("experiment")
@@ -284,7 +270,7 @@ class View(App[None], inherit_bindings=False):
         if place.worktree:
             self.select(place.worktree)
         if place.experiment is not None:
-            cast(QueueScreen, self.get_screen("queue")).select(place.experiment)
+            cast("QueueScreen", self.screen_of("queue")).select(place.experiment)
         self.paint()
 
     # The terminal

@@ -96,7 +96,6 @@ def test_26_the_view_may_go_in_any_way(busy: Seat) -> None:
         assert status.pid == player(busy).pid
 
 
-@pytest.mark.xfail(strict=False, reason="stopping the lab by a key is being built")
 def test_26_stopping_asks(busy: Seat) -> None:
     """`Q` `esc` changes nothing; `Q` `g` starts nothing more and ends after the runs."""
     status = player(busy)

@@ -9,11 +9,12 @@ import pytest
 
 from agentcore import events as ev
 from agentcore import launch
+from agentcore.control import Command
 from agentcore.ending import exit_reason
 from agentcore.plan import Limits as EngineLimits
 from tests import toy
 from tests.agentcore.tales import Tale, calibrated, started
-from tests.engines import state_of
+from tests.engines import end_lab, spawn, state_of, wait_for
 from worktrees.project import Limits
 
 NONE = Limits(hours=0, experiments=0, gpu_hours=0, failures=0, no_gain=0)
@@ -85,4 +86,21 @@ def test_a_lab_at_its_limit_ends_in_order_and_says_why(tmp_path: Path) -> None:
     assert ("the limit of 3 experiments is reached ([limits] experiments)", {}) == (
         state.engine.reason,
         dict(state.active),
+    )
+
+
+def test_a_lab_that_is_to_stop_after_its_runs_starts_nothing_more_and_leaves(tmp_path: Path) -> None:
+    """A person asks while trainings run: they end and count, and the person's name is the last word."""
+    paths = toy.make(tmp_path / "lab")
+    engine = spawn(paths)
+    try:
+        wait_for(paths, lambda state: bool(state.active), "something runs")
+        answer = launch.send(paths, Command("stop", "ada", {"after_runs": True}))
+        state = wait_for(paths, lambda state: state.engine is not None and state.engine.stopped is not None, "it left")
+    finally:
+        end_lab(paths, engine)
+    assert (0, {}, "stopped by ada, after the runs in progress") == (
+        answer.code,
+        dict(state.active),
+        state.engine.reason if state.engine else "",
     )

@@ -32,7 +32,7 @@ def test_no_sheet_is_confirmed_by_the_key_that_opens_it() -> None:
 async def test_every_binding_of_a_screen_does_something(tmp_path: Path, screen: str) -> None:
     """No key of the table is forgotten by its screen, and no screen has keys of its own beside the table."""
     async with sitting_at(small_lab(tmp_path)) as person:
-        front = person.view.get_screen(screen)
+        front = person.view.screen_of(screen)
         assert isinstance(front, BaseScreen)
         listed = {binding.id for binding in bindings.on_screen(screen)}
         assert set() == listed - set(front.actions())

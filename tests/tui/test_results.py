@@ -200,7 +200,7 @@ async def test_a_tick_without_news_makes_no_row_anew(tmp_path: Path) -> None:
         lab.decide(lab.propose(f"wt{number % 2}", f"idea {number}", source=f"# {number}\n"), "drop", BASELINE)
     async with sitting_at(lab) as person:
         await person.press("4")
-        screen = person.view.get_screen("results")
+        screen = person.view.screen_of("results")
         before = screen.table.rows  # type: ignore[attr-defined]
         await person.moment()
         assert before is screen.table.rows  # type: ignore[attr-defined]

@@ -182,3 +182,25 @@ async def test_the_answer_line_is_grey_until_it_counts(lab: LabMaker) -> None:
         grey = sheet._answers()[1][1]  # type: ignore[attr-defined]
         await person.moment(1)
         assert ("grey", "bold") == (grey, sheet._answers()[1][1])  # type: ignore[attr-defined]
+
+
+@pytest.mark.parametrize(("key", "how"), [("g", {"after_runs": True}), ("k", {"now": True})])
+async def test_stopping_the_lab_asks_how(lab: LabMaker, key: str, how: dict[str, bool]) -> None:
+    """`Q` asks; after half a second `g` waits for the runs and `k` kills them."""
+    engine = FakeEngine(Answer(0, "the engine leaves"))
+    async with serve(lab.paths.socket, engine), sitting_at(lab) as person:
+        await person.press("Q")
+        assert "Stop the lab?" in person.text
+        await person.moment(0.6)
+        await person.press(key)
+        await person.sees("the engine leaves")
+    assert [("stop", how)] == [(each.verb, each.arguments) for each in engine.commands]
+
+
+@pytest.mark.parametrize("keys", [["Q", "Q"], ["Q", "y"], ["Q", "escape"], ["Q", "g"]])
+async def test_nothing_typed_in_haste_stops_the_lab(lab: LabMaker, keys: list[str]) -> None:
+    """Not the key that asks, not a yes of other sheets, not an answer before half a second."""
+    engine = FakeEngine()
+    async with serve(lab.paths.socket, engine), sitting_at(lab) as person:
+        await person.press(*keys)
+        assert [] == engine.commands

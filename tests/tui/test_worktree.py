@@ -32,7 +32,7 @@ def lab(tmp_path: Path) -> LabMaker:
 
 def screen_of(person: Person) -> WorktreeScreen:
     """Return screen 2."""
-    return cast(WorktreeScreen, person.view.get_screen("worktree"))
+    return cast(WorktreeScreen, person.view.screen_of("worktree"))
 
 
 def train(lab: LabMaker, run: int, until: float, loss: float) -> None:

@@ -338,5 +338,6 @@ TABLE: tuple[Binding, ...] = (
     Binding(
         "copy-selected", ("ctrl+c",), "copy or detach", "Copy what the mouse selected; else as detach", ALL, "the view"
     ),
+    Binding("stop-lab", ("Q",), "stop lab", "Stop the lab: after the runs, or now (asks)", ALL, "the view", _changing),
     Binding("detach", ("q", "ctrl+q"), "detach", "Close this view, work goes on", ALL, "the view", rank=70),
 )

@@ -16,7 +16,7 @@ from agentcore.plan import Limits
 from tui import format as fmt
 from tui.commands.narrate import narrated
 from tui.commands.view import open_lab, start_engine
-from tui.exits import FAILED, OK, PRECONDITION, UNREACHABLE, Ending
+from tui.exits import FAILED, OK, PRECONDITION, UNREACHABLE, USAGE, Ending
 from tui.moments import moment
 from tui.place import find_lab
 from worktrees.layout import LabPaths
@@ -59,14 +59,19 @@ def start(arguments: Namespace) -> int:
 
 
 def stop(arguments: Namespace) -> int:
-    """Stop the engine: runs go on under their shims, or with --now are ended."""
+    """Stop the engine: runs go on under their shims, with --now are ended, with --after-runs are waited for."""
+    if arguments.now and arguments.after_runs:
+        raise Ending(USAGE, "choose one of --now and --after-runs")
     paths = find_lab(arguments.lab)
     try:
-        answer = launch.send(paths, Command("stop", arguments={"now": arguments.now}))
+        how = {"now": arguments.now, "after_runs": arguments.after_runs}
+        answer = launch.send(paths, Command("stop", arguments=how))
     except EngineUnreachable:
         print("the engine is not running")
         return OK
     print(answer.message)
+    if arguments.after_runs and answer.body.get("runs"):
+        return OK  # it leaves by itself, in minutes
     if not launch.wait_until_gone(paths):
         raise Ending(UNREACHABLE, f"the engine still answers; see {paths.log}")
     return OK

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from agentcore import undoing
 from tui import bindings
-from tui.sheets import away, kill, lift, undo
+from tui.sheets import away, kill, lift, stop, undo
 
 if TYPE_CHECKING:
     from tui.screens.base import BaseScreen
@@ -48,6 +48,10 @@ class Asker:
             self._screen.cover.open_form(retire.fields(), retire.asking(name))
         else:
             self._screen.cover.open_sheet(lambda scene: retire.question(scene, name))
+
+    def stop(self) -> None:
+        """Ask before the lab is stopped."""
+        self._screen.cover.open_sheet(stop.question)
 
     def kill(self) -> None:
         """Ask before the selected worktree's run is ended."""

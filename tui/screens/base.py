@@ -106,6 +106,7 @@ class BaseScreen(Screen[None], inherit_bindings=False):
             "merge": self.ask_merge,
             "undo": lambda: self.asker.turn_back("undo"),
             "away": self.asker.away,
+            "stop-lab": self.asker.stop,
             "redo": lambda: self.asker.turn_back("redo"),
         }
 

@@ -99,7 +99,7 @@ class Form(Sheet):
     def _answer(self) -> None:
         """Send where the typed name is the right one, else let it be typed again."""
         if self.question.yes and self._is_armed():
-            self.run_worker(self._confirm(), exclusive=True)
+            self.run_worker(self._confirm(self.question.arguments), exclusive=True)
         else:
             self._typed = ""
 

@@ -41,6 +41,10 @@ class Question:
     """What the answer relies on: hashes and states as they were shown."""
     verb: str = ""
     arguments: Mapping[str, object] = field(default_factory=dict)
+    key: str = "y"
+    """The key that says yes."""
+    other: tuple[str, str, Mapping[str, object]] | None = None
+    """A second way to say yes: its key, what it does in words, its arguments."""
     readable: bool = False
     """Whether `d` opens the diff first."""
 
@@ -110,9 +114,10 @@ class Sheet(Pane):
             self.paint()
         elif key == "enter":
             self._blink()
-        elif key == "y" and self.question.yes:
-            if self._is_armed():
-                self.run_worker(self._confirm(), exclusive=True)
+        elif key == self.question.key and self.question.yes:
+            self._say_yes(self.question.arguments)
+        elif self.question.other and key == self.question.other[0]:
+            self._say_yes(self.question.other[2])
         elif key == "d" and self.question.readable:
             self._close("", wants_diff=True)
         elif key in ("escape", "ctrl+c", "ctrl+q") or len(key) == 1:
@@ -121,7 +126,12 @@ class Sheet(Pane):
     def insert(self, text: str) -> None:
         """Take pasted text; a question without fields asks for none, and what it spells could be keys."""
 
-    async def _confirm(self) -> None:
+    def _say_yes(self, arguments: Mapping[str, object]) -> None:
+        """Confirm, from half a second after the sheet was drawn."""
+        if self._is_armed():
+            self.run_worker(self._confirm(arguments), exclusive=True)
+
+    async def _confirm(self, arguments: Mapping[str, object]) -> None:
         """Send the answer if the facts still hold, else show the new ones."""
         fresh = self._ask(self._fresh())
         if fresh.pins != self.question.pins:
@@ -129,7 +139,7 @@ class Sheet(Pane):
             return
         self._is_waiting = True
         self.paint()
-        answer = await self._send(self.question.verb, self.question.arguments)
+        answer = await self._send(self.question.verb, arguments)
         self._is_waiting = False
         if answer.message.startswith(CHANGED):
             self._reload(self._ask(self._fresh()), answer.message)
@@ -179,7 +189,9 @@ class Sheet(Pane):
         if self._is_waiting:
             return (("     asked, waiting for the engine", "bold"),)
         role = "bold blink" if self._is_blinking else "bold" if self._is_armed() else "grey"
-        yes = f"y  {self.question.yes}       " if self.question.yes else ""
+        yes = f"{self.question.key}  {self.question.yes}       " if self.question.yes else ""
+        if self.question.other:
+            yes += f"{self.question.other[0]}  {self.question.other[1]}       "
         diff = "       d  read the diff first" if self.question.readable else ""
         return (("     ", "text"), (f"{yes}n / esc  no{diff}", role))
 
