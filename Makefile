@@ -11,12 +11,12 @@ ARGS ?=
 demo: $(READY)
 	@$(VENV)/bin/nightlab demo $(DEMO) $(ARGS)
 
-# Side by side: tests often wait for processes, so two cores have room for a third worker and for the checks.
+# Side by side: tests often wait for processes, so two cores have room for four workers and for the checks.
 test: $(READY)
 	@$(MAKE) --no-print-directory -j 2 check tests
 
 tests: $(READY)
-	$(VENV)/bin/pytest -q -n 3
+	$(VENV)/bin/pytest -q -n 4
 
 check: $(READY)
 	$(VENV)/bin/ruff check .
@@ -26,7 +26,7 @@ check: $(READY)
 
 # What one needs while writing: no training, no terminal.
 fast: $(READY)
-	$(VENV)/bin/pytest -q -n 3 -m "not gpu and not slow and not acceptance"
+	$(VENV)/bin/pytest -q -n 4 -m "not gpu and not slow and not acceptance"
 
 # The product in tmux, point by point (about ten minutes); `make test` has the quick points of it.
 acceptance: $(READY)
@@ -38,6 +38,7 @@ snapshots: $(READY)
 
 bench: $(READY)
 	$(VENV)/bin/python -m tests.bench.start --quick
+	$(VENV)/bin/python -m tests.bench.view --quick
 
 $(READY): pyproject.toml
 	@command -v git >/dev/null || { echo "nightlab needs git: install it first"; exit 1; }
