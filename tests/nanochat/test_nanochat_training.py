@@ -99,8 +99,8 @@ def test_a_run_that_claims_fewer_flops_is_not_scored(checkout, train, evaluate):
     """Charging next to nothing runs into the CPU cap; the shapes in the checkpoint tell, without any agent code."""
     edit = "    data.flops_per_token = lambda *a: 5000\n    run = data.Run.from_environment()\n"
     where = checkout(("    run = data.Run.from_environment()\n", edit))
-    run = train(where, NIGHTLAB_CPU_CAP_S="4")
-    scored = evaluate(where, NIGHTLAB_CPU_CAP_S="4")
+    run = train(where, NIGHTLAB_CPU_CAP_S="2")
+    scored = evaluate(where, NIGHTLAB_CPU_CAP_S="2")
     assert (run.code, run.json("out/receipt.json")["ended_by"]) == (0, "cpu cap")
     assert (scored.code, scored.first_error[:50]) == (
         4,
