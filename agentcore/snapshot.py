@@ -5,7 +5,8 @@ leaves the state in `.lab/state`, and whoever comes next folds only what came af
 state is taken only where it was made by exactly this code, from a journal that still has the row it goes up to, and a
 file that is missing, torn or foreign is no loss. Views and commands use it; the engine folds its journal itself.
 
-The file holds pickled nouns, of which nothing but our own dataclasses is ever made: a lab may come from somebody else.
+The file holds pickled nouns. Nothing but our own dataclasses is ever made of it, and no type stays changed by it: a lab
+may come from somebody else.
 """
 
 from __future__ import annotations
@@ -14,10 +15,11 @@ import dataclasses
 import importlib
 import os
 import pickle
+from collections.abc import Mapping
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from immutables import Map
 
@@ -39,7 +41,7 @@ def load(path: Path, reader: Reader) -> LabState:
         with path.open("rb") as file:
             if file.readline().rstrip() != _made_by():
                 return LabState()
-            row, state = file.readline().rstrip(), _Nouns(file).load()
+            row, state = file.readline().rstrip(), _unpickled(file)
     except (OSError, pickle.UnpicklingError, EOFError, AttributeError, ImportError, LookupError, TypeError, ValueError):
         return LabState()  # pickle names most of these for a torn file
     is_ours = isinstance(state, LabState) and row != b"" and row == reader.hash_of(state.seq)
@@ -70,8 +72,32 @@ def _made_by() -> bytes:
     return digest.hexdigest().encode()
 
 
+def _unpickled(file: BinaryIO) -> object:
+    """Return what is pickled there. Raises UnpicklingError, and whatever else pickle does for a torn file."""
+    nouns = _Nouns(file)
+    try:
+        return nouns.load()
+    finally:
+        nouns.put_right()
+
+
 class _Nouns(pickle.Unpickler):
     """Makes dataclasses of ours and persistent maps, and refuses everything else."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        super().__init__(file)
+        self._were: dict[type, Mapping[str, Any]] = {}
+        """{type that was given: its attributes by then}."""
+
+    def put_right(self) -> None:
+        """Give the types their attributes again: BUILD sets those of a type as well as those of its objects."""
+        for kind, were in self._were.items():
+            now = dict(vars(kind))
+            for name in now.keys() - were.keys():
+                delattr(kind, name)
+            for name, value in were.items():
+                if now.get(name) is not value:
+                    setattr(kind, name, value)
 
     def find_class(self, module: str, name: str) -> Any:
         """Return the type of that name. Raises UnpicklingError where it is none of a state's."""
@@ -80,5 +106,6 @@ class _Nouns(pickle.Unpickler):
         if f"{module}.".startswith(_NOUNS) and "." not in name:
             found = getattr(importlib.import_module(module), name)
             if isinstance(found, type) and dataclasses.is_dataclass(found):
+                self._were.setdefault(found, dict(vars(found)))
                 return found
         raise pickle.UnpicklingError(f"{module}.{name} is no part of a state")

@@ -107,6 +107,16 @@ def test_a_foreign_file_makes_nothing_but_nouns(paths: LabPaths, monkeypatch: py
     assert not Path("harmed").exists()
 
 
+def test_a_foreign_file_changes_no_noun(paths: LabPaths) -> None:
+    """A pickle can set attributes of the types that it is given, before anybody looks at what it holds."""
+    before = dict(vars(LabState))
+    made_by, row, _ = paths.state.read_bytes().split(b"\n", 2)
+    for name in (b"broken", b"ours__"):  # one that there is, and one that there is not
+        setting = b"\x80\x05cagentcore.state\nLabState\nN}\x8c\x06" + name + b"\x8c\x04mines\x86b."
+        paths.state.write_bytes(b"\n".join((made_by, row, setting)))
+        assert (LabState(), before) == (loaded(paths), dict(vars(LabState)))
+
+
 def test_a_folder_that_cannot_be_written_is_no_trouble(paths: LabPaths) -> None:
     """A view only reads, and so does one of somebody else's lab."""
     state = loaded(paths)
