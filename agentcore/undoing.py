@@ -115,8 +115,9 @@ def is_last_move(state: LabState, action: Action) -> bool:
 
 
 def still_paused(state: LabState, action: Action) -> list[str]:
-    """Return those of an action's worktrees that are paused."""
-    return [name for name in action.names if name in state.worktrees and state.worktrees[name].paused]
+    """Return those of an action's worktrees that are paused, and not by the engine: such a pause is nobody's action."""
+    known = (state.worktrees[name] for name in action.names if name in state.worktrees)
+    return [each.name for each in known if each.paused and each.paused_by != "engine"]
 
 
 def at_work(state: LabState, action: Action) -> list[str]:

@@ -160,6 +160,16 @@ async def test_what_no_longer_holds_is_passed_over(tmp_path: Path) -> None:
 # --- Trunk ---
 
 
+def test_a_pause_by_the_engine_is_not_an_older_one_of_a_person() -> None:
+    """That one is over; the worktree failed since, and undo must not let it go on."""
+    tale = calibrated().tell(
+        ev.WorktreePaused("wt0", "lunch", "ada"),
+        ev.WorktreeResumed("wt0", "ada"),
+        ev.WorktreePaused("wt0", "3 failures in a row", "engine"),
+    )
+    assert undoing.undoable(tale.state) is None
+
+
 async def two_merged(at: Desk) -> None:
     """Merge #1, then #2 on top of it."""
     for number in (1, 2):
