@@ -135,7 +135,7 @@ def _(event: ev.MessageSent, state: LabState, at: float) -> LabState:
     """What a person says while a question is open is its answer."""
     worktree = state.worktrees[event.worktree]
     is_answer = bool(worktree.questions) and event.by != "engine"
-    about = worktree.questions[-1].text if is_answer else ""
+    about = worktree.questions if is_answer else ()
     messages = (*worktree.messages, Message(at, event.text, event.by, about=about))
     gone = max(0, min(len(messages) - MESSAGES, worktree.read))  # one that nobody has read is never dropped
     left = () if is_answer else worktree.questions
@@ -151,8 +151,8 @@ def _(event: ev.MessageTakenBack, state: LabState, at: float) -> LabState:
         return state
     gone = worktree.messages[same[-1]]
     kept = tuple(each for place, each in enumerate(worktree.messages) if place != same[-1])
-    open_again = (Question(at, gone.about),) if gone.about else ()
-    return on_worktree(state, event.worktree, messages=kept, questions=(*worktree.questions, *open_again))
+    again = (each if each.parked else replace(each, at=at) for each in gone.about)
+    return on_worktree(state, event.worktree, messages=kept, questions=(*again, *worktree.questions))
 
 
 @follow.register

@@ -31,6 +31,16 @@ class Thinking:
 
 
 @dataclass(frozen=True)
+class Question:
+    """What a worktree's agent wants to know from the researcher, and nobody has answered yet."""
+
+    at: float
+    text: str
+    parked: str = ""
+    """Why it waits no longer; empty while the worktree waits for its answer."""
+
+
+@dataclass(frozen=True)
 class Message:
     """What the researcher said to a worktree's agent."""
 
@@ -39,23 +49,13 @@ class Message:
     by: str
     read: float | None = None
     """When its agent was given it, Unix time; None before."""
-    about: str = ""
-    """The agent's question that it answers."""
+    about: tuple[Question, ...] = ()
+    """The agent's questions that nobody had answered before; the newest is the one that it answers."""
 
     @property
     def words(self) -> str:
         """What the agent is given."""
-        return f'in answer to your question "{self.about}": {self.text}' if self.about else self.text
-
-
-@dataclass(frozen=True)
-class Question:
-    """What a worktree's agent wants to know from the researcher, and nobody has answered yet."""
-
-    at: float
-    text: str
-    parked: str = ""
-    """Why it waits no longer; empty while the worktree waits for its answer."""
+        return f'in answer to your question "{self.about[-1].text}": {self.text}' if self.about else self.text
 
 
 @dataclass(frozen=True)

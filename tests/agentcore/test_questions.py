@@ -105,6 +105,14 @@ def test_an_answer_that_is_taken_back_leaves_the_question_open() -> None:
     assert (WANTED, ()) == (asking and asking.text, tale.state.worktrees["wt0"].messages)
 
 
+def test_an_answer_that_is_taken_back_leaves_parked_questions_as_they_were() -> None:
+    """An answer takes all questions from the list; taken back, it has lost none and wakes none."""
+    tale = asked().tell(ev.QuestionParked("wt0", "ada is away"), ev.QuestionAsked("wt0", "and the width?", "anthropic"))
+    before = [(each.text, each.parked) for each in tale.state.worktrees["wt0"].questions]
+    tale.tell(ev.MessageSent("wt0", "yes", "ada"), ev.MessageTakenBack("wt0", "yes", "ada"))
+    assert before == [(each.text, each.parked) for each in tale.state.worktrees["wt0"].questions]
+
+
 async def test_the_answer_comes_with_the_question_in_the_next_brief(tmp_path: Path) -> None:
     """The proposal ended without a failure; its transcript is sealed, and nothing in it obeys the terminal."""
     agent = Curious()
