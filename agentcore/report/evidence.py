@@ -192,10 +192,12 @@ def _trunk(window: Window) -> TrunkWay:
 
 def _tree_before(window: Window) -> str:
     """Return the tree that trunk had when the time began."""
-    state = window.state
-    if window.merges:
-        return state.candidates[window.merges[0].experiment].trunk_tree
-    return state.trunk.tree if state.trunk else ""
+    state, trunk = window.state, window.state.trunk
+    if not window.merges:
+        return trunk.tree if trunk else ""
+    first = window.merges[0]  # whose candidate may have been rebased elsewhere since it was taken back
+    held = next((step.tree for step in state.line if step.commit == first.old), "")
+    return held or state.candidates[first.experiment].trunk_tree
 
 
 def _merged(window: Window, merge: Merge) -> Merged:

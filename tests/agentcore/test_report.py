@@ -61,6 +61,15 @@ def test_trunks_way_is_told_by_its_pools_and_not_by_the_run_that_found_the_chang
     assert "trunk 1.1000 to .8500, gain +.2500 (2.1σ); 1 merge" == answers(merged())["better?"].text
 
 
+def test_trunks_way_begins_where_it_was_though_its_first_merge_came_back_elsewhere() -> None:
+    """Undone, rebased on the trunk that a hand made, and merged again: from 1.1, not from that trunk's 1.5."""
+    tale = merged()
+    tale.tell(ev.TrunkMoved("l1", "c0", "t0", None, "you", undone=1), ev.TrunkMoved("c0", "h0", "t9", None, "hand"))
+    tale.pool("t9", {1: 1.5, 2: 1.6, 3: 1.4})
+    tale.rebase(1, "t8").confirm(1, {1: 0.5, 2: 0.6}).judge(1).merge(1)
+    assert "trunk 1.1000 to .5500, gain +.5500" == answers(tale)["better?"].text.partition(" (")[0]
+
+
 def test_a_merge_before_the_time_is_not_counted() -> None:
     """The number of trunk stands, without a way that it has gone."""
     tale = merged()
