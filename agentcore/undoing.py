@@ -65,6 +65,8 @@ def undo_refusal(state: LabState, action: Action) -> str:
             return "" if is_away else f"{action.names[0]} is back already"
         case "rebase":
             return "" if state.worktrees[action.names[0]].rebase else f"{action.names[0]} stands there already"
+        case "mode" if _left_or_back(state, action):
+            return "away mode has begun or ended since, with a mode of its own"
         case "mode":
             return "" if state.gate.mode == action.text else f"the mode is {state.gate.mode} by now"
         case "say":
@@ -96,9 +98,19 @@ def redo_refusal(state: LabState, action: Action) -> str:
             return "all of them are paused already"
         case "resume" if not still_paused(state, action):
             return "all of them go on already"
+        case "mode" if _left_or_back(state, action):
+            return "away mode has begun or ended since, with a mode of its own"
         case "mode" if state.gate.mode == action.text:
             return f"the mode is {state.gate.mode} already"
     return ""
+
+
+def _left_or_back(state: LabState, action: Action) -> bool:
+    """Return True where a person has left the lab alone since, or is back, or should be."""
+    away, last = state.away, state.last_away
+    times = [away.since, *([away.until] if away.over and away.until else [])] if away else []
+    times += [last.ended] if last else []
+    return any(at > action.at for at in times)
 
 
 def _order_now(state: LabState, action: Action) -> str:

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, closing
+from dataclasses import replace
 from pathlib import Path
+
+import pytest
 
 from agentcore import events as ev
 from agentcore import undoing
@@ -14,7 +17,7 @@ from agentcore.fold import fold
 from agentcore.journal import Reader
 from agentcore.state import LabState
 from tests.agentcore.labs import Desk, desk
-from tests.agentcore.tales import calibrated
+from tests.agentcore.tales import calibrated, gated
 
 FASTER, FLATTER = ("RATE = 0.1", "RATE = 0.3"), ("DEPTH = 4", "DEPTH = 3")
 
@@ -167,6 +170,24 @@ def test_a_pause_by_the_engine_is_not_an_older_one_of_a_person() -> None:
         ev.WorktreeResumed("wt0", "ada"),
         ev.WorktreePaused("wt0", "3 failures in a row", "engine"),
     )
+    assert undoing.undoable(tale.state) is None
+
+
+LEAVES, RETURNS = ev.AwayStarted(None, None, "gate", "park", "ada"), ev.AwayEnded("ada came back", "ada")
+
+
+@pytest.mark.parametrize(
+    "events",
+    [
+        (LEAVES, ev.ModeChanged("me", "ada", ""), RETURNS),
+        (replace(LEAVES, until=112.5), ev.ModeChanged("me", "ada", ""), ev.AwayLimitReached("until", "it is over")),
+        (ev.ModeChanged("gate", "ada", ""), LEAVES),
+    ],
+    ids=["back", "hour", "left"],
+)
+def test_a_mode_of_before_somebody_left_or_came_back_is_over(events: tuple[ev.Event, ...]) -> None:
+    """The gate of away mode must not merge again because of an undo; nor does one hold that the return would take."""
+    tale = calibrated(config=gated(mode="me")).tell(*events)
     assert undoing.undoable(tale.state) is None
 
 
