@@ -77,10 +77,17 @@ async def confirm(lab: Lab, number: int, commit: str) -> None:
     assert trunk is not None, "candidates exist only after trunk"
     tree = await lab.git(lab.repository.tree_of, commit)
     await lab.git(lab.repository.pin, "candidates", number, commit)
-    seeds = confirmation_seeds(lab.state, simpler=known.simpler)
-    if (tree, trunk.tree) == (known.tree, known.trunk_tree) and len(known.seeds) > len(seeds):
-        seeds = known.seeds  # asked for by a person: what more seeds said is not forgotten by measuring again
-    lab.record(ev.CandidateRebased(number, trunk.commit, trunk.tree, commit, tree, seeds))
+    lab.record(ev.CandidateRebased(number, trunk.commit, trunk.tree, commit, tree, seeds_of(lab.state, known, tree)))
+
+
+def seeds_of(state: LabState, known: Candidate, tree: str) -> tuple[int, ...]:
+    """Return the seeds by which a candidate's tree is to be confirmed on today's trunk.
+
+    Those that a person added to stay where it is the same comparison: what they said is not forgotten by asking anew.
+    """
+    seeds, trunk = confirmation_seeds(state, simpler=known.simpler), state.trunk
+    is_same = trunk is not None and (tree, trunk.tree) == (known.tree, known.trunk_tree)
+    return known.seeds if is_same and len(known.seeds) > len(seeds) else seeds
 
 
 def _collide(lab: Lab, number: int, reason: str) -> None:

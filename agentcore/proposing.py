@@ -87,9 +87,9 @@ async def move(lab: Lab, name: str, base: str) -> None:
     if lab.state.worktrees[name].rebase:  # a person asked, and may have worked there
         try:
             await keep(lab, name)
-        except ForeignChange as foreign:
+        except (ForeignChange, RepositoryError, OSError) as error:  # asked for again it would hold up all others
             lab.record(ev.WorktreeRebaseAsked(name, False, "engine"))
-            lab.say(f"rebase {name}", f"{name} stays where it is: what lies there cannot be kept: {foreign}")
+            lab.say(f"rebase {name}", f"{name} stays where it is: what lies there cannot be kept: {error}")
             return
         lab.say(f"rebase {name}", "")
     await lab.git(lab.repository.move_worktree, lab.paths.worktree(name), name, base)

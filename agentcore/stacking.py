@@ -10,7 +10,7 @@ import asyncio
 
 from agentcore import events as ev
 from agentcore import promoter
-from agentcore.judging import confirmation_seeds, doubt, is_measured, judge
+from agentcore.judging import doubt, is_measured, judge
 from agentcore.lab import Lab
 from agentcore.stacks import halves, named
 from agentcore.state import Candidate
@@ -42,7 +42,7 @@ async def rebase(lab: Lab, numbers: tuple[int, ...]) -> None:
             await lab.git(lab.repository.pin, "candidates", number, commit)
         commits = tuple(members.values())
         tree = await lab.git(lab.repository.tree_of, commits[-1])
-        seeds = confirmation_seeds(lab.state)
+        seeds = promoter.seeds_of(lab.state, lab.state.candidates[next(reversed(members))], tree)
         lab.record(ev.StackRebased(tuple(members), commits, trunk.commit, trunk.tree, tree, seeds))
 
 

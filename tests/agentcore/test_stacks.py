@@ -505,6 +505,18 @@ async def test_more_seeds_are_of_the_whole_stack(tmp_path: Path) -> None:
         assert {1: "READY", 2: "READY"} == at.states()
 
 
+async def test_more_seeds_of_a_stack_stay_where_it_is_the_same_comparison(tmp_path: Path) -> None:
+    """Trunk moved to another commit of the same tree: whoever added seeds has not got rid of them."""
+    async with lab(tmp_path / "lab") as at:
+        await at.work({})
+        await ask(at, "verify", 1)
+        await at.work({})
+        move_by_hand(at)
+        await promoter.follow(at.lab)
+        await at.work({})
+        assert [("READY", 5)] * 2 == [(each.state, len(each.seeds)) for each in at.lab.state.candidates.values()]
+
+
 async def test_a_member_is_not_forced(tmp_path: Path) -> None:
     """No run has tested it alone; the refusal says what would take the stack apart."""
     async with lab(tmp_path / "lab") as at:

@@ -267,6 +267,20 @@ async def test_what_cannot_be_kept_is_not_dropped(tmp_path: Path) -> None:
         )
 
 
+async def test_what_git_cannot_keep_holds_nobody_up(tmp_path: Path) -> None:
+    """A ref is in the way: the worktree stays as it is and says so, and the lab goes on with the others."""
+    async with desk(tmp_path / "lab") as at:
+        at.lab.repository._point("refs/lab/kept/wt0", at.trunk())
+        (at.lab.paths.worktree("wt0") / "train.py").write_text("mine = 1\n")
+        await ask(at, "rebase", worktree="wt0")
+        await proposing.move(at.lab, "wt0", at.trunk())
+        assert ("", "mine = 1\n", True) == (
+            at.lab.state.worktrees["wt0"].rebase,
+            (at.lab.paths.worktree("wt0") / "train.py").read_text(),
+            "cannot be kept: git cannot write" in at.lab.state.warnings["rebase wt0"],
+        )
+
+
 def kept(at: Desk) -> list[str]:
     """Return the refs of what was kept of worktrees."""
     command = ["git", "-C", str(at.lab.paths.root), "for-each-ref", "--format=%(refname)", "refs/lab/kept/wt0"]
