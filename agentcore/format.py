@@ -35,6 +35,11 @@ def share(value: float | None) -> str:
     return MISSING if value is None else f"{int(100 * value)}%"
 
 
+def bound(value: float) -> str:
+    """Write the most that a fraction can be: `at most 4%`; a bound is never written as the nothing it is not."""
+    return "under 1%" if value < 0.005 else f"at most {value:.0%}"
+
+
 def memory(megabytes: float | None) -> str:
     """Write mebibytes in three digits at most: `44G`, `1.2G`, `812M`."""
     if megabytes is None:

@@ -216,7 +216,7 @@ def _trust(window: Window) -> Answer:
     parts.append(f"{fmt.count(len(contended), 'run')} contended" if contended else "no run contended")
     parts.append(f"{fmt.count(len(breaches), 'rule break')} stopped" if breaches else "no rule broken")
     if gate.false_share is not None:
-        parts.append(f"at most {gate.false_share:.0%} of {gate.passed} passed confirmations false")
+        parts.append(f"{fmt.bound(gate.false_share)} of {gate.passed} passed confirmations false")
     detail = tuple(f"run {run.number} on {run.slot}: {run.reason}" for run in contended)
     detail += tuple(f"{window.idea(each.number)}: {each.reason}" for each in breaches)
     return Answer("trust it?", ", ".join(parts), detail, "results")

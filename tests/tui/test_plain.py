@@ -36,6 +36,8 @@ from worktrees.devices import DeviceSample
         ("4.2", fmt.sigmas(4.21)),
         ("61%", fmt.share(0.619)),
         ("98%", fmt.percent(98.4)),
+        ("at most 4%", fmt.bound(0.042)),
+        ("under 1%", fmt.bound(0.0004)),
         ("44G", fmt.memory(45_056)),
         ("1.2G", fmt.memory(1229)),
         ("812M", fmt.memory(812)),

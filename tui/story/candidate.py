@@ -43,7 +43,7 @@ def _(event: ev.CandidateJudged, state: LabState) -> Parts:
 @parts.register
 def _(event: ev.ThresholdChanged, state: LabState) -> Parts:
     way = "TIGHTER" if event.z_confirm > state.gate.z_confirm else "LOOSER"
-    text = f"confirmations pass at {event.z_confirm:g}σ: at most {event.false_share:.0%} of those that passed are false"
+    text = f"confirmations pass at {event.z_confirm:g}σ: {fmt.bound(event.false_share)} of those that passed are false"
     return "!", "you", "gate", None, way, text, False
 
 

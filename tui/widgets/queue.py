@@ -81,7 +81,7 @@ class QueueList(ListPane):
         found = gate_summary(self.scene.state) if self.scene else None
         if found is None or found.false_share is None:
             return "candidates", "READY first; < > to move"
-        return "candidates", f"at most {found.false_share:.0%} of {found.passed} that passed are false; < > to move"
+        return "candidates", f"{fmt.bound(found.false_share)} of {found.passed} that passed are false; < > to move"
 
     def count(self) -> int:
         """Return the number of candidates."""
@@ -259,7 +259,7 @@ def gate_sentences(state: LabState) -> list[str]:
     who = {"me": "you (m)", "gate": "what passes the gate", "hold": "on hold"}[gate.mode]
     seeds = fmt.count(gate.confirm_seeds, "fresh seed")
     found = gate_summary(state)
-    meter = [] if found.false_share is None else [f"false: at most {found.false_share:.0%} of {found.passed} passed"]
+    meter = [] if found.false_share is None else [f"false: {fmt.bound(found.false_share)} of {found.passed} passed"]
     return [f"gate: {seeds}, gain at least {found.z_confirm:g}σ", *meter, f"merge policy: {who}"]
 
 
