@@ -69,7 +69,7 @@ class Overview:
 
 def overview(state: LabState, live: Live, now: float) -> Overview:
     """Compute the first screen. `now` is Unix time."""
-    spread = noise(state)
+    spread, counted = noise(state), calibration(state)
     lost, queue = lost_gpus(state, live), queue_rows(state)
     best = best_of_each(queue)
     rows = tuple(
@@ -80,7 +80,7 @@ def overview(state: LabState, live: Live, now: float) -> Overview:
         name=state.config.name if state.config else "",
         metric=state.config.metric if state.config else "",
         trunk=trunk_summary(state),
-        noise=spread,
+        noise=None if counted else spread,
         experiments=state.counts.decided,
         kept=state.counts.kept,
         merged=sum(not merge.undone for merge in state.merges),
@@ -88,7 +88,7 @@ def overview(state: LabState, live: Live, now: float) -> Overview:
         queue=queue,
         needs=tuple(needed(state, live, rows)),
         notes=tuple(notes(state)),
-        calibration=calibration(state),
+        calibration=counted,
         cost=cost(state),
         slots=tuple(slot_use(state, slot.name, now) for slot in state.slots),
         gate=gate_summary(state),

@@ -16,6 +16,7 @@ class TrunkSummary:
 
     commit: str
     score: float | None
+    """None until it is calibrated: the mean of the first few runs is not yet what gains are measured against."""
     runs: int
     baseline: float | None
     gain_percent: float | None
@@ -57,6 +58,8 @@ def trunk_summary(state: LabState) -> TrunkSummary | None:
         return None
     pool, first = state.pools.get(state.trunk.tree), state.pools.get(state.baseline_tree)
     score, baseline = fmean(pool.values()) if pool else None, fmean(first.values()) if first else None
+    if calibration(state) is not None:
+        return TrunkSummary(state.trunk.commit, None, len(pool or ()), None, None)
     percent = None
     if score is not None and baseline:
         percent = 100 * (baseline - score) / baseline * (1 if state.config.lower_is_better else -1)

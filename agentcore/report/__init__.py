@@ -14,7 +14,7 @@ from agentcore import events as ev
 from agentcore import format as fmt
 from agentcore.events import Entry
 from agentcore.ideas import open_ideas
-from agentcore.judging import claimed, noise
+from agentcore.judging import claimed
 from agentcore.overview import Overview
 from agentcore.report.evidence import FAILURES, Evidence, evidence, near_misses
 from agentcore.stacks import named
@@ -209,7 +209,7 @@ def _cost(facts: Evidence) -> Answer:
 
 
 def _trust(window: Window) -> Answer:
-    spread, gate = noise(window.state), window.scene.gate
+    spread, gate = window.scene.noise, window.scene.gate
     contended = [run for run in window.runs if run.ending == "contended"]
     breaches = [each for each in window.experiments if each.outcome == "invalid"]
     parts = [f"σ {fmt.score(spread.sigma)} (dof {spread.dof})" if spread else "the noise is not known"]

@@ -60,6 +60,13 @@ def test_calibration_counts_its_runs() -> None:
     assert (2, 3) == see(opened().pool("t0", {1: 1.0, 2: 1.2})).calibration
 
 
+def test_before_calibration_is_done_nothing_calls_a_mean_trunks_number() -> None:
+    """Two seeds that happen to agree gave σ .0000 on the first screen."""
+    seen = see(opened().pool("t0", {1: 1.0, 2: 1.0}))
+    assert seen.trunk is not None
+    assert (None, None, 2, None) == (seen.trunk.score, seen.trunk.baseline, seen.trunk.runs, seen.noise)
+
+
 def test_after_calibration_trunk_has_its_number() -> None:
     """The mean of its pool."""
     seen = see(calibrated())

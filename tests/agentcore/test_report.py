@@ -12,7 +12,7 @@ from agentcore.report import CUT, Answer, Report, report
 from agentcore.report.file import as_object, markdown
 from agentcore.report.page import page
 from agentcore.spending import Usage
-from tests.agentcore.tales import Tale, calibrated, gated, started
+from tests.agentcore.tales import Tale, calibrated, gated, opened, started
 
 ALIVE = Live(engine_alive=True)
 
@@ -41,6 +41,13 @@ def test_there_are_ten_questions_in_the_order_of_a_morning() -> None:
         "holds larger?", "what broke?", "what cost?", "trust it?", "what next?",
     ]  # fmt: skip
     assert expected == list(answers(calibrated()))
+
+
+def test_while_trunk_is_calibrated_the_report_gives_neither_number_nor_noise() -> None:
+    """It says what the first screen says."""
+    found = answers(opened().pool("t0", {1: 1.0, 2: 1.0}))
+    assert found["better?"].text == "trunk has no number yet: it is being measured"
+    assert found["trust it?"].text.startswith("the noise is not known")
 
 
 def test_a_lab_that_stopped_says_when_and_why() -> None:

@@ -245,6 +245,7 @@ async def test_calibration_is_shown_before_there_is_a_number(tmp_path: Path) -> 
     lab.calibrate(2)
     async with sitting_at(lab) as person:
         assert "trunk has no number yet: calibration 2 of 6" in person.rows[0]
+        assert "σ" not in person.rows[0]
         lab.calibrate(6)
         await person.until(lambda: "trunk " in person.rows[0] and "1.7012" in person.rows[0])
 
