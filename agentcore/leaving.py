@@ -11,6 +11,13 @@ from agentcore.control import Answer, Command
 from agentcore.lab import Lab
 from agentcore.signing import who
 
+WHO_MERGES: Mapping[str, str] = {
+    "me": "only you merge again",
+    "gate": "what passes the gate merges, as before",
+    "hold": "nothing is merged, as before",
+}
+"""Who merges by the mode that is in force again."""
+
 
 class AwayDesk:
     """Answers `away` and `back`. Raises promoter.Refused with the reason."""
@@ -40,7 +47,7 @@ class AwayDesk:
             raise promoter.Refused("nobody is away")
         by = who(self._lab, command)
         self._lab.record(ev.AwayEnded(f"{by} came back", by))
-        return Answer(0, f"welcome back: the mode is {self._lab.state.gate.mode} again", {"since": left.since})
+        return Answer(0, f"welcome back: {WHO_MERGES[self._lab.state.gate.mode]}", {"since": left.since})
 
 
 def _number(command: Command, name: str) -> float | None:

@@ -65,7 +65,7 @@ async def test_away_and_back(tmp_path: Path, capsys: pytest.CaptureFixture[str])
         ]
         assert 0 == (await at.run("away", "--merge", "gate")).code
         assert "gate" == at.at.lab.state.gate.mode
-        assert "welcome back: the mode is me again\n" == (await at.run("back")).out
+        assert "welcome back: only you merge again\n" == (await at.run("back")).out
 
 
 async def test_rebase_and_move(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
