@@ -79,6 +79,14 @@ async def test_x_elsewhere_says_where_ideas_are(lab: LabMaker) -> None:
         assert "tab goes to Ideas" in person.strip
 
 
+async def test_each_column_stands_under_its_title(lab: LabMaker) -> None:
+    """The titles begin where the names under them do."""
+    async with sitting_at(lab, (160, 45)) as person:
+        await person.press("6")
+        titles, first = person.row("IDEA NOW"), person.row("> wt0")
+        assert titles.index("WT ") == first.index("wt0")
+
+
 async def test_rules_are_those_of_lab_toml(lab: LabMaker) -> None:
     """Which files, which gate; an unreadable lab.toml says so and breaks nothing."""
     async with sitting_at(lab, (160, 45)) as person:

@@ -106,6 +106,15 @@ async def test_m_goes_through_the_measures_and_l_changes_the_scale(lab: LabMaker
         assert "progress (log)" in person.text
 
 
+async def test_what_went_back_to_its_agent_has_no_run(lab: LabMaker) -> None:
+    """It said "no run yet" of one that will never have any."""
+    lab.decide(lab.propose("wt0", "does not fit"), "returned", None, "trunk moved")
+    async with sitting_at(lab) as person:
+        await person.press("4", "enter")
+        await person.sees("outcome  returned: trunk moved")
+        assert " no run" in [row.rstrip() for row in person.rows]
+
+
 async def test_enter_opens_all_that_is_known(lab: LabMaker) -> None:
     """Facts, runs, curve beside trunk's, diff; `d` reads the diff alone, `esc` leads back step by step."""
     run = lab.state.experiments[1].run

@@ -44,6 +44,29 @@ def train(lab: LabMaker, run: int, until: float, loss: float) -> None:
     folder.metrics.write_text("".join(json.dumps(point) + "\n" for point in points))
 
 
+# The title
+
+
+async def test_the_title_names_an_experiment_once(lab: LabMaker) -> None:
+    """Of a run for the queue the words begin with the number already: it said "#1 #1 deeper"."""
+    number = lab.make_ready("wt1", "deeper")
+    candidate = lab.state.candidates[number]
+    lab.start_run("confirm", number, candidate.commit, lab.slots[0].name, 7, candidate.tree)
+    async with sitting_at(lab, (160, 45)) as person:
+        await person.press("2")
+        await person.until(lambda: "deeper" in person.rows[0])
+        assert person.rows[0].count(f"#{number}") == 1
+
+
+async def test_the_first_screen_says_whose_experiment_a_slot_trains(lab: LabMaker) -> None:
+    """A slot that is free takes the next run of any worktree: wt1's was headed as if it were wt0's own."""
+    number = lab.make_ready("wt1", "deeper")
+    candidate = lab.state.candidates[number]
+    lab.start_run("confirm", number, candidate.commit, lab.slots[0].name, 7, candidate.tree)
+    async with sitting_at(lab) as person:
+        await person.sees(f"── wt0: wt1 #{number} ──")
+
+
 # The diff
 
 

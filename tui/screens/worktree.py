@@ -123,7 +123,8 @@ class WorktreeScreen(BaseScreen):
             place = slot_label(row.slot)
             place = f"GPU {place}" if place.isdecimal() else place
             number = f"#{row.experiment} " if row.experiment is not None else ""
-            idea = f"   {number}{row.idea}" if row.idea else ""
+            named = "" if number and number in row.idea else number  # a run for the queue has it in its words
+            idea = f"   {named}{row.idea}" if row.idea else ""
             about = f"{name}   {place}   {state_cell(row)[0]} {run_cell(row, scene)[0]}{idea}"
             self.bar.about = clip(about, min(self.size.width - TITLE, ABOUT))
         show_change(self.view, self.diff)

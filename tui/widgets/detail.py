@@ -26,7 +26,7 @@ class DetailPane(Pane):
         """Return whose detail it is, and what its agent is at while something runs."""
         if self.row is None or self.scene is None:
             return "", ""
-        name = self.row.worktree + (f" #{self.row.experiment}" if self.row.experiment is not None else "")
+        name = heading(self.row, self.scene)
         words = agent_words(self.row, self.scene) if self.row.run is not None else ""
         room = self.size.width - len(name) - AROUND
         return name, clip(f"agent {words}", room) if words and room > 0 else ""
@@ -37,6 +37,15 @@ class DetailPane(Pane):
             return []
         label, text = sentence(self.row, self.scene)
         return [labelled(label, text), labelled(*figures(self.row, self.scene))]
+
+
+def heading(row: WorktreeRow, scene: Scene) -> str:
+    """Return whose experiment this is: `wt0 #3`; on a slot that another worktree's uses for now `wt0: wt1 #3`."""
+    experiment = scene.state.experiments.get(row.experiment) if row.experiment is not None else None
+    if experiment is None:
+        return row.worktree
+    guest = f": {experiment.worktree}" if experiment.worktree != row.worktree else ""
+    return f"{row.worktree}{guest} #{experiment.number}"
 
 
 def sentence(row: WorktreeRow, scene: Scene) -> tuple[str, str]:

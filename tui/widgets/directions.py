@@ -96,7 +96,7 @@ class AssignedPane(ListPane):
 
     def header(self, width: int) -> list[Line]:
         """Return the heading."""
-        return [((f"   {'WT':<6}{'AGENT':<11}{'DIRECTION':<18}{'WORDS':<7}IDEA NOW", "grey"),)]
+        return [((f"  {'WT':<6}{'AGENT':<11}{'DIRECTION':<18}{'WORDS':<7}IDEA NOW", "grey"),)]
 
     def item(self, index: int, width: int) -> Line:
         """Return one worktree."""

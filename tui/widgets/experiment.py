@@ -80,6 +80,10 @@ class ComparedCurve(CurvePane):
         glyphs = (FIRST, OTHERS) if self.look.ascii else ("•", "·")
         return title, "   ".join(f"{glyph} {name}" for glyph, name in zip(glyphs, self.names, strict=True))
 
+    def _missing(self) -> str:
+        # An experiment that was never run, or that ended before its run, may never get one.
+        return "no run" if self.run is None else super()._missing()
+
     def words(self) -> str:
         """Return where the first run ended, and where the second one was then."""
         now = reading(*self.courses())

@@ -10,7 +10,7 @@ from tui import format as fmt
 from tui.follow import Scene
 from tui.lines import Line, cells, centre, clip, fit, flush, overlay, spread
 from tui.theme import STATES, Theme
-from tui.widgets.detail import agent_words, sentence
+from tui.widgets.detail import agent_words, heading, sentence
 from tui.widgets.pane import ListPane
 from worktrees.runs import SCORING
 
@@ -84,7 +84,7 @@ class RowsTable(ListPane):
         row = self.selected
         if self.frame != "box" or row is None or self.scene is None:
             return []
-        name = row.worktree + (f" #{row.experiment}" if row.experiment is not None else "")
+        name = heading(row, self.scene)
         label, text = sentence(row, self.scene)
         head, beside = f" {name}  {label}: ", agent_words(row, self.scene) if row.run is not None else ""
         right: Line = ((f"  agent {clip(beside, width // 2)} ", "grey"),) if beside else ()
