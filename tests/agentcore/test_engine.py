@@ -172,6 +172,23 @@ def test_sigterm_leaves_the_runs_to_their_shims(lab: LabPaths, engines: Spawn) -
     wait_for(lab, lambda state: all(state.runs[run].ending == "ok" for run in left.active), "their results")
 
 
+def test_runs_that_are_ended_with_the_engine_are_done_again(tmp_path: Path, engines: Spawn) -> None:
+    """Who stops the lab at once is told so; the experiment in training was CANCELLED instead, and never run."""
+    lab = toy.make(tmp_path / "lab", train=toy.TRAIN.replace("SECONDS = 0.0", "SECONDS = 1.0"))
+    engine = engines(lab)
+    wait_for(lab, lambda state: any(run.purpose == "screen" for run in state.active.values()), "a screening")
+    assert 0 == launch.send(lab, Command("stop", arguments={"now": True})).code
+    assert 0 == engine.wait(timeout=20)
+    left = state_of(lab)
+    cut = {run.experiment for run in left.runs.values() if run.purpose == "screen" and run.ending != "ok"} - {None}
+    assert (True, 0) == (bool(cut), len(left.active))
+    engines(lab)
+    state = wait_for(
+        lab, lambda state: all(each.outcome for each in state.experiments.values() if each.number in cut), "outcomes"
+    )
+    assert "cancelled" not in [each.outcome for each in state.experiments.values()]
+
+
 def test_a_second_engine_is_refused(lab: LabPaths, engines: Spawn) -> None:
     """One engine per lab: the second one ends with exit code 4 and names the first."""
     first = engines(lab)
