@@ -45,11 +45,15 @@ class Person:
 
     async def press(self, *keys: str) -> None:
         """Press keys and let the view answer each; the pilot's own `press` waits three times as long."""
+        for key in keys:
+            await self.type_at_once(key)
+
+    async def type_at_once(self, *keys: str) -> None:
+        """Press keys faster than the view answers, as a word arrives over a slow line."""
         assert self.pilot
         for key in keys:
-            character = NAMED.get(key, key if len(key) == 1 else None)
-            self.view.post_message(events.Key(key, character))
-            await self.pilot.pause()
+            self.view.post_message(events.Key(key, NAMED.get(key, key if len(key) == 1 else None)))
+        await self.pilot.pause()
 
     async def resize(self, width: int, height: int) -> None:
         """Change the terminal's size."""

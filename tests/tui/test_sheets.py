@@ -174,6 +174,29 @@ async def test_undo_of_what_harms_nothing_acts_at_once(lab: LabMaker) -> None:
     assert [("undo", {"expect": expect})] == [(c.verb, c.arguments) for c in engine.commands]
 
 
+@pytest.mark.parametrize(("word", "sent"), [("any", 0), ("ny", 0), ("yn", 1), ("yy", 1)])
+async def test_only_the_first_letter_of_a_word_answers(lab: LabMaker, word: str, sent: int) -> None:
+    """A word that arrives in one piece answers once: the `y` of `any` comes too late, a `n` after the `y` as well."""
+    engine = FakeEngine(Answer(0, "merged #1"))
+    async with serve(lab.paths.socket, engine), sitting_at(lab) as person:
+        await person.press("m")
+        await person.moment(1)
+        await person.type_at_once(*word)
+        await person.sees("merged #1" if sent else "no: nothing was changed")
+    assert sent == len(engine.commands)
+
+
+async def test_d_opens_the_diff_of_what_is_asked_about(lab: LabMaker) -> None:
+    """The palette lifts the rule of a candidate that is not under the cursor: its diff is read, no other one."""
+    lab.experiment("wt1", "too good", "keep", 1.2)
+    lab.tell(ev.CandidateMoved(2, "BLOCKED", "the gain is too good", "engine"))
+    async with sitting_at(lab) as person:
+        await person.press(":", *"lift", "enter")
+        assert "Lift the rule for wt1 #2?" in person.text
+        await person.press("d")
+        assert "wt1 #2" in person.rows[0]
+
+
 async def test_the_answer_line_is_grey_until_it_counts(lab: LabMaker) -> None:
     """The sheet shows by its answer line whether `y` would count already."""
     async with sitting_at(lab) as person:

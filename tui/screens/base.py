@@ -312,13 +312,8 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         self.view.look_again()
         self.paint()
         self.say(event.said)
-        if event.wants_diff:
-            self.read_first()
-
-    def read_first(self) -> None:
-        """Open the diff of what the sheet asked about."""
-        if target := self.target(self.view.scene):
-            self.view.read_candidate(target.experiment)
+        if event.reads is not None:
+            self.view.read_candidate(event.reads)
 
     def on_entry_closed(self, event: Entry.Closed) -> None:
         """Take the line away and send what it holds."""

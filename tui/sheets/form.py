@@ -57,7 +57,7 @@ class Form(Sheet):
 
     def press(self, key: str) -> None:
         """Take a key: the character of a printable one, else Textual's name."""
-        if self._is_waiting:
+        if not self._takes_keys:
             return
         if self._typed is not None:
             self._edit(key)
@@ -99,7 +99,7 @@ class Form(Sheet):
     def _answer(self) -> None:
         """Send where the typed name is the right one, else let it be typed again."""
         if self.question.yes and self._is_armed():
-            self.run_worker(self._confirm(self.question.arguments), exclusive=True)
+            self._say_yes(self.question.arguments)
         else:
             self._typed = ""
 

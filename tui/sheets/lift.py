@@ -17,7 +17,7 @@ def question(scene: Scene, number: int) -> Question:
     title = f"Lift the rule for {idea.worktree} #{number}?"
     pins = (candidate.state, candidate.reason, candidate.tree)
     if candidate.state != "BLOCKED":
-        return Question(title, (("so", f"it is {candidate.state} now: no rule holds it"),), "", pins, readable=True)
+        return Question(title, (("so", f"it is {candidate.state} now: no rule holds it"),), "", pins, about=number)
     facts = (
         ("candidate", f'"{idea.hypothesis}"'),
         ("change", f"{fmt.change(idea.added, idea.removed)} {' '.join(idea.files)}"),
@@ -26,4 +26,4 @@ def question(scene: Scene, number: int) -> Question:
         ("recorded", f"that you lifted it: {BECAUSE}"),
     )
     arguments = {"experiment": number, "because": BECAUSE}
-    return Question(title, facts, "lift it", pins, "release", arguments, readable=True)
+    return Question(title, facts, "lift it", pins, "release", arguments, about=number)

@@ -22,7 +22,7 @@ def question(scene: Scene, experiment: int, change_of: ChangeOf) -> Question:
     trunk, pins = _trunk(state), (_trunk(state), *_pins(candidate))
     if candidate.state != "READY":
         standing = f"{candidate.state}" + (f": {candidate.reason}" if candidate.reason else "")
-        return Question(title, (("it is now", standing), ("so", "it cannot be merged")), "", pins, readable=True)
+        return Question(title, (("it is now", standing), ("so", "it cannot be merged")), "", pins, about=experiment)
     ideas = [state.experiments[number] for number in candidate.members]
     files = " ".join(dict.fromkeys(file for each in ideas for file in each.files))
     lines = fmt.change(sum(each.added for each in ideas), sum(each.removed for each in ideas))
@@ -37,7 +37,7 @@ def question(scene: Scene, experiment: int, change_of: ChangeOf) -> Question:
     )
     expect = {"trunk": trunk, "landing": candidate.landing}
     arguments = {"experiment": experiment, "expect": expect}
-    return Question(title, facts, "merge", pins, "merge", arguments, readable=True)
+    return Question(title, facts, "merge", pins, "merge", arguments, about=experiment)
 
 
 def question_of_all(scene: Scene, numbers: Sequence[int], change_of: ChangeOf) -> Question:

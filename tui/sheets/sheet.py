@@ -45,8 +45,8 @@ class Question:
     """The key that says yes."""
     other: tuple[str, str, Mapping[str, object]] | None = None
     """A second way to say yes: its key, what it does in words, its arguments."""
-    readable: bool = False
-    """Whether `d` opens the diff first."""
+    about: int | None = None
+    """The experiment whose diff `d` opens first; None where there is none to read."""
 
 
 class Sheet(Pane):
@@ -55,12 +55,12 @@ class Sheet(Pane):
     DEFAULT_CSS = "Sheet { layer: sheet; }"
 
     class Closed(Message):
-        """The sheet is gone. `said` is what to tell; `wants_diff` that the reader wants the diff instead."""
+        """The sheet is gone. `said` is what to tell; `reads` the experiment whose diff is wanted instead."""
 
-        def __init__(self, said: str, *, wants_diff: bool = False) -> None:
+        def __init__(self, said: str, reads: int | None = None) -> None:
             super().__init__()
             self.said = said
-            self.wants_diff = wants_diff
+            self.reads = reads
 
     def __init__(
         self,
@@ -81,6 +81,8 @@ class Sheet(Pane):
         self._scrolled = 0
         self._is_blinking = False
         self._is_waiting = False
+        self._takes_keys = True
+        """False from an answer on: a word arrives in one piece, and its other letters must not answer again."""
 
     def on_mount(self) -> None:
         """Start the half second when the sheet is on the screen."""
@@ -107,7 +109,7 @@ class Sheet(Pane):
 
     def press(self, key: str) -> None:
         """Take a key: the character of a printable one, else Textual's name."""
-        if self._is_waiting:
+        if not self._takes_keys:
             return
         if key in ("up", "down"):
             self._scrolled += 1 if key == "down" else -1
@@ -118,8 +120,8 @@ class Sheet(Pane):
             self._say_yes(self.question.arguments)
         elif self.question.other and key == self.question.other[0]:
             self._say_yes(self.question.other[2])
-        elif key == "d" and self.question.readable:
-            self._close("", wants_diff=True)
+        elif key == "d" and self.question.about is not None:
+            self._close("", self.question.about)
         elif key in ("escape", "ctrl+c", "ctrl+q") or len(key) == 1:
             self._close("no: nothing was changed")
 
@@ -129,6 +131,7 @@ class Sheet(Pane):
     def _say_yes(self, arguments: Mapping[str, object]) -> None:
         """Confirm, from half a second after the sheet was drawn."""
         if self._is_armed():
+            self._takes_keys = False
             self.run_worker(self._confirm(arguments), exclusive=True)
 
     async def _confirm(self, arguments: Mapping[str, object]) -> None:
@@ -148,11 +151,13 @@ class Sheet(Pane):
 
     def _reload(self, question: Question, notice: str) -> None:
         self.question, self.notice, self._drawn = question, notice, float("inf")
+        self._takes_keys = True
         self.fit_into(*self.screen.size)
         self.call_after_refresh(self._draw_began)
 
-    def _close(self, said: str, *, wants_diff: bool = False) -> None:
-        self.post_message(self.Closed(said, wants_diff=wants_diff))
+    def _close(self, said: str, reads: int | None = None) -> None:
+        self._takes_keys = False
+        self.post_message(self.Closed(said, reads))
 
     def _draw_began(self) -> None:
         self._drawn = self._clock()
@@ -192,7 +197,7 @@ class Sheet(Pane):
         yes = f"{self.question.key}  {self.question.yes}       " if self.question.yes else ""
         if self.question.other:
             yes += f"{self.question.other[0]}  {self.question.other[1]}       "
-        diff = "       d  read the diff first" if self.question.readable else ""
+        diff = "       d  read the diff first" if self.question.about is not None else ""
         return (("     ", "text"), (f"{yes}n / esc  no{diff}", role))
 
     def _hint(self) -> Line:

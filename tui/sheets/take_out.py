@@ -31,7 +31,7 @@ def question(scene: Scene, number: int) -> Question:
             ("undo", "u: it comes back to the queue"),
         )
         arguments: dict[str, object] = {"experiment": number, "because": BECAUSE}
-        return Question(f"Take {name} out of the queue?", facts, "take out", pins, verb, arguments, readable=True)
+        return Question(f"Take {name} out of the queue?", facts, "take out", pins, verb, arguments, about=number)
     facts = (
         ("merge", f'"{idea.hypothesis}"'),
         ("trunk", f"a new commit on {fmt.short(trunk)} takes exactly this change back; other merges stay"),
@@ -39,4 +39,4 @@ def question(scene: Scene, number: int) -> Question:
         ("undo", "u: it comes back to the queue and is confirmed again; the commits stay"),
     )
     arguments = {"experiment": number, "because": BECAUSE, "expect": {"trunk": trunk}}
-    return Question(f"Take {name} back from trunk?", facts, "take back", pins, verb, arguments, readable=True)
+    return Question(f"Take {name} back from trunk?", facts, "take back", pins, verb, arguments, about=number)
