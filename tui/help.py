@@ -16,7 +16,7 @@ from textual.screen import Screen
 from tui import layout
 from tui.bindings import TABLE, Table, on_screen, shown
 from tui.lines import BLANK, Line, cells, fit, wrap
-from tui.sheets.search import SearchLine
+from tui.sheets.entry import LOOK_FOR, Entry
 from tui.theme import CANDIDATES, OUTCOMES, STATES, Theme
 from tui.widgets.pane import TextPane
 from tui.widgets.searched import holds
@@ -102,7 +102,7 @@ class HelpScreen(Screen[None], inherit_bindings=False):
         own = [("own settings", str(view.options.file))] if view.options.file else []
         places = [("lab", str(paths.root)), *own, *below]
         self.pane = HelpPane(view.look, screen, view.table, places)
-        self.search: SearchLine | None = None
+        self.search: Entry | None = None
 
     def compose(self) -> ComposeResult:
         """Make the pane."""
@@ -144,7 +144,8 @@ class HelpScreen(Screen[None], inherit_bindings=False):
         elif key in ("ctrl+d", "pagedown", "ctrl+u", "pageup"):
             self.pane.page(1 if key in ("ctrl+d", "pagedown") else -1)
         elif key == "/":
-            self.search = SearchLine(self.view.look, answer=self._filter, close=self._keep, text=self.pane.wanted)
+            begun, answer, close = self.pane.wanted, self._filter, self._keep
+            self.search = Entry(self.view.look, LOOK_FOR, close=close, answer=answer, text=begun, sign="/")
             self.mount(self.search)
             self.search.fit_into(*self.size)
         elif key == "escape" and self.pane.wanted:

@@ -186,6 +186,18 @@ async def test_only_the_first_letter_of_a_word_answers(lab: LabMaker, word: str,
     assert sent == len(engine.commands)
 
 
+async def test_enter_twice_sends_a_message_once(lab: LabMaker) -> None:
+    """A key that repeats says nothing twice to an agent."""
+    lab.employ(wt0="claude")
+    engine = FakeEngine()
+    async with serve(lab.paths.socket, engine), sitting_at(lab) as person:
+        await person.press("i")
+        await person.type_at_once("h", "i", "enter", "enter")
+        await person.until(lambda: bool(engine.commands))
+        await person.moment()
+    assert [("say", "hi")] == [(each.verb, each.arguments["text"]) for each in engine.commands]
+
+
 async def test_d_opens_the_diff_of_what_is_asked_about(lab: LabMaker) -> None:
     """The palette lifts the rule of a candidate that is not under the cursor: its diff is read, no other one."""
     lab.experiment("wt1", "too good", "keep", 1.2)

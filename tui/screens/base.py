@@ -27,7 +27,6 @@ from tui.screens.standing import alarm, calm
 from tui.screens.taking import Taker
 from tui.screens.telling import Teller
 from tui.sheets import merge
-from tui.sheets.entry import Entry
 from tui.sheets.sheet import Sheet
 from tui.sheets.typing import TextLine
 from tui.widgets.bars import NUMBERS, Clock, KeyLine, Strip, TitleBar, headline
@@ -314,12 +313,3 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         self.say(event.said)
         if event.reads is not None:
             self.view.read_candidate(event.reads)
-
-    def on_entry_closed(self, event: Entry.Closed) -> None:
-        """Take the line away and send what it holds."""
-        self.cover.drop(Entry)
-        self.paint()
-        if event.text:
-            self.view.sender.tell(event.worktree, event.text)
-        else:
-            self.say("nothing was sent")

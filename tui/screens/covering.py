@@ -62,8 +62,17 @@ class Cover:
 
     def open_entry(self) -> None:
         """Ask for a line of text for the selected worktree's agent."""
-        view = self._screen.view
-        self.lay(Entry(view.look, view.selected, view.sender.unsent.pop(view.selected, "")))
+        view, name = self._screen.view, self._screen.view.selected
+
+        def close(text: str) -> None:
+            self.lift()
+            if text.strip():
+                view.sender.tell(name, text.strip())
+            else:
+                self._screen.say("nothing was sent")
+
+        titles, unsent = (f"tell {name}", "enter: send   esc: cancel"), view.sender.unsent.pop(name, "")
+        self.lay(Entry(view.look, titles, close=close, text=unsent))
 
     def open_palette(self) -> None:
         """Offer every action by name: those of this screen first."""

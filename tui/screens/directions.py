@@ -13,7 +13,7 @@ from tui import layout
 from tui.exporting import Listing
 from tui.follow import Scene
 from tui.screens.base import Action, BaseScreen
-from tui.sheets.idea import IdeaLine
+from tui.sheets.entry import Entry
 from tui.widgets.directions import AssignedPane, IdeasPane, ProgramPane, RulesPane, version_of
 from tui.widgets.pane import ListPane, Pane, TextPane
 from tui.widgets.tabs import TabStrip
@@ -38,7 +38,6 @@ class DirectionsScreen(BaseScreen):
         self.assigned = AssignedPane(view.look)
         self.ideas = IdeasPane(view.look)
         self.rules = RulesPane(view.look)
-        self._rules_read: tuple[int, int] | None = None
         self._rules_of: tuple[tuple[int, int] | None, int] | None = None
 
     def panes(self) -> Iterable[Pane]:
@@ -129,12 +128,13 @@ class DirectionsScreen(BaseScreen):
 
     def _write_idea(self) -> None:
         self.tabs.shown = "Ideas"
-        self.cover.lay(IdeaLine(self.view.look, self._offer))
+        titles = ("an idea for any agent", "enter: offer it   esc: cancel")
+        self.cover.lay(Entry(self.view.look, titles, close=self._offer))
 
     def _offer(self, text: str) -> None:
         self.cover.lift()
-        if text:
-            self.view.sender.ask("idea", {"text": text})
+        if text.strip():
+            self.view.sender.ask("idea", {"text": text.strip()})
         else:
             self.say("no idea was written")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from tui.sheets.search import SearchLine
+from tui.sheets.entry import LOOK_FOR, Entry
 from tui.widgets.pane import ListPane, TextPane
 from tui.widgets.searched import NOTHING
 
@@ -21,9 +21,9 @@ class Finder:
 
     def open(self) -> None:
         """Ask for the word; the screen answers each letter."""
-        self._screen.cover.lay(
-            SearchLine(self._screen.view.look, answer=self._answer, close=self._close, text=self.text)
-        )
+        look = self._screen.view.look
+        line = Entry(look, LOOK_FOR, close=self._close, answer=self._answer, text=self.text, sign="/")
+        self._screen.cover.lay(line)
 
     def find(self, text: str) -> None:
         """Go to the first match in the pane that has the focus; no text ends the search."""

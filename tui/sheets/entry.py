@@ -1,12 +1,13 @@
-"""How does a person say something to an agent? One line at the bottom, in which every letter is text.
+"""One line at the bottom in which every letter is text: a message, an idea, a word that is looked for.
 
-`enter` sends it, `esc` forgets it. It answers no question and confirms nothing.
+`enter` takes it, `esc` forgets it. It confirms nothing.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from textual.geometry import Region
-from textual.message import Message
 
 from tui.lines import Line
 from tui.sheets.typing import TextLine
@@ -14,39 +15,51 @@ from tui.theme import Theme
 
 HEIGHT = 2
 
+LOOK_FOR = ("look for", "enter: keep, then n N   esc: forget")
+"""Over a line whose text is looked for while it is typed."""
+
 
 class Entry(TextLine):
-    """A line of text over the key line."""
+    """A line of text over the key line, for whoever opens it."""
 
-    class Closed(Message):
-        """The line is gone. `text` is to be sent; empty where nothing is."""
-
-        def __init__(self, worktree: str, text: str) -> None:
-            super().__init__()
-            self.worktree = worktree
-            self.text = text
-
-    def __init__(self, look: Theme, worktree: str, text: str) -> None:
+    def __init__(
+        self,
+        look: Theme,
+        titles: tuple[str, str],
+        *,
+        close: Callable[[str], None],
+        answer: Callable[[str], None] = lambda text: None,
+        text: str = "",
+        sign: str = ">",
+    ) -> None:
+        """`titles`: what is written, and what `enter` and `esc` do. `close` gets the text at the end, empty where it
+        was given up; `answer` whatever stands there, after each letter.
+        """
         super().__init__(look, id="entry", text=text)
-        self.worktree = worktree
+        self._titles, self._close, self._answer, self._sign = titles, close, answer, sign
 
     def head(self) -> tuple[str, str]:
-        """Return who is told, and the two keys that are no text."""
-        return f"tell {self.worktree}", "enter: send   esc: cancel"
+        """Return what is written, and the two keys that are no text."""
+        return self._titles
 
     def body(self, width: int, height: int) -> list[Line]:
         """Return the line."""
-        return [self.prompt(width)]
+        return [self.prompt(width, self._sign)]
 
     def fit_into(self, width: int, height: int) -> None:
         """Stand at the lower edge of a screen of that size."""
         self.place(Region(0, max(0, height - HEIGHT), width, min(HEIGHT, height)))
         self.paint()
 
+    def typed(self) -> None:
+        """Let whoever opened it answer what stands there now."""
+        self._answer(self.text)
+
     def done(self) -> None:
-        """Send the line."""
-        self.post_message(self.Closed(self.worktree, self.text.strip()))
+        """Take it."""
+        self._close(self.text)
 
     def given_up(self) -> None:
-        """Send nothing."""
-        self.post_message(self.Closed(self.worktree, ""))
+        """Forget it."""
+        self._answer("")
+        self._close("")
