@@ -99,7 +99,11 @@ def spread(left: Line, right: Line, width: int, fill: Span = (" ", "text")) -> L
 
 
 def wrap(text: str, width: int) -> list[str]:
-    """Break `text` into lines of at most `width` cells, at blanks where there are any."""
+    """Break `text` into lines of at most `width` cells, at blanks where there are any.
+
+    A line has room for one wide glyph at least: a terminal of one column would be waited for forever.
+    """
+    width = max(2, width)
     lines, line = [], ""
     for word in tame(text).split():
         while cell_len(word) > width:

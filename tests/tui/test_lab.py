@@ -74,6 +74,16 @@ def _is_plot(rows: list[str], y: int) -> bool:
     return start < y < end
 
 
+@pytest.mark.parametrize("size", [(1, 1), (2, 3), (3, 50), (50, 2)])
+async def test_a_sliver_of_a_terminal_is_lived_through(tmp_path: Path, size: tuple[int, int]) -> None:
+    """A pane that is dragged shut and opened again shows what it did before."""
+    async with sitting_at(small_lab(tmp_path)) as person:
+        before = person.text
+        await person.resize(*size)
+        await person.resize(80, 24)
+        assert before == person.text
+
+
 async def test_a_small_terminal_gets_one_sentence_and_the_screen_back(lab: LabMaker) -> None:
     """Under 60x15 the counts and the needed size are told; grown again the screen is as before."""
     async with sitting_at(lab) as person:

@@ -81,6 +81,12 @@ def test_sentences_are_wrapped_at_blanks_and_long_words_are_broken() -> None:
     assert "abcdefghij" == "".join(wrap("abcdefghij", 4))
 
 
+@pytest.mark.parametrize("width", [-1, 0, 1])
+def test_text_is_wrapped_where_there_is_no_room(width: int) -> None:
+    """A terminal of one column gets lines that are cut; it was waited for forever."""
+    assert ["日", "本", "a"] == wrap("日本 a", width)
+
+
 @pytest.mark.parametrize("width", [60, 79, 80, 99, 100, 139, 140, 160, 250])
 @pytest.mark.parametrize("height", [12, 20, 21, 27, 41, 66])
 @pytest.mark.parametrize("rows", [1, 2, 8, 64])
