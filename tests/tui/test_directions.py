@@ -95,3 +95,15 @@ async def test_rules_are_those_of_lab_toml(lab: LabMaker) -> None:
         lab.paths.config.write_text("[project\n")
         person.now += 2
         await person.until(lambda: "lab.toml" in person.text and "may change" not in person.text)
+
+
+async def test_x_drops_the_idea_that_was_chosen(lab: LabMaker) -> None:
+    """An agent that writes an idea down meanwhile, above the others, does not slide it under the cursor."""
+    engine = FakeEngine()
+    async with serve(lab.paths.socket, engine), sitting_at(lab) as person:
+        await person.press("6", "tab", "tab")
+        lab.tell(ev.IdeaAdded(3, "a third one", "wt0"))
+        await person.sees("a third one")
+        await person.press("x")
+        await person.until(lambda: bool(engine.commands))
+    assert [("drop-idea", {"idea": 2})] == [(each.verb, each.arguments) for each in engine.commands]

@@ -71,9 +71,9 @@ class DirectionsScreen(BaseScreen):
         """Hand the scene to the panes."""
         paths = self.view.paths
         self.program.follow(paths.program)
-        self.assigned.rows, self.assigned.state = scene.overview.rows, scene.state
-        self.assigned.folder = paths.directions
-        self.ideas.rows = ideas(scene.state)
+        self.assigned.feed(scene.overview.rows)
+        self.assigned.state, self.assigned.folder = scene.state, paths.directions
+        self.ideas.feed(ideas(scene.state))
         self._show_rules(scene)
         self.bar.about = _versions(scene)
         chosen = TABS[self.tabs.shown]

@@ -58,7 +58,8 @@ class RetestScreen(BaseScreen):
 
     def show(self, scene: Scene) -> None:
         """Hand the scene to the panes."""
-        self.retests.rows = self.scatter.rows = tuple(reversed(retest_rows(scene.state)))
+        self.scatter.rows = tuple(reversed(retest_rows(scene.state)))
+        self.retests.feed(self.scatter.rows)
         self.retests.empty = _none_yet(scene)
         row = self.retests.selected
         self.scatter.selected = row.number if row else None

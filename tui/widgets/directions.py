@@ -11,7 +11,8 @@ from agentcore.overview import WorktreeRow
 from agentcore.state import LabState
 from tui.lines import BLANK, Line, clip, fit, wrap
 from tui.theme import Theme
-from tui.widgets.pane import ListPane, TextPane
+from tui.widgets.keyed import KeyedList
+from tui.widgets.pane import TextPane
 
 LABEL = 11
 """Cells of a rule's subject."""
@@ -77,12 +78,11 @@ def _broken(text: str, width: int) -> list[Line]:
     return [((f" {part}", role),) for part in wrap(text, width)] if text.strip() else [BLANK]
 
 
-class AssignedPane(ListPane):
+class AssignedPane(KeyedList[WorktreeRow]):
     """Which agent works on which direction, with which version of the words."""
 
     def __init__(self, look: Theme) -> None:
         super().__init__(look, id="assigned", frame="rule")
-        self.rows: Sequence[WorktreeRow] = ()
         self.state = LabState()
         self.folder: Path | None = None
 
@@ -90,9 +90,9 @@ class AssignedPane(ListPane):
         """Return the titles."""
         return "per worktree", "directions/wt0.md fixes the one of wt0"
 
-    def count(self) -> int:
-        """Return the number of worktrees."""
-        return len(self.rows)
+    def key(self, row: WorktreeRow) -> str:
+        """Return the worktree's name."""
+        return row.worktree
 
     def header(self, width: int) -> list[Line]:
         """Return the heading."""
@@ -111,21 +111,20 @@ class AssignedPane(ListPane):
         return chosen(text, "text", width, is_chosen=index == self.cursor)
 
 
-class IdeasPane(ListPane):
+class IdeasPane(KeyedList[IdeaRow]):
     """The ideas that wait for an agent, and what became of the others."""
 
     def __init__(self, look: Theme) -> None:
         super().__init__(look, id="ideas", frame="rule")
-        self.rows: Sequence[IdeaRow] = ()
 
     def head(self) -> tuple[str, str]:
         """Return how many wait."""
         waiting = sum(row.standing == "OPEN" for row in self.rows)
         return f"ideas: {waiting} open of {len(self.rows)}", ""
 
-    def count(self) -> int:
-        """Return the number of ideas."""
-        return len(self.rows)
+    def key(self, row: IdeaRow) -> int:
+        """Return its number."""
+        return row.number
 
     def header(self, width: int) -> list[Line]:
         """Return the heading, or what to do where there is no idea."""
@@ -139,11 +138,6 @@ class IdeasPane(ListPane):
         became = f"   ({row.reason})" if row.reason else ""
         text = f" {row.number:>3} {row.standing:<9} {fit(row.by, 8)} {row.text}{became}"
         return chosen(text, STANDINGS[row.standing], width, is_chosen=index == self.cursor)
-
-    @property
-    def selected(self) -> IdeaRow | None:
-        """The idea under the cursor."""
-        return self.rows[self.cursor] if self.cursor < len(self.rows) else None
 
 
 class RulesPane(TextPane):

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-
 from agentcore.results import COLUMNS, Column, ResultRow, became
 from agentcore.results_file import minutes
 from agentcore.state import LabState
 from tui import format as fmt
 from tui.lines import BLANK, Line, fit, flush, overlay, wrap
 from tui.theme import OUTCOMES, Theme
-from tui.widgets.pane import ListPane, Pane
+from tui.widgets.keyed import KeyedList
+from tui.widgets.pane import Pane
 from tui.widgets.rows import gain_role
 
 LEAD, NUMBER, WORKTREE, OUTCOME = 2, 4, 4, 11
@@ -21,12 +20,11 @@ IDEA = 14
 """The idea has at least so many cells; before that memory and minutes are left out, then the lines."""
 
 
-class ResultsList(ListPane):
+class ResultsList(KeyedList[ResultRow]):
     """The rows in the order that they are given, with a cursor and marks; only visible ones are built."""
 
     def __init__(self, look: Theme) -> None:
         super().__init__(look, id="results", heavy=True)
-        self.rows: Sequence[ResultRow] = ()
         self.marks: set[object] = set()
         """The numbers of the marked experiments."""
         self.by: Column = COLUMNS[0]
@@ -36,33 +34,14 @@ class ResultsList(ListPane):
         self.empty = ""
         """Why there is no row."""
 
-    def feed(self, rows: Sequence[ResultRow]) -> None:
-        """Show these rows; the cursor stays on its experiment."""
-        if rows is self.rows:
-            return
-        held = self.selected
-        self.rows = rows
-        if held:
-            self.select(held.experiment)
-
-    @property
-    def selected(self) -> ResultRow | None:
-        """The row under the cursor."""
-        return self.rows[self.cursor] if self.cursor < len(self.rows) else None
-
-    def select(self, experiment: int) -> None:
-        """Put the cursor on an experiment, where it is listed."""
-        places = (index for index, row in enumerate(self.rows) if row.experiment == experiment)
-        self.cursor = next(places, min(self.cursor, max(0, len(self.rows) - 1)))
+    def key(self, row: ResultRow) -> int:
+        """Return its experiment's number."""
+        return row.experiment
 
     def head(self) -> tuple[str, str]:
         """Return how many there are, and the order."""
         sought = f" with {self.sought}" if self.sought else ""
         return fmt.count(len(self.rows), "experiment") + sought, f"by {self.by.name} {self.arrow}"
-
-    def count(self) -> int:
-        """Return the number of rows."""
-        return len(self.rows)
 
     def header(self, width: int) -> list[Line]:
         """Return the column titles; an arrow stands at the one that the rows are ordered by."""

@@ -9,7 +9,8 @@ from agentcore.verdicts import Gain, RetestRow
 from tui.lines import Line, clip, fit, flush, wrap
 from tui.theme import RETESTS, Theme
 from tui.widgets.directions import chosen
-from tui.widgets.pane import ListPane, Pane, TextPane
+from tui.widgets.keyed import KeyedList
+from tui.widgets.pane import Pane, TextPane
 
 MARGIN = 10
 """Cells left of the plot's axis."""
@@ -17,12 +18,11 @@ MARGIN = 10
 RUNNING = ("▸", "run")
 
 
-class RetestList(ListPane):
+class RetestList(KeyedList[RetestRow]):
     """The retests, newest first."""
 
     def __init__(self, look: Theme) -> None:
         super().__init__(look, id="retests", frame="bare")
-        self.rows: Sequence[RetestRow] = ()
         self.empty = ""
         """Why there is none."""
 
@@ -30,14 +30,9 @@ class RetestList(ListPane):
         """Return the titles."""
         return "retests", "trunk against the trunk that was last verified"
 
-    def count(self) -> int:
-        """Return the number of retests."""
-        return len(self.rows)
-
-    @property
-    def selected(self) -> RetestRow | None:
-        """The retest under the cursor."""
-        return self.rows[self.cursor] if self.cursor < len(self.rows) else None
+    def key(self, row: RetestRow) -> int:
+        """Return its number."""
+        return row.number
 
     def header(self, width: int) -> list[Line]:
         """Return the heading, or why there is nothing to list."""
