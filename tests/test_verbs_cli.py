@@ -105,6 +105,8 @@ async def test_a_dry_run_changes_nothing(tmp_path: Path, capsys: pytest.CaptureF
         ] == lines
         body = json.loads((await at.run("hold", "1", "--dry-run", "--json")).out)
         assert ("nightlab.hold/1", True, 1) == (body["schema"], body["dry_run"], body["experiment"])
+        merge = json.loads((await at.run("merge", "1", "--dry-run", "--json")).out)
+        assert ("nightlab.merge/1", True, [1]) == (merge["schema"], merge["dry_run"], merge["experiments"])
         assert seq == at.at.lab.state.seq
 
 

@@ -28,8 +28,7 @@ def merge(arguments: Namespace) -> int:
     candidate = state.candidates[first[-1]]
     sentence = _sentence(candidate) + (f"; then {', '.join(map(named, others))} once READY on it" if others else "")
     if arguments.dry_run:
-        print(f"would merge {sentence}")
-        return OK
+        return would("merge", f"merge {sentence}", {"experiments": numbers}, arguments)
     if not arguments.yes and not confirmed(f"Merge {sentence}?"):
         return OK
     expect = {"trunk": candidate.trunk, "landing": candidate.landing}

@@ -6,6 +6,7 @@ import time
 from argparse import Namespace
 from dataclasses import asdict
 
+from agentcore import retest as rules
 from agentcore.control import Command
 from agentcore.observer import Observer
 from agentcore.verdicts import Gain, RetestRow, retest_rows
@@ -25,7 +26,7 @@ def retest(arguments: Namespace) -> int:
     if arguments.what == "stop":
         return _stop(observer, arguments)
     if arguments.what == "add":
-        return send(observer.paths, Command("retest"), arguments)
+        return _add(observer, arguments)
     rows = retest_rows(observer.state)
     if arguments.json:
         print_json("retests", time.time(), {"retests": [asdict(row) for row in rows]})
@@ -35,6 +36,20 @@ def retest(arguments: Namespace) -> int:
         head = ["#", "WORD", "BASE", "TRUNK", "MERGES", "SMALL", "LARGE", "σ", "SPEED", "WHY"]
         print_table(head, [_cells(row) for row in rows], right="# SMALL LARGE σ")
     return OK
+
+
+def _add(observer: Observer, arguments: Namespace) -> int:
+    """Begin a retest, or with --dry-run say of what."""
+    state = observer.state
+    if not arguments.dry_run:
+        return send(observer.paths, Command("retest"), arguments)
+    if reason := rules.refusal(state):
+        raise Ending(REFUSED, reason)
+    steps, settings = rules.begin(state, "you").steps, state.retest_settings
+    base, trunk = steps[0].commit, steps[-1].commit
+    what = f"try trunk {fmt.short(trunk)} against {fmt.short(base)} at {settings.scale} times the size"
+    runs = f"{2 * settings.seeds} runs at most, {settings.budget} each"
+    return would("retest", f"{what}: {runs}", {"base": base, "trunk": trunk}, arguments)
 
 
 def _stop(observer: Observer, arguments: Namespace) -> int:
