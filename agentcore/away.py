@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from agentcore import events as ev
 from agentcore.state import Away, LabState
 
@@ -40,7 +42,7 @@ def refusal(state: LabState, now: float, until: float | None, usd: float | None,
     """Return why away mode cannot begin with these limits, or an empty string."""
     if until is not None and until <= now:
         return "the time until which it should work alone is over already"
-    if usd is not None and usd < 0:
+    if usd is not None and not 0 <= usd < math.inf:  # not a number would reach the journal as no limit
         return f"${usd:.2f} is no budget"
     if merge == "gate" and state.engine is not None and state.engine.walls == "none":
         return "this lab runs without a sandbox (--no-sandbox), so nothing moves trunk: merge none"

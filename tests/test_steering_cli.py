@@ -59,9 +59,14 @@ async def test_away_and_back(tmp_path: Path, capsys: pytest.CaptureFixture[str])
     async with shell(tmp_path / "lab", capsys) as at:
         dry = await at.run("away", "--until", "2h", "--budget", "25", "--merge", "gate", "--dry-run")
         assert ", for $25.00 more, merges by the gate" in dry.out
-        assert [5, 2, 5] == [
+        assert [5, 2, 5, 5] == [
             (await at.run(*words)).code
-            for words in (("back",), ("away", "--until", "soon"), ("away", "--budget", "-1"))
+            for words in (
+                ("back",),
+                ("away", "--until", "soon"),
+                ("away", "--budget", "-1"),
+                ("away", "--budget", "nan"),
+            )
         ]
         assert 0 == (await at.run("away", "--merge", "gate")).code
         assert "gate" == at.at.lab.state.gate.mode

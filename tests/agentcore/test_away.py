@@ -101,6 +101,7 @@ async def test_the_engine_ends_new_runs_at_the_hour(tmp_path: Path) -> None:
     [
         ({"until": 50.0}, 5, "over already"),
         ({"usd": -1}, 5, "no budget"),
+        ({"usd": float("nan")}, 5, "no budget"),
         ({"merge": "me"}, 2, "'me': it is one of gate, none"),
         ({"questions": "answer"}, 2, "it is one of park, wait"),
         ({"until": "soon"}, 2, "could not convert"),
