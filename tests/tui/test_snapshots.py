@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from agentcore.synthetic.scenarios import SCENARIOS
 from tests.tui.driving import crooked
 from tests.tui.frames import SIZES, frames, stored
+from tests.tui.labs import small_lab
+from tui.cli import main
 
 
 @pytest.mark.parametrize("name", SCENARIOS)
@@ -24,3 +28,19 @@ def test_no_line_is_too_wide(name: str) -> None:
         width, height = SIZES[heads.index(head.split()[-1])]
         assert len(lines) <= height
         assert [] == [line for line in crooked(lines, width) if len(line) > width]
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "said"),
+    [
+        (("--size", "²x²"), 2, "is no size: write 80x24"),
+        (("--svg", "/nonexistent/lab.svg"), 1, "not written: "),
+    ],
+)
+def test_a_snapshot_that_cannot_be_made_says_why(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], words: tuple[str, ...], code: int, said: str
+) -> None:
+    """One sentence and a code, never a traceback."""
+    lab = small_lab(tmp_path)
+    assert code == main(["snapshot", "--lab", str(lab.paths.root), *words])
+    assert said in capsys.readouterr().err

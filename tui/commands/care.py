@@ -11,7 +11,7 @@ from importlib.metadata import version as installed
 from pathlib import Path
 
 from agentcore.checkup import agents_of, examine
-from tui.exits import OK, PRECONDITION, USAGE, Ending
+from tui.exits import FAILED, OK, PRECONDITION, USAGE, Ending
 from tui.output import print_json
 from tui.place import find_lab
 from worktrees.layout import find
@@ -44,7 +44,7 @@ def snapshot(arguments: Namespace) -> int:
     from tui.snapshot import render  # here: the toolkit is for the view alone
 
     width, _, height = arguments.size.partition("x")
-    if not (width.isdigit() and height.isdigit()):
+    if not (width.isdecimal() and height.isdecimal()):
         raise Ending(USAGE, f"{arguments.size!r} is no size: write 80x24")
     picture, size = Path(arguments.svg) if arguments.svg else None, (int(width), int(height))
     try:
@@ -55,6 +55,8 @@ def snapshot(arguments: Namespace) -> int:
             print(render(find_lab(arguments.lab), arguments.screen, size, svg=picture), end="")
     except ValueError as error:
         raise Ending(USAGE, str(error)) from error
+    except OSError as error:
+        raise Ending(FAILED, f"not written: {error}") from error
     return OK
 
 
