@@ -11,9 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from agentcore import events as ev
+from agentcore import format as fmt
 from agentcore.events import Entry, Event
 from agentcore.state import LabState
-from tui import format as fmt
 from tui.follow import Scene
 from tui.lines import Line, tame
 from tui.story import Told, tell

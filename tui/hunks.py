@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from typing import TYPE_CHECKING
 
-from tui import format as fmt
+from agentcore import format as fmt
 from tui.lines import Line, clip
 
 if TYPE_CHECKING:  # the diff module brings pygit2, which would delay the first paint by 80 ms

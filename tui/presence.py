@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from agentcore import format as fmt
 from agentcore.absence import is_absence
 from agentcore.presence import last_key, touch
-from tui import format as fmt
 
 if TYPE_CHECKING:
     from tui.view import View

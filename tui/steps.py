@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
+from agentcore import format as fmt
 from agentcore.transcript import Step
-from tui import format as fmt
 from tui.theme import STATES
 from worktrees.text import printable
 

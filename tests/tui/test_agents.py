@@ -8,11 +8,11 @@ import pytest
 from textual import events
 
 from agentcore import events as ev
+from agentcore import format as fmt
 from agentcore.control import Answer, serve
 from tests.tui.driving import FakeEngine, Person, crooked, sitting_at
 from tests.tui.labs import LabMaker, small_lab
 from tests.tui.test_looks import HOSTILE
-from tui import format as fmt
 from tui.options import ViewOptions
 from tui.snapshot import PLAIN
 from tui.theme import choose

@@ -9,9 +9,9 @@ import pytest
 from textual.geometry import Region
 
 from agentcore import events as ev
+from agentcore import format as fmt
 from agentcore.progress import Progress, follow, progress
 from tests.tui.labs import BASELINE, LabMaker, small_lab
-from tui import format as fmt
 from tui import layout
 from tui.attention import Call, Ear, desktop, listen, title
 from tui.follow import Follower, Scene

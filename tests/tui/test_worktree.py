@@ -9,10 +9,10 @@ from typing import cast
 import pytest
 
 from agentcore import events as ev
+from agentcore import format as fmt
 from tests import toy
 from tests.tui.driving import Person, crooked, sitting_at
 from tests.tui.labs import SOURCE, LabMaker, small_lab
-from tui import format as fmt
 from tui.canvas import draw
 from tui.lines import window
 from tui.screens.worktree import WorktreeScreen

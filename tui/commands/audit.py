@@ -11,8 +11,8 @@ from contextlib import closing
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from agentcore import format as fmt
 from agentcore.journal import JournalError, Reader
-from tui import format as fmt
 from tui.commands.look import observe
 from tui.exits import FAILED, OK, REFUSED, USAGE, Ending
 from tui.output import print_json, print_table

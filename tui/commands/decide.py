@@ -7,11 +7,11 @@ import time
 from argparse import Namespace
 from collections.abc import Mapping
 
+from agentcore import format as fmt
 from agentcore import launch, verbs
 from agentcore.control import Command, EngineUnreachable
 from agentcore.stacks import named, parties
 from agentcore.state import Candidate
-from tui import format as fmt
 from tui.commands.look import observe
 from tui.exits import NEEDS_PERSON, OK, REFUSED, UNREACHABLE, USAGE, Ending
 from tui.output import print_json

@@ -6,8 +6,8 @@ import time
 from argparse import Namespace
 
 from agentcore import away as rules
+from agentcore import format as fmt
 from agentcore.control import Command
-from tui import format as fmt
 from tui.commands.decide import send, would
 from tui.commands.look import observe
 from tui.exits import REFUSED, Ending

@@ -8,6 +8,7 @@ from argparse import Namespace
 from dataclasses import asdict
 from typing import Any, get_args
 
+from agentcore import format as fmt
 from agentcore import results_file
 from agentcore.events import AgentState
 from agentcore.journal import JournalError
@@ -16,7 +17,6 @@ from agentcore.overview import Overview, WorktreeRow
 from agentcore.results import column, ordered
 from agentcore.results import results as results_of
 from agentcore.state import Experiment, LabState
-from tui import format as fmt
 from tui.exits import FAILED, NEEDS_PERSON, OK, USAGE, Ending
 from tui.moments import moment
 from tui.output import print_json, print_table

@@ -5,11 +5,11 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Mapping
 
+from agentcore import format as fmt
 from agentcore import verbs
 from agentcore.control import Command
 from agentcore.judging import complete_pairs, more_seeds, threshold
 from agentcore.state import LabState
-from tui import format as fmt
 from tui.commands.decide import confirmed, number_of, send, would
 from tui.commands.look import observe
 from tui.exits import OK, REFUSED, Ending

@@ -6,11 +6,11 @@ import time
 from argparse import Namespace
 from dataclasses import asdict
 
+from agentcore import format as fmt
 from agentcore import retest as rules
 from agentcore.control import Command
 from agentcore.observer import Observer
 from agentcore.verdicts import Gain, RetestRow, retest_rows
-from tui import format as fmt
 from tui.commands.decide import confirmed, send, would
 from tui.commands.look import observe
 from tui.exits import OK, REFUSED, Ending

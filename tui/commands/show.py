@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
+from agentcore import format as fmt
 from agentcore.effects import WAITING, Effect, effect, ends, told
 from agentcore.evidence import evidence
 from agentcore.facts import facts
@@ -17,7 +18,6 @@ from agentcore.observer import Observer
 from agentcore.overview import OPEN, QueueRow, WorktreeRow, queue_rows
 from agentcore.state import LabState, Run, Worktree
 from agentcore.upcoming import about, upcoming, why_not_merged
-from tui import format as fmt
 from tui.commands.look import find_experiment, observe
 from tui.exits import OK
 from tui.output import print_json, print_table

@@ -6,10 +6,10 @@ import time
 from argparse import Namespace
 from dataclasses import asdict
 
+from agentcore import format as fmt
 from agentcore import undoing
 from agentcore.control import Command
 from agentcore.state import LabState
-from tui import format as fmt
 from tui.commands.decide import confirmed, send, would
 from tui.commands.look import observe
 from tui.exits import OK, REFUSED, Ending

@@ -7,13 +7,13 @@ import time
 from argparse import Namespace
 from pathlib import Path
 
+from agentcore import format as fmt
 from agentcore import launch, seed
 from agentcore.agents.roster import Roster
 from agentcore.control import Command, EngineUnreachable
 from agentcore.observer import Observer
 from agentcore.overview import Overview
 from agentcore.plan import Limits
-from tui import format as fmt
 from tui.commands.narrate import narrated
 from tui.commands.view import open_lab, start_engine
 from tui.exits import FAILED, OK, PRECONDITION, UNREACHABLE, USAGE, Ending

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from agentcore import format as fmt
 from agentcore.state import LabState, Worktree
-from tui import format as fmt
 from tui.widgets.diff import DiffPane
 from worktrees.rules import of_paths
 

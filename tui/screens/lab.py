@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from agentcore import format as fmt
 from agentcore.overview import WorktreeRow
-from tui import format as fmt
 from tui import layout
 from tui.bindings import Target
 from tui.exporting import Listing

@@ -6,11 +6,11 @@ from collections.abc import Iterable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
+from agentcore import format as fmt
 from agentcore.merged import MergedRow
 from agentcore.overview import QueueRow
 from agentcore.upcoming import upcoming
 from agentcore.verdicts import retest_rows
-from tui import format as fmt
 from tui import layout
 from tui.bindings import Situation, Target
 from tui.exporting import Listing

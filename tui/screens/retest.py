@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
+from agentcore import format as fmt
 from agentcore.stacks import besides
 from agentcore.verdicts import RetestRow, retest_rows
-from tui import format as fmt
 from tui import layout
 from tui.exporting import Listing
 from tui.follow import Scene

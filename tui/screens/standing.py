@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from agentcore import format as fmt
 from agentcore.away import used
-from tui import format as fmt
 from tui.follow import Scene
 
 

@@ -7,8 +7,8 @@ import shutil
 from collections.abc import Mapping
 
 from agentcore import away
+from agentcore import format as fmt
 from agentcore.state import LabState
-from tui import format as fmt
 from tui.exits import Ending
 from tui.follow import Scene
 from tui.moments import moment

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from agentcore import format as fmt
 from agentcore import permits
-from tui import format as fmt
 from tui.follow import Scene
 from tui.sheets.sheet import Question
 

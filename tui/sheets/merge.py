@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from agentcore import format as fmt
 from agentcore import retest, verbs
 from agentcore.effects import ChangeOf, Effect, effect, then, told
 from agentcore.evidence import gain_with_error
 from agentcore.stacks import named, parties
 from agentcore.state import Candidate, LabState
-from tui import format as fmt
 from tui.follow import Scene
 from tui.sheets.sheet import Question
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from agentcore import format as fmt
 from agentcore import permits
-from tui import format as fmt
 from tui.follow import Scene
 from tui.sheets.form import Field
 from tui.sheets.sheet import Question

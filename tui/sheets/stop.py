@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tui import format as fmt
+from agentcore import format as fmt
 from tui.follow import Scene
 from tui.sheets.sheet import Question
 

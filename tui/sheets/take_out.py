@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from agentcore import format as fmt
 from agentcore import verbs
 from agentcore.stacks import besides
-from tui import format as fmt
 from tui.follow import Scene
 from tui.sheets.sheet import Question
 

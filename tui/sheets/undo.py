@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Literal
 
+from agentcore import format as fmt
 from agentcore import undoing
 from agentcore.stacks import named
 from agentcore.state import Action, LabState
-from tui import format as fmt
 from tui.follow import Scene
 from tui.sheets.sheet import Question
 

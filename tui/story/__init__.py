@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
+from agentcore import format as fmt
 from agentcore.events import Entry, Level
 from agentcore.state import LabState
-from tui import format as fmt
 from tui.story import (  # noqa: F401 (each registers its events)
     action,
     away,

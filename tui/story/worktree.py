@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from agentcore import events as ev
+from agentcore import format as fmt
 from agentcore.state import LabState
-from tui import format as fmt
 from tui.story.parts import Parts, parts
 from tui.theme import STATES
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from textual.geometry import Size
 
+from agentcore import format as fmt
 from agentcore.accounts import Cost
 from agentcore.speed import SpeedSummary
-from tui import format as fmt
 from tui.bindings import ALL, TABLE, Binding, Table, key_line, on_screen
 from tui.follow import Scene
 from tui.lines import Line, cells, clip, spread

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from math import log10
 
+from agentcore import format as fmt
 from agentcore.curve import Curve, Reading, curve, measured, reading
-from tui import format as fmt
 from tui.canvas import FIRST, OTHERS, draw
 from tui.curves import Points
 from tui.lines import Line, clip

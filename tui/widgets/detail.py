@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from agentcore import format as fmt
 from agentcore.overview import WorktreeRow
 from agentcore.state import Experiment
-from tui import format as fmt
 from tui.follow import Scene
 from tui.lines import Line, clip
 from tui.theme import Theme

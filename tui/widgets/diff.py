@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from rich.cells import cell_len
 
-from tui import format as fmt
+from agentcore import format as fmt
 from tui.highlight import highlight
 from tui.hunks import Entry, Row, below, beside, flatten, marked
 from tui.lines import BLANK, Line, clip, fill, window

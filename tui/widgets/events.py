@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from tui import format as fmt
+from agentcore import format as fmt
 from tui.lines import Line, fit
 from tui.story import Told, line
 from tui.theme import Theme

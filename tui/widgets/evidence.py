@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from agentcore import format as fmt
 from agentcore.effects import WAITING, ChangeOf, effect, told
 from agentcore.evidence import Facts, evidence, measured
 from agentcore.merged import MergedRow
 from agentcore.overview import QueueRow
 from agentcore.state import LabState
-from tui import format as fmt
 from tui.lines import Line, clip, wrap
 from tui.theme import CANDIDATES, Theme
 from tui.widgets.pane import Pane

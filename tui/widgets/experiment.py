@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from itertools import zip_longest
 
+from agentcore import format as fmt
 from agentcore.curve import reading
 from agentcore.facts import Facts, pair_title, side_by_side
-from tui import format as fmt
 from tui.canvas import FIRST, OTHERS
 from tui.lines import Line, fit, wrap
 from tui.theme import Theme

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from agentcore import format as fmt
 from agentcore.overview import WorktreeRow
-from tui import format as fmt
 from tui.follow import Scene
 from tui.lines import Line, cells, clip
 from tui.theme import Theme

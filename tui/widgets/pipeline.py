@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from agentcore import format as fmt
 from agentcore.stacks import named
 from agentcore.state import LabState
 from agentcore.upcoming import Job, Upcoming, about
-from tui import format as fmt
 from tui.lines import BLANK, Line, clip, fit
 from tui.theme import Theme
 from tui.widgets.pane import Pane

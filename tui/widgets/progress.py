@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from math import log10
 
+from agentcore import format as fmt
 from agentcore.progress import Progress
-from tui import format as fmt
 from tui.lines import Line, wrap
 from tui.theme import Theme
 from tui.widgets.pane import Pane

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from itertools import islice
 
+from agentcore import format as fmt
 from agentcore.merged import MergedRow, history, merged_rows
 from agentcore.overview import QueueRow, gate_summary, queue_rows
 from agentcore.state import LabState
 from agentcore.upcoming import why_not_merged
-from tui import format as fmt
 from tui.follow import Scene
 from tui.lines import BLANK, Line, clip, fit, flush, overlay, wrap
 from tui.theme import CANDIDATES, Theme

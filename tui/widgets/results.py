@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from agentcore import format as fmt
 from agentcore.results import COLUMNS, Column, ResultRow, became
 from agentcore.results_file import minutes
 from agentcore.state import LabState
-from tui import format as fmt
 from tui.lines import BLANK, Line, fit, flush, overlay, wrap
 from tui.theme import OUTCOMES, Theme
 from tui.widgets.keyed import KeyedList

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from agentcore import format as fmt
 from agentcore.overview import REMEDIES, WorktreeRow
-from tui import format as fmt
 from tui.follow import Scene
 from tui.lines import Line, cells, centre, clip, fit, flush, overlay, spread
 from tui.theme import STATES, Theme
