@@ -37,9 +37,7 @@ class Lender:
 
     def edit_file(self, file: Path) -> None:
         """Give the terminal to an editor with a file of the lab."""
-        env = self._view.env
-        editor = shlex.split(env.get("VISUAL") or env.get("EDITOR") or "vi")
-        self._lend([*editor, str(file)], self._view.paths.root)
+        self._lend([*editor(self._view.env), str(file)], self._view.paths.root)
 
     def _lend(self, argv: Sequence[str], folder: Path) -> None:
         """Give the terminal to a program, and come back when it has ended."""
@@ -50,6 +48,15 @@ class Lender:
             front.redraw()
             front.paint()
             front.say(said)
+
+
+def editor(env: Mapping[str, str]) -> list[str]:
+    """Return the command of the person's editor; with a quote that nobody closed it will not start, and say so."""
+    words = env.get("VISUAL") or env.get("EDITOR") or "vi"
+    try:
+        return shlex.split(words) or ["vi"]
+    except ValueError:
+        return words.split()
 
 
 def lend(app: App[None], argv: Sequence[str], folder: Path, env: Mapping[str, str]) -> str:

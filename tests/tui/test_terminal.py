@@ -12,6 +12,7 @@ import pytest
 from tests.bench.terminal import Terminal
 from tests.bench.view import command, environment
 from tests.tui.labs import LabMaker, small_lab
+from tui.lending import editor
 
 LEFT = "\x1b[?1049l"
 """Back from the alternate screen."""
@@ -137,3 +138,17 @@ def test_settings_that_cannot_be_used_are_told_before_anything_starts(
         terminal.wait_for(said)
         assert b"\x1b" not in terminal.received()
     assert not lab.paths.lock.exists()
+
+
+@pytest.mark.parametrize(
+    ("env", "argv"),
+    [
+        ({}, ["vi"]),
+        ({"VISUAL": "code -w", "EDITOR": "nano"}, ["code", "-w"]),
+        ({"EDITOR": " "}, ["vi"]),
+        ({"EDITOR": "vim -c 'set"}, ["vim", "-c", "'set"]),
+    ],
+)
+def test_an_editor_is_what_the_environment_names(env: dict[str, str], argv: list[str]) -> None:
+    """A quote that nobody closed does not end the view."""
+    assert argv == editor(env)
