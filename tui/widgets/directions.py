@@ -105,10 +105,10 @@ class AssignedPane(KeyedList[WorktreeRow]):
         words = version_of(self.state, row.worktree)
         direction = (row.direction or "-") + (" (fixed)" if own else "")
         text = (
-            f" {row.worktree:<6}{fit(row.agent or '-', 10)} {fit(direction, 17)} "
+            f"{row.worktree:<6}{fit(row.agent or '-', 10)} {fit(direction, 17)} "
             f"{(f'v{words}' if words else '-'):<7}{row.idea}"
         )
-        return chosen(text, "text", width, is_chosen=index == self.cursor)
+        return self.lit(index, ((self.sign(index, row.worktree), "bold"), (clip(text, width - 3), "text")), width)
 
 
 class IdeasPane(KeyedList[IdeaRow]):
@@ -136,8 +136,9 @@ class IdeasPane(KeyedList[IdeaRow]):
         """Return one idea."""
         row = self.rows[index]
         became = f"   ({row.reason})" if row.reason else ""
-        text = f" {row.number:>3} {row.standing:<9} {fit(row.by, 8)} {row.text}{became}"
-        return chosen(text, STANDINGS[row.standing], width, is_chosen=index == self.cursor)
+        text = f"{row.number:>3} {row.standing:<9} {fit(row.by, 8)} {row.text}{became}"
+        told = (clip(text, width - 3), STANDINGS[row.standing])
+        return self.lit(index, ((self.sign(index, row.number), "bold"), told), width)
 
 
 class RulesPane(TextPane):
@@ -181,11 +182,3 @@ def version_of(state: LabState, worktree: str) -> int:
         return found.thinking.prompts
     newest = found.pending[-1] if found.pending else None
     return state.experiments[newest].prompts if newest is not None else 0
-
-
-def chosen(text: str, role: str, width: int, *, is_chosen: bool) -> Line:
-    """Return a line of a list, with the cursor on it or not."""
-    text = clip(text, width - 2)
-    if not is_chosen:
-        return ((" ", "text"), (text, role))
-    return ((">", "bold selected"), (text, f"{role} selected"), (" " * width, "selected"))

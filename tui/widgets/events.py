@@ -110,13 +110,7 @@ class EventsList(ListPane):
             return ((f" {words}{'─' * max(0, width - len(words) - 2)}", "wait"),)
         cells = event_line(told, width - 1)
         sign, cells = self.sign(index, told), ((cells[0][0][1:], cells[0][1]), *cells[1:])
-        if index != self.cursor:
-            return ((sign, "bold"), *cells)
-        return (
-            (sign, "bold selected"),
-            *((text, f"{role} selected") for text, role in cells),
-            (" " * width, "selected"),
-        )
+        return self.lit(index, ((sign, "bold"), *cells), width)
 
     def footer(self, width: int) -> list[Line]:
         """Say how many events came while the list stands still."""

@@ -17,7 +17,7 @@ from textual.selection import Selection
 from textual.strip import Strip
 from textual.widget import Widget
 
-from tui.lines import BLANK, Line, Span, cells, clip, difference, spread, strip
+from tui.lines import BLANK, Line, Span, cells, clip, difference, overlay, spread, strip
 from tui.theme import Theme
 from tui.widgets.searched import Searched, mark
 
@@ -167,10 +167,20 @@ class ListPane(Pane, Searched):
         self.top = 0
         self.marks: Set[object] = frozenset()
         """What is marked, by what the screen calls an item."""
+        self.has_cursor = True
+        """False while the cursor is in another list that it goes through as well."""
+
+    def is_chosen(self, index: int) -> bool:
+        """Return True for the item under the cursor."""
+        return self.has_cursor and index == self.cursor
 
     def sign(self, index: int, thing: object) -> str:
         """Return the two cells before an item: the cursor's, the mark's."""
-        return (">" if index == self.cursor else " ") + ("*" if thing in self.marks else " ")
+        return (">" if self.is_chosen(index) else " ") + ("*" if thing in self.marks else " ")
+
+    def lit(self, index: int, line: Line, width: int) -> Line:
+        """Return the line of an item; the one under the cursor is reverse over the whole width."""
+        return overlay((*line, (" " * width, "text")), "selected") if self.is_chosen(index) else line
 
     def count(self) -> int:
         """Return how many items there are."""

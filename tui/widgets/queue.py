@@ -10,7 +10,7 @@ from agentcore.overview import QueueRow, gate_summary, queue_rows
 from agentcore.state import LabState
 from agentcore.upcoming import why_not_merged
 from tui.follow import Scene
-from tui.lines import BLANK, Line, clip, fit, flush, overlay, wrap
+from tui.lines import BLANK, Line, clip, fit, flush, wrap
 from tui.theme import CANDIDATES, Theme
 from tui.widgets.pane import ListPane, Pane
 from tui.widgets.rows import gain_role
@@ -66,8 +66,6 @@ class QueueList(ListPane):
         self.rows: tuple[QueueRow, ...] = ()
         self.wanted = ""
         """Only candidates are listed that hold it."""
-        self.has_cursor = True
-        """The cursor goes on from here to what was merged."""
 
     def feed(self, scene: Scene) -> None:
         """Take the scene's candidates."""
@@ -117,9 +115,8 @@ class QueueList(ListPane):
             (f"{flush(fmt.gain(row.gain), 7)} {flush(fmt.sigmas(row.z), 4)}", gain_role(row.gain, row.z)),
             (f" {flush(seeds_cell(row), 5)} {flush(fmt.change(row.added, row.removed), 7)}", "text"),
             *((f" {flush(last[title], cells)}", "grey") for title, cells in _last_columns(width)),
-            (" " * width, "text"),
         )
-        return overlay(line, "selected") if self.has_cursor and index == self.cursor else line
+        return self.lit(index, line, width)
 
     def body(self, width: int, height: int) -> list[Line]:
         """Return the list, or a sentence where it is empty."""
@@ -182,9 +179,8 @@ class MergedList(ListPane):
             (flush(fmt.gain(row.gain), 7), gain_role(row.gain, row.z)),
             (f"{when} ", "text"),
             (row.retest if isinstance(row, MergedRow) else row.reason, "text" if merged else "grey"),
-            (" " * width, "text"),
         )
-        return overlay(line, "selected") if self.has_cursor and index == self.cursor else line
+        return self.lit(index, line, width)
 
 
 class HistoryPane(Pane):
@@ -232,8 +228,7 @@ def _name(row: QueueRow | MergedRow) -> str:
 
 
 def _sign(pane: QueueList | MergedList, index: int, experiment: int) -> str:
-    mark = "*" if experiment in pane.marks else " "
-    return (" " if pane.frame == "box" else "") + (">" if pane.has_cursor and index == pane.cursor else " ") + mark
+    return (" " if pane.frame == "box" else "") + pane.sign(index, experiment)
 
 
 def _last_columns(width: int) -> list[tuple[str, int]]:

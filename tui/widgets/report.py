@@ -30,11 +30,8 @@ class AnswersList(ListPane):
         """Return one question with its answer."""
         assert self.report is not None, "there are items only then"
         answer = self.report.answers[index]
-        over = " selected" if index == self.cursor else ""
-        mark, question = (">" if over else " "), f" {answer.question:<{QUESTION}}"
-        text = clip(answer.text, width - QUESTION - 3)
-        line: Line = ((mark, "bold" + over), (question, "grey" + over), (text, "text" + over))
-        return (*line, (" " * width, "selected")) if over else line
+        question, text = f"{answer.question:<{QUESTION}}", clip(answer.text, width - QUESTION - 3)
+        return self.lit(index, ((self.sign(index, index), "bold"), (question, "grey"), (text, "text")), width)
 
     def footer(self, width: int) -> list[Line]:
         """Say that the answers are still being looked up."""

@@ -6,7 +6,7 @@ from agentcore import format as fmt
 from agentcore.results import COLUMNS, Column, ResultRow, became
 from agentcore.results_file import minutes
 from agentcore.state import LabState
-from tui.lines import BLANK, Line, fit, flush, overlay, wrap
+from tui.lines import BLANK, Line, fit, flush, wrap
 from tui.theme import OUTCOMES, Theme
 from tui.widgets.keyed import KeyedList
 from tui.widgets.pane import Pane
@@ -25,8 +25,6 @@ class ResultsList(KeyedList[ResultRow]):
 
     def __init__(self, look: Theme) -> None:
         super().__init__(look, id="results", heavy=True)
-        self.marks: set[object] = set()
-        """The numbers of the marked experiments."""
         self.by: Column = COLUMNS[0]
         self.is_rising = False
         self.sought = ""
@@ -59,13 +57,11 @@ class ResultsList(KeyedList[ResultRow]):
         """Return the line of one experiment."""
         row, (has_run, has_lines) = self.rows[index], _shown(width)
         glyph, role, _ = OUTCOMES[row.outcome]
-        here = ">" if index == self.cursor else " "
         measured = f"{flush(fmt.gain(row.gain), GAIN)} {flush(fmt.sigmas(row.z), SIGMA)}"
         rest = f" {flush(fmt.memory(row.peak_mb or None), MEMORY)} {flush(minutes(row), MINUTES)}" if has_run else ""
         rest += f" {flush(fmt.change(row.added, row.removed), LINES)}" if has_lines else ""
         line: Line = (
-            (here, "bold"),
-            ("*" if row.experiment in self.marks else " ", "bold"),
+            (self.sign(index, row.experiment), "bold"),
             (f"{flush(str(row.experiment), NUMBER)} {fit(row.worktree, WORKTREE)} ", "text"),
             (fit(f"{glyph} {row.outcome.upper()}", OUTCOME), role),
             (f" {flush(fmt.score(row.score), SCORE)} ", "text"),
@@ -73,9 +69,7 @@ class ResultsList(KeyedList[ResultRow]):
             (f"{rest} ", "text"),
             (row.hypothesis, "text"),
         )
-        if index == self.cursor:
-            return overlay((*line, (" " * width, "text")), "selected")
-        return line
+        return self.lit(index, line, width)
 
     def body(self, width: int, height: int) -> list[Line]:
         """Return the table, or why it is empty."""

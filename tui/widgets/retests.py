@@ -8,7 +8,6 @@ from agentcore import format as fmt
 from agentcore.verdicts import Gain, RetestRow
 from tui.lines import Line, clip, fit, flush, wrap
 from tui.theme import RETESTS, Theme
-from tui.widgets.directions import chosen
 from tui.widgets.keyed import KeyedList
 from tui.widgets.pane import Pane, TextPane
 
@@ -57,7 +56,7 @@ class RetestList(KeyedList[RetestRow]):
             f"{glyph} {fit(row.word, 9)} {fit(fmt.short(row.trunk), 8)} {_cell(row.small)}  {_cell(row.large)}  "
             f"{merges}: {row.text}"
         )
-        return chosen(f" {text}", role, width, is_chosen=index == self.cursor)
+        return self.lit(index, ((self.sign(index, row.number), "bold"), (clip(text, width - 3), role)), width)
 
 
 def _cell(gain: Gain | None) -> str:

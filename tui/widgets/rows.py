@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from agentcore import format as fmt
 from agentcore.overview import REMEDIES, WorktreeRow
 from tui.follow import Scene
-from tui.lines import Line, cells, centre, clip, fit, flush, overlay, spread
+from tui.lines import Line, cells, centre, clip, fit, flush, spread
 from tui.theme import STATES, Theme
 from tui.widgets.detail import agent_words, heading, sentence
 from tui.widgets.pane import ListPane
@@ -76,8 +76,7 @@ class RowsTable(ListPane):
             text, role = column.cell(row, self.scene)
             line.append((column.align(text, column.width), role))
             line.append((gap, "text"))
-        painted = (*line[:-1], (" " * width, "text"))
-        return overlay(painted, "selected") if index == self.cursor else painted
+        return self.lit(index, tuple(line[:-1]), width)
 
     def footer(self, width: int) -> list[Line]:
         """Return the selected row's hypothesis, where the pane has a frame of its own."""
