@@ -14,10 +14,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import BinaryIO, Literal
+from typing import Any, BinaryIO, Literal
 
 from worktrees import memory, processes, sandbox
 from worktrees.sandbox import Backend, Policy
@@ -77,7 +77,7 @@ async def run(command: Command, output: Path) -> Finished:
         try:
             ended_by = await _watch(process, command, file, began)
         finally:
-            await asyncio.shield(_end(process, command.folder, leader.start_ticks if leader else 0))
+            await _surely(_end(process, command.folder, leader.start_ticks if leader else 0))
         code = process.returncode if ended_by == "exit" else None
         size = os.fstat(file.fileno()).st_size
         if not _is_same(file, output):
@@ -131,7 +131,7 @@ async def _start(command: Command, file: BinaryIO) -> asyncio.subprocess.Process
     except (OSError, ValueError, sandbox.Uncontained) as error:
         raise CannotStart(f"{program} cannot be started: {error}") from error
     except asyncio.CancelledError:  # between the fork and its answer: asyncio ends the process, but not its children
-        await asyncio.shield(end_all(command.folder))
+        await _surely(end_all(command.folder))
         raise
 
 
@@ -196,6 +196,19 @@ async def _end(process: asyncio.subprocess.Process, folder: Path, ticks: int) ->
         processes.send(pids, signal.SIGKILL)
         await asyncio.sleep(KILL_TICK_S)  # one that is killed has no environment any more, and lives for a moment
     await end_all(folder)
+
+
+async def _surely(work: Coroutine[Any, Any, object]) -> None:
+    """Do the work to its end, however often whoever waits is cancelled meanwhile; then be cancelled."""
+    task, cancelled = asyncio.ensure_future(work), None
+    while not task.done():
+        try:
+            await asyncio.shield(task)
+        except asyncio.CancelledError as error:
+            cancelled = error
+    task.result()
+    if cancelled is not None:
+        raise cancelled
 
 
 def _held_mb(pid: int, limit_mb: float) -> float:

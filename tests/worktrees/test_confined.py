@@ -228,7 +228,7 @@ async def test_a_command_that_is_cancelled_twice_is_ended(place: Place) -> None:
         await asyncio.sleep(0)
     with pytest.raises(asyncio.CancelledError):
         await running
-    await until(lambda: not place.left())
+    assert [] == place.left()
 
 
 async def test_another_folders_commands_go_on(place: Place, tmp_path: Path) -> None:
