@@ -44,8 +44,9 @@ def load(path: Path, reader: Reader) -> LabState:
             row, state = file.readline().rstrip(), _unpickled(file)
     except (OSError, pickle.UnpicklingError, EOFError, AttributeError, ImportError, LookupError, TypeError, ValueError):
         return LabState()  # pickle names most of these for a torn file
-    is_ours = isinstance(state, LabState) and row != b"" and row == reader.hash_of(state.seq)
-    return state if is_ours else LabState()
+    if isinstance(state, LabState) and row and row == reader.hash_of(state.seq):
+        return state
+    return LabState()
 
 
 def save(path: Path, reader: Reader, state: LabState) -> None:
