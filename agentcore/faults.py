@@ -8,7 +8,11 @@ from dataclasses import dataclass
 from agentcore import events as ev
 from agentcore.window import Window
 
-LOST = {"lost": "was lost", "breach": "was not started, for a wall of its sandbox did not stand"}
+LOST = {
+    "lost": "was lost",
+    "breach": "was not started, for a wall of its sandbox did not stand",
+    "interrupted": "was cut off",
+}
 """Endings of a run that are nobody's edit's fault."""
 
 

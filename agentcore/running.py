@@ -20,7 +20,7 @@ from agentcore.lab import Lab
 from agentcore.plan import StartRun
 from agentcore.state import Run
 from agentcore.walls import absent, hidden, memory_mb, run_uid
-from worktrees.runs import LARGE, SCORING, RunFolder, RunResult, RunSpec, Stage, Walls, write_json
+from worktrees.runs import LARGE, SCORING, Ending, RunFolder, RunResult, RunSpec, Stage, Walls, write_json
 from worktrees.slots import Slot
 from worktrees.speed import part_of
 
@@ -200,7 +200,7 @@ async def _finish(lab: Lab, run: Run, result: RunResult) -> None:
     lab.record(
         ev.RunEnded(
             run=run.number,
-            ending="invalid" if doubt else "contended" if is_void else result.ending,
+            ending="invalid" if doubt else "contended" if is_void else _ending(run, result),
             score=None if is_void else result.score,
             reason=doubt or (shared.reason if shared else _why(run, result)),
             train_s=result.stage_s.get("train", 0.0),
@@ -238,8 +238,14 @@ def _unbelievable(lab: Lab, result: RunResult) -> str:
     return ""
 
 
+def _ending(run: Run, result: RunResult) -> Ending:
+    return "interrupted" if result.ending == "cancelled" and not run.stopped else result.ending
+
+
 def _why(run: Run, result: RunResult) -> str:
-    return f"stopped by {run.stopped}" if run.stopped and result.ending == "cancelled" else result.reason
+    if result.ending != "cancelled":
+        return result.reason
+    return f"stopped by {run.stopped}" if run.stopped else "ended with the lab or the machine: the run is done again"
 
 
 def _stopped(run: Run) -> ev.RunEnded:

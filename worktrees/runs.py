@@ -33,15 +33,18 @@ T = TypeVar("T")
 Purpose = Literal["baseline", "screen", "confirm", "retest", "speed"]
 LARGE: tuple[Purpose, ...] = ("retest", "speed")
 """Purposes whose runs are of the larger size: with the whole budget there, or with a fraction of it."""
-Ending = Literal["ok", "crash", "nan", "invalid", "timeout", "cancelled", "no_score", "lost", "breach", "contended"]
+Ending = Literal[
+    "ok", "crash", "nan", "invalid", "timeout", "cancelled", "no_score", "lost", "breach", "contended", "interrupted"
+]
 """ok: there is a score. crash: a stage exited non-zero. nan: the training's loss stopped being finite (the stage
 ``train`` exits with 3). invalid: an integrity rule was broken (the stage ``evaluate`` exits with 4 and prints a line
 that starts with ``invalid:``). timeout: a stage passed its wall limit. no_score: every stage exited zero but the
 evaluation wrote no finite score. lost: the shim vanished without a result (reboot, kill -9): the run is started again
 and counts once. breach: a wall of its sandbox did not stand when it was tried, so nothing was started. contended: it
-had a score, but others used its device meanwhile."""
+had a score, but others used its device meanwhile. interrupted: cancelled with no person asking for this run's end: the
+lab was stopped with its runs, or the machine was shut down."""
 
-GIVEN_BACK: tuple[Ending, ...] = ("lost", "breach", "contended")
+GIVEN_BACK: tuple[Ending, ...] = ("lost", "breach", "contended", "interrupted")
 """Endings that say nothing of the commit: its work is assigned again under a new number."""
 
 SCORING = ("evaluate", "holdout")
