@@ -1,0 +1,160 @@
+"""Does a lab lose nothing, whatever dies? A seeded night of kills and faults over a real lab, and the proof.
+
+    .venv/bin/python -m tests.torture [--faults 1000] [--experiments 500] [--seed 1] [--real]
+
+The last line is one JSON object:
+
+    faults, experiments                  that happened, and that have an outcome
+    lost, double, orphans                experiments without one or told twice; runs that count twice; processes left
+    unmeasured_trunks                    commits on trunk whose tree had not run as its trailers say
+    other                                what else does not hold, in words: journal, git, worktrees, files, scores
+    restart_to_view_s                    from `nightlab` on a lab without an engine to the painted screen, and the engine's
+                                         answer: p50, p95, max, and of how many
+    restart_s                            the same of an engine alone
+    kinds                                faults by kind
+
+It exits with 1 where anything does not hold. `--real` trains nanochat's miniature instead of the formula.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import statistics
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from tests.torture import beings, field
+from tests.torture.evidence import Truth, gather
+from tests.torture.faults import KINDS
+from tests.torture.invariants import Violation, check
+from tests.torture.night import Night, Stuck, nightlab
+from tests.torture.schedule import Fault, drawn
+from worktrees.layout import LabPaths
+
+RESTS = 10
+"""How often in a night the lab is stopped, and everything is looked at."""
+HEADWAY = 12
+"""Faults that may come before the lab has decided what it should have by then: a night is long, and it must go on."""
+PACE_S = 0.5
+END_S = 900.0
+
+
+def endure(night: Night, faults: Sequence[Fault], experiments: int, truth: Truth | None) -> list[Violation]:
+    """Let all of it happen, and return what does not hold: at each rest, and in the end."""
+    found: dict[Violation, None] = {}
+    rest_every = max(1, len(faults) // RESTS)
+    try:
+        night.start("view")
+        for fault in faults:
+            night.go_on((fault.number - HEADWAY) * experiments // len(faults), fault.how)
+            time.sleep(fault.after_s)
+            KINDS[fault.kind][1](night, fault.chance)
+            print(f"{time.strftime('%H:%M:%S')} {fault.number:4} #{night.decided():<4} {fault.kind}", file=sys.stderr)
+            night.start(fault.how)
+            if fault.number % rest_every == 0:
+                found |= dict.fromkeys(rest(night, truth))
+                night.start(fault.how)
+        night.go_on(experiments, "start")
+        night.stop()
+        work_off(night)
+    except (Stuck, AssertionError) as error:
+        found[Violation("stuck", str(error))] = None
+        beings.kill_all(night.root)
+        return list(found)
+    return [*found, *check(gather(night.paths, truth), is_over=True)]
+
+
+def rest(night: Night, truth: Truth | None) -> list[Violation]:
+    """Stop the lab and look at it."""
+    night.stop()
+    found = check(gather(night.paths, truth), is_over=False)
+    for each in found:
+        print(f"         {each.kind}: {each.text}", file=sys.stderr)
+    return found
+
+
+def work_off(night: Night) -> None:
+    """Let the lab do in peace what it has announced, and nothing new. Raises Stuck."""
+    announced = str(len(night.state().experiments))
+    done = nightlab(night.paths, "run", "--experiments", announced, patience_s=END_S)
+    if done.returncode:
+        raise Stuck(f"nightlab run: {done.stderr.strip()[-300:]}")
+    night.wait(lambda: not beings.alive(night.root), 5.0)
+
+
+def spread(seconds: Sequence[float]) -> dict[str, float]:
+    """Return the middle, the 95th percentile and the largest of some times."""
+    if not seconds:
+        return {"of": 0}
+    ordered = sorted(seconds)
+    p95 = ordered[min(len(ordered) - 1, round(0.95 * len(ordered)))]
+    middle, largest = round(statistics.median(ordered), 3), round(ordered[-1], 3)
+    return {"p50": middle, "p95": round(p95, 3), "max": largest, "of": len(ordered)}
+
+
+def figures(night: Night, faults: Sequence[Fault], found: Sequence[Violation], began: float) -> dict[str, Any]:
+    """Return what is printed."""
+    kinds, state = Counter(each.kind for each in found), night.state()
+    counted = ("lost", "double", "orphan", "unmeasured_trunk")
+    return {
+        "faults": len(faults),
+        "experiments": state.counts.decided,
+        "lost": kinds["lost"],
+        "double": kinds["double"],
+        "orphans": kinds["orphan"],
+        "unmeasured_trunks": kinds["unmeasured_trunk"],
+        "other": [f"{each.kind}: {each.text}" for each in found if each.kind not in counted],
+        "restart_to_view_s": spread(night.view_s),
+        "restart_s": spread(night.start_s),
+        "runs": len(state.runs),
+        "merges": len(state.merges),
+        "wall_s": round(time.monotonic() - began, 1),
+        "kinds": dict(Counter(each.kind for each in faults).most_common()),
+    }
+
+
+def settle(folder: Path) -> None:
+    """Give all that runs from here on a home and a place for temporary files of its own: what it leaves there shows."""
+    beings.adopt()
+    for name, variable in (("home", "HOME"), ("tmp", "TMPDIR")):
+        (folder / name).mkdir()
+        os.environ[variable] = str(folder / name)
+    for name in [each for each in os.environ if each.startswith(("ANTHROPIC_", "NIGHTLAB_", "XDG_"))]:
+        del os.environ[name]
+    tempfile.tempdir = None
+
+
+def main() -> int:
+    """Do it, and print."""
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--faults", type=int, default=1000)
+    parser.add_argument("--experiments", type=int, default=500)
+    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--real", action="store_true", help="train nanochat's miniature")
+    parser.add_argument("--keep", action="store_true", help="leave the lab's folder, and say where it is")
+    options = parser.parse_args()
+    began, folder = time.monotonic(), Path(tempfile.mkdtemp(prefix="nightlab-torture-"))
+    os.environ["PYTHONPATH"] = str(Path(__file__).parents[2])
+    settle(folder)
+    faults = drawn(options.seed, options.faults, {kind: often for kind, (often, _) in KINDS.items()}, PACE_S)
+    paths: LabPaths = field.make(folder / "lab", options.seed)
+    night = Night(paths)
+    found = endure(night, faults, options.experiments, field.truth)
+    told = figures(night, faults, found, began)
+    for each in found:
+        print(f"{each.kind}: {each.text}", file=sys.stderr)
+    if options.keep or found:
+        print(f"the lab lies in {folder}", file=sys.stderr)
+    print(json.dumps(told))
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
