@@ -73,7 +73,7 @@ class LocalExecutor:
     def look(self, folder: RunFolder) -> Life:
         """Tell what has become of the run, from its files and processes; about 0.1 ms."""
         self._reap()
-        if folder.result.exists():
+        if folder.read_result() is not None:
             if self._shims.get(folder.path) == 0:
                 del self._shims[folder.path]
             return "ended"
@@ -83,9 +83,10 @@ class LocalExecutor:
             return "running"
         if processes.is_locked(folder.lock):  # started by another engine, has not written its status yet
             return "running"
-        if folder.result.exists():  # written between the first question and the second
+        if folder.read_result() is not None:  # written between the first question and the second
             return "ended"
-        return "absent" if status is None and shim is None else "lost"
+        has_traces = shim is not None or folder.status.exists() or folder.result.exists()  # they may be torn
+        return "lost" if has_traces else "absent"
 
     def cancel(self, folder: RunFolder) -> None:
         """Send SIGTERM to the run's shim, if it is alive."""
@@ -169,4 +170,5 @@ def _remove_traces(folder: RunFolder) -> None:
         shutil.rmtree(path, ignore_errors=True)
     for path in (folder.reserve, *folder.path.glob(".*.json.*")):
         path.unlink(missing_ok=True)
+    folder.result.unlink(missing_ok=True)  # a torn one: with another there would be nothing to clear
     folder.status.unlink(missing_ok=True)  # last: while it is there the run counts as lost, and this is done again

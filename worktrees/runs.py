@@ -177,12 +177,12 @@ class RunFolder:
         return read_json(self.spec, RunSpec)
 
     def read_status(self) -> RunStatus | None:
-        """Return the shim's last word, or None before it spoke."""
-        return read_json(self.status, RunStatus)
+        """Return the shim's last word, or None before it spoke, and where a failing disk has torn it."""
+        return _read_whole(self.status, RunStatus)
 
     def read_result(self) -> RunResult | None:
-        """Return the result, or None while the run goes on."""
-        return read_json(self.result, RunResult)
+        """Return the result, or None while the run goes on. A torn one counts as none: the run is done again."""
+        return _read_whole(self.result, RunResult)
 
 
 def read_json(path: Path, kind: type[T]) -> T | None:
@@ -193,6 +193,13 @@ def read_json(path: Path, kind: type[T]) -> T | None:
     try:
         return msgspec.json.decode(path.read_bytes(), type=kind)
     except FileNotFoundError:
+        return None
+
+
+def _read_whole(path: Path, kind: type[T]) -> T | None:
+    try:
+        return read_json(path, kind)
+    except (msgspec.DecodeError, UnicodeDecodeError):
         return None
 
 

@@ -215,6 +215,19 @@ def test_a_run_whose_shim_was_killed_is_lost(tmp_path: Path) -> None:
     assert ("lost", "lost") == (executor.look(folder), LocalExecutor().look(folder))
 
 
+@pytest.mark.parametrize("name", ["status.json", "result.json"])
+@pytest.mark.parametrize("kept", [0, 20])
+def test_a_run_with_a_torn_file_is_lost_and_can_be_cleared(tmp_path: Path, name: str, kept: int) -> None:
+    """A disk that failed costs the run, and no engine that looks at it: it is ended, and made ready anew."""
+    folder, executor = make_run(tmp_path, HANGS), LocalExecutor()
+    lose(folder, executor, folder.out / "hangs")
+    (folder.path / name).write_text('{"ending":"ok","score":0.5'[:kept])
+    life = LocalExecutor().look(folder)
+    executor.clear(folder)
+    left = processes.tagged(str(folder.path))
+    assert ("lost", "absent", []) == (life, executor.look(folder), left)
+
+
 def test_a_lost_run_is_not_submitted_before_it_is_cleared(tmp_path: Path) -> None:
     """Nothing trains twice on a slot: what the dead shim left must go first."""
     folder, executor = make_run(tmp_path, HANGS), LocalExecutor()
