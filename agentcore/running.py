@@ -60,11 +60,13 @@ async def collect(lab: Lab) -> None:
                 assert result is not None, "ended means that the result is there"
                 await _finish(lab, run, result)
             case "absent" if run.stopped:
+                _lighten(folder)
                 lab.record(_stopped(run))
             case "absent":
                 await _launch(lab, run)
             case "lost":
                 lab.executor.clear(folder)
+                _lighten(folder)
                 lab.record(_stopped(run) if run.stopped else _lost(lab, run))
             case "running":
                 if run.stopped:  # again: a shim that has just been started does not listen yet
@@ -194,6 +196,7 @@ async def _finish(lab: Lab, run: Run, result: RunResult) -> None:
         speed = await asyncio.to_thread(speed_of, lab.paths.run(run.number), result)
         shared = contention(lab.state, run, speed, other_mb)
         _tell(lab, run, shared)
+    _lighten(lab.paths.run(run.number))  # before its end is told: an engine that dies in between does both again
     is_void = bool(doubt) or (shared is not None and not shared.counts)
     if result.ending == "breach":
         lab.breach = result.reason
@@ -214,8 +217,11 @@ async def _finish(lab: Lab, run: Run, result: RunResult) -> None:
             other_mb=other_mb,
         )
     )
-    folder = lab.paths.run(run.number)
-    shutil.rmtree(folder.checkout, ignore_errors=True)  # git has it; the checkpoint is the large part
+
+
+def _lighten(folder: RunFolder) -> None:
+    """Remove what nobody needs of a run that has ended; the checkpoint is the large part, and git has the checkout."""
+    shutil.rmtree(folder.checkout, ignore_errors=True)
     for checkpoint in folder.out.glob("*.pt"):
         checkpoint.unlink()
 
