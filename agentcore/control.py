@@ -10,7 +10,7 @@ import asyncio
 import json
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,6 +18,8 @@ from typing import Any
 import msgspec
 
 LINE_LIMIT = 1 << 20
+LOOK_S = 1.0
+"""How often the engine looks whether its socket is still there."""
 
 
 @dataclass(frozen=True)
@@ -72,9 +74,9 @@ async def ask(socket: Path, command: Command, timeout_s: float = 10.0) -> Answer
 async def serve(socket: Path, handle: Callable[[Command], Awaitable[Answer]]) -> AsyncIterator[None]:
     """Answer commands on `socket` with `handle` while the context is open.
 
-    A stale socket of a dead engine is replaced: the caller holds the lab's lock, so nobody else can be listening.
+    A stale socket of a dead engine is replaced: the caller holds the lab's lock, so nobody else can be listening. One
+    that is removed meanwhile is made again, else nobody could stop this engine, and no other could start.
     """
-    socket.unlink(missing_ok=True)
 
     async def converse(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
@@ -86,13 +88,32 @@ async def serve(socket: Path, handle: Callable[[Command], Awaitable[Answer]]) ->
         finally:
             writer.close()
 
-    with _short(socket) as path:
-        server = await asyncio.start_unix_server(converse, path, limit=LINE_LIMIT)
-    socket.chmod(0o600)
+    async def listen() -> asyncio.Server:
+        socket.unlink(missing_ok=True)
+        with _short(socket) as path:
+            server = await asyncio.start_unix_server(converse, path, limit=LINE_LIMIT)
+        socket.chmod(0o600)
+        return server
+
+    servers = [await listen()]
+
+    async def keep_open() -> None:
+        while True:
+            await asyncio.sleep(LOOK_S)
+            if not socket.is_socket():
+                with suppress(OSError):  # a full disk: the next look tries again
+                    servers.append(await listen())
+                    servers.pop(0).close()
+
+    keeping = asyncio.ensure_future(keep_open())
     try:
         yield
     finally:
-        server.close()
+        keeping.cancel()
+        with suppress(asyncio.CancelledError):
+            await keeping
+        for server in servers:
+            server.close()
         socket.unlink(missing_ok=True)
 
 

@@ -75,6 +75,17 @@ async def test_a_stale_socket_is_replaced(path: Path) -> None:
         assert (await ask(path, MERGE)).done
 
 
+async def test_a_socket_that_was_removed_is_made_again(path: Path) -> None:
+    """Something tidied up under a living engine: within a second or two it can be told things as before."""
+    async with serve(path, echo):
+        path.unlink()
+        async with asyncio.timeout(10):
+            while not path.is_socket():
+                await asyncio.sleep(0.02)
+        assert (await ask(path, MERGE)).done
+    assert not path.exists()
+
+
 async def test_the_socket_is_the_owners_alone(path: Path) -> None:
     """Nobody else on the machine merges."""
     async with serve(path, echo):
