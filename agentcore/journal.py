@@ -37,6 +37,10 @@ class JournalError(Exception):
     """The journal cannot be read or written. The message says what to do."""
 
 
+class Unwritable(JournalError):
+    """The disk takes no row just now: it is full, over its quota or read-only. What was written before is whole."""
+
+
 class Journal:
     """The writer. Raises JournalError where the file is no journal, of a newer format, or has lost its key.
 
@@ -67,7 +71,7 @@ class Journal:
     def append(self, at: float, event: Event, *, durable: bool = False) -> Entry:
         """Write one event and return its entry; with `durable` not before it is on the disk.
 
-        Raises JournalError where the disk is full; nothing is half written then.
+        Raises Unwritable where the disk is full or read-only; nothing is half written then.
         """
         name, body = encode(event)
         entry, previous = Entry(self.head.seq + 1, at, event), self.head.hash
@@ -78,6 +82,8 @@ class Journal:
             # where it fails the entry is there all the same.)
             self._db.execute(f"PRAGMA synchronous={'FULL' if synced else 'NORMAL'}")
             self._db.execute(_INSERT, (entry.seq, at, name, body, previous, seal))
+        except sqlite3.OperationalError as error:
+            raise Unwritable(f"cannot write {self._path}: {error}") from error
         except sqlite3.Error as error:
             raise JournalError(f"cannot write {self._path}: {error}") from error
         self.head = chain.Head(entry.seq, seal)

@@ -67,6 +67,7 @@ class Lab:
         """Held by whatever reads trunk and then acts on what it read: two merges at once, or a merge in the middle of a
         rebase, would each be right alone."""
         self._git = ThreadPoolExecutor(1, thread_name_prefix="git")
+        _refuse_lost(paths)
         self.journal = Journal(paths.journal)
         self.state = _folded(paths)
         self._look_back()
@@ -100,6 +101,19 @@ class Lab:
         """Let go of the journal and the git thread."""
         self._git.shutdown()
         self.journal.close()
+
+
+def _refuse_lost(paths: LabPaths) -> None:
+    """Raise JournalError where the lab has run and its journal holds nothing: begun anew in silence, run 1 would take
+    the folder of run 1 and experiment 1 the pin of experiment 1. Before the journal is opened, which makes a new one.
+    """
+    with closing(Reader(paths.journal)) as reader:
+        has_run = paths.runs.is_dir() and any(paths.runs.iterdir())
+        if has_run and next(reader.after(0), None) is None:
+            raise JournalError(
+                f"{paths.journal} is empty or gone, and this lab has run: put journal.sqlite, audit.key and audit.head "
+                f"back from a copy, or begin anew: mv {paths.dot} {paths.dot}-old"
+            )
 
 
 def _folded(paths: LabPaths) -> LabState:

@@ -49,7 +49,7 @@ def run_engine(
     `bare`: without a sandbox.
     """
     from agentcore.engine import EngineRunning, serve_lab  # here: the view starts engines, and its first paint must
-    from agentcore.journal import JournalError  # not wait for pygit2 and all that an engine needs
+    from agentcore.journal import JournalError, Unwritable  # not wait for pygit2 and all that an engine needs
     from agentcore.opening import open_lab
     from agentcore.plan import Limits
     from agentcore.prompts import PromptError
@@ -73,7 +73,7 @@ def run_engine(
         return PRECONDITION
     except JournalError as error:
         print(f"nightlab: {error}; runs in progress go on, start the engine again when this is mended", file=sys.stderr)
-        return LIMIT
+        return LIMIT if isinstance(error, Unwritable) else PRECONDITION
     except OSError as error:
         if error.errno not in (errno.ENOSPC, errno.EDQUOT):
             raise

@@ -19,9 +19,8 @@ POLL_S = 0.5
 def narrated(paths: LabPaths) -> Iterator[None]:
     """Print what the journal gains from now on, a line an event, until the context ends."""
     done = threading.Event()
-    observer = Observer(paths)
-    observer.refresh()
-    thread = threading.Thread(target=_follow, args=(paths, observer.state.seq, done), name="narrator", daemon=True)
+    seq = _say_news(Observer(paths), sys.maxsize)
+    thread = threading.Thread(target=_follow, args=(paths, seq, done), name="narrator", daemon=True)
     thread.start()
     try:
         yield
@@ -42,7 +41,7 @@ def _say_news(observer: Observer, seq: int) -> int:
     try:
         observer.refresh()
     except JournalError:  # the engine says it better, and ends
-        return seq
+        return min(seq, observer.state.seq)
     for entry in observer.state.recent:
         told = tell(entry, observer.state) if entry.seq > seq else None
         if told and not told.minor:

@@ -113,6 +113,8 @@ def _headless(paths: LabPaths, arguments: Namespace) -> int:
     with narrated(paths):
         limits, mode = Limits(experiments=arguments.experiments), arguments.merge or "gate"
         code = launch.run_engine(paths, limits, until, mode, bare=arguments.no_sandbox)
+    if code == PRECONDITION:
+        return code
     observer = Observer(paths)
     observer.refresh()
     scene = observer.overview(time.time())
