@@ -93,8 +93,15 @@ async def make_ready(lab: Lab, roster: Roster, mode: str | None, carried: Path) 
 
 
 async def _check_trunk(lab: Lab) -> None:
-    """Before anything is written: trunk starts from a commit, so what is not committed would silently be left out."""
-    if await lab.git(lab.repository.resolve, TRUNK) is None:
+    """Before anything is written: trunk starts from a commit, so what is not committed would silently be left out.
+
+    One that was deleted is put back here: by its harness everything is measured.
+    """
+    if await lab.git(lab.repository.resolve, TRUNK) is not None:
+        return
+    if lab.state.trunk is not None:
+        await lab.git(lab.repository.create_trunk, lab.state.trunk.commit)
+    else:
         await lab.git(lab.repository.head)
         if dirty := await lab.git(lab.repository.uncommitted):
             shown = ", ".join(dirty[:4]) + (" …" if len(dirty) > 4 else "")

@@ -29,7 +29,7 @@ from agentcore.lab import Lab
 from agentcore.state import Candidate, Experiment, LabState
 from agentcore.verbs import STOPPED
 from worktrees import diff
-from worktrees.repository import TRUNK, Conflict, RepositoryError
+from worktrees.repository import TRUNK, Conflict, Gone, RepositoryError
 from worktrees.statistics import Verdict
 
 _Intent = ev.MergeIntended | ev.RevertIntended
@@ -60,6 +60,9 @@ async def replay(lab: Lab, number: int) -> str | None:
         commit = await lab.git(lab.repository.rebase, experiment.commit, trunk.commit, experiment.hypothesis)
     except Conflict as conflict:
         _collide(lab, number, f"{conflict} with trunk {trunk.commit[:7]}")
+        return None
+    except Gone as gone:
+        lab.record(ev.CandidateMoved(number, "BLOCKED", str(gone), by="engine"))
         return None
     tree = await lab.git(lab.repository.tree_of, commit)
     if tree == trunk.tree:

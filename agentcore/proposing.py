@@ -21,7 +21,7 @@ from agentcore.lab import Lab
 from agentcore.transcript import Transcript
 from agentcore.workspace import OutOfBudget, Workspace, one_line
 from worktrees import confined, diff, metrics
-from worktrees.repository import Conflict, ForeignChange, RepositoryError
+from worktrees.repository import Conflict, ForeignChange, Gone, RepositoryError
 
 HYPOTHESIS_CHARACTERS = QUESTION_CHARACTERS = 300
 LOG_WIDTH = 300
@@ -117,6 +117,9 @@ async def rebase(lab: Lab, number: int, base: str) -> None:
             )
         except Conflict as conflict:
             _decide(lab, number, "returned", f"its base moved to {base[:7]} before its run began: {conflict}")
+            return
+        except Gone as gone:
+            _decide(lab, number, "cancelled", str(gone))
             return
         tree, base_tree = [await lab.git(lab.repository.tree_of, each) for each in (commit, base)]
         if tree == base_tree:

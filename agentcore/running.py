@@ -14,12 +14,15 @@ from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
 
+import msgspec
+
 from agentcore import events as ev
 from agentcore.contention import TIMES, Contention, applies, contention, speed_of
 from agentcore.lab import Lab
 from agentcore.plan import StartRun
 from agentcore.state import Run
 from agentcore.walls import absent, hidden, memory_mb, run_uid
+from worktrees.repository import Gone
 from worktrees.runs import LARGE, SCORING, Ending, RunFolder, RunResult, RunSpec, Stage, Walls, write_json
 from worktrees.slots import Slot
 from worktrees.speed import part_of
@@ -56,7 +59,13 @@ async def collect(lab: Lab) -> None:
         folder = lab.paths.run(run.number)
         match lab.executor.look(folder):
             case "ended":
-                result = folder.read_result()
+                try:
+                    result = folder.read_result()
+                except msgspec.DecodeError as error:  # no shim of ours wrote that
+                    lab.record(
+                        _stopped(run) if run.stopped else _lost(lab, run, f"its result.json is damaged: {error}")
+                    )
+                    continue
                 assert result is not None, "ended means that the result is there"
                 await _finish(lab, run, result)
             case "absent" if run.stopped:
@@ -89,7 +98,11 @@ async def _launch(lab: Lab, run: Run) -> None:
     folder = lab.paths.run(run.number)
     shutil.rmtree(folder.path, ignore_errors=True)  # what an engine that died between row and start left
     folder.out.mkdir(parents=True)
-    await lab.git(lab.repository.export, run.commit, folder.checkout, lab.frozen)
+    try:
+        await lab.git(lab.repository.export, run.commit, folder.checkout, lab.frozen)
+    except Gone as gone:  # tried again it would hold up all others
+        lab.record(_without_result(run, "crash", str(gone)))
+        return
     slot = next((slot for slot in lab.state.slots if slot.name == run.slot), lab.state.slots[0])
     write_json(folder.spec, _spec(lab, run, folder, slot))
     lab.executor.submit(folder)
@@ -256,18 +269,23 @@ def _why(run: Run, result: RunResult) -> str:
 
 def _stopped(run: Run) -> ev.RunEnded:
     """A stopped run that left no result: it was not launched yet, or its shim is gone."""
-    return ev.RunEnded(run.number, "cancelled", None, f"stopped by {run.stopped}", 0.0, 0.0, 0.0, 0.0)
+    return _without_result(run, "cancelled", f"stopped by {run.stopped}")
 
 
-def _lost(lab: Lab, run: Run) -> ev.RunEnded:
-    """A lost run is done again under a new number, but a shim that vanishes every time is a failure like any other."""
+VANISHED = "its shim is gone without a result (killed, or the machine restarted)"
+
+
+def _lost(lab: Lab, run: Run, why: str = VANISHED) -> ev.RunEnded:
+    """A lost run is done again under a new number, but one that is lost every time is a failure like any other."""
     same = (run.purpose, run.seed, run.fraction)
     times = 1 + sum(
         each.ending == "lost" and (each.purpose, each.seed, each.fraction) == same
         for each in lab.state.runs_of(run.tree)
     )
     if times < LOSSES:
-        reason = "its shim is gone without a result (killed, or the machine restarted): the run is done again"
-        return ev.RunEnded(run.number, "lost", None, reason, 0.0, 0.0, 0.0, 0.0)
-    reason = f"its shim vanished {times} times; see {lab.paths.run(run.number).shim_log}"
-    return ev.RunEnded(run.number, "crash", None, reason, 0.0, 0.0, 0.0, 0.0)
+        return _without_result(run, "lost", f"{why}: the run is done again")
+    return _without_result(run, "crash", f"lost {times} times, the last: {why}; see {lab.paths.run(run.number).path}")
+
+
+def _without_result(run: Run, ending: Ending, reason: str) -> ev.RunEnded:
+    return ev.RunEnded(run.number, ending, None, reason, 0.0, 0.0, 0.0, 0.0)

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import os
 import shutil
+import subprocess
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from agentcore import launch
-from agentcore.journal import Journal, JournalError
+from agentcore import events as ev
+from agentcore import launch, promoter
+from agentcore.journal import Journal
 from agentcore.plan import Limits
 from agentcore.state import LabState
 from tests import toy
+from tests.agentcore import labs
 from tests.engines import nightlab, state_of
+from worktrees import processes
 from worktrees.layout import LabPaths
+from worktrees.runs import RunStatus, write_json
 
 EXPERIMENTS = 2
 
@@ -127,3 +133,204 @@ def test_a_state_that_is_garbage_is_folded_anew(lab: LabPaths) -> None:
     lab.state.write_bytes(b"\x80\x05garbage")
     done = nightlab("status", lab=lab.root)
     assert (0, True) == (done.returncode, f"{EXPERIMENTS} experiments" in done.stdout), done
+
+
+# A run's files. What a killed engine left in progress is written as it would have been, then damaged.
+
+
+def _in_progress(paths: LabPaths) -> int:
+    """Announce a run of the newest experiment that nobody has started yet; return its number."""
+    state = state_of(paths)
+    assert state.trunk is not None
+    number, trunk = len(state.runs) + 1, state.trunk
+    row = ev.RunStarted(number, "baseline", None, trunk.commit, trunk.tree, 4711, 1, "cpu0")
+    with Journal(paths.journal) as journal:
+        journal.append(state.at, row)
+    paths.run(number).out.mkdir(parents=True)
+    return number
+
+
+@pytest.mark.parametrize("text", ["", '{"ending": "ok", "sco', "\0" * 200, '{"ending": "ok"}'])
+def test_a_damaged_result_is_no_result(lab: LabPaths, text: str) -> None:
+    """A result.json that no shim wrote so: its run is lost, with the reason, and others go on."""
+    number = _in_progress(lab)
+    lab.run(number).result.write_text(text)
+    run = go_on(lab).runs[number]
+    assert ("lost", "its result.json is damaged: ", None) == (run.ending, run.reason[:28], run.score)
+
+
+@pytest.mark.parametrize("text", ["", '{"pid": 1', "\0" * 200])
+def test_a_damaged_status_is_a_lost_run(lab: LabPaths, text: str) -> None:
+    """A status.json that no shim wrote so, and no shim that lives: what it left is ended, and the run is lost."""
+    number = _in_progress(lab)
+    lab.run(number).status.write_text(text)
+    run = go_on(lab).runs[number]
+    assert ("lost", "its shim is gone without a result") == (run.ending, run.reason[:33])
+
+
+def test_after_a_reboot_a_pid_is_nobody(lab: LabPaths) -> None:
+    """A status of another boot names a process that lives now by pid and ticks: it is not taken for the shim."""
+    number, me = _in_progress(lab), processes.stat(os.getpid())
+    assert me is not None
+    write_json(lab.run(number).status, RunStatus(me.pid, me.start_ticks, "of the boot before", "train", 1.0, me.pid))
+    assert "lost" == go_on(lab).runs[number].ending
+
+
+def test_run_folders_that_were_deleted_are_made_again(lab: LabPaths) -> None:
+    """A run that was announced starts from its commit; of those that are over the journal has all that counts."""
+    number = _in_progress(lab)
+    shutil.rmtree(lab.runs)
+    lab.runs.mkdir()
+    state = go_on(lab)
+    assert ("ok", EXPERIMENTS + 1) == (state.runs[number].ending, len(state.experiments))
+
+
+# Git, touched by hand or by a power cut
+
+
+def _git(paths: LabPaths, *words: str, at: Path | None = None) -> str:
+    argv = ["git", "-C", str(at or paths.root), *words]
+    return subprocess.run(argv, capture_output=True, text=True, check=True).stdout.strip()
+
+
+def _detached(paths: LabPaths) -> None:
+    _git(paths, "checkout", "-q", "--detach", at=paths.worktree("wt0"))
+
+
+def _other_git(paths: LabPaths) -> None:
+    (paths.worktree("wt0") / ".git").write_text("gitdir: /nowhere\n")
+
+
+def _no_branch(paths: LabPaths) -> None:
+    _git(paths, "update-ref", "-d", "refs/heads/lab/wt0")
+
+
+def _no_trunk(paths: LabPaths) -> None:
+    _git(paths, "update-ref", "-d", "refs/heads/lab/trunk")
+
+
+def _no_pins(paths: LabPaths) -> None:
+    shutil.rmtree(paths.root / ".git" / "refs" / "lab")
+
+
+def _no_head(paths: LabPaths) -> None:
+    _git(paths, "symbolic-ref", "HEAD", "refs/heads/none")
+
+
+@pytest.mark.parametrize(
+    "hurt",
+    [
+        lambda paths: shutil.rmtree(paths.worktree("wt0")),
+        lambda paths: shutil.rmtree(paths.worktrees),
+        lambda paths: shutil.rmtree(paths.root / ".git" / "worktrees"),
+        _other_git,
+        _detached,
+        _no_branch,
+        _no_trunk,
+        _no_pins,
+        _no_head,
+        lambda paths: (paths.root / ".git" / "index.lock").touch(),
+        lambda paths: (paths.root / ".git" / "HEAD.lock").touch(),
+        lambda paths: (paths.root / ".git" / "worktrees" / "wt0" / "index.lock").touch(),
+    ],
+    ids=[
+        *(
+            "a worktree's folder",
+            "all worktrees",
+            "git's list of worktrees",
+            "a worktree's .git",
+            "a detached worktree",
+        ),
+        *("a worktree's branch", "trunk", "refs/lab", "the researcher's branch"),
+        *("index.lock", "HEAD.lock", "a worktree's index.lock"),
+    ],
+)
+def test_what_is_missing_or_locked_in_git_is_put_right(lab: LabPaths, hurt: Callable[[LabPaths], object]) -> None:
+    """The next engine makes it again from what the journal knows, or needs it not: one experiment more in each case."""
+    trunk = _git(lab, "rev-parse", "lab/trunk")
+    hurt(lab)
+    state = go_on(lab)
+    assert (EXPERIMENTS + 1, {}) == (len(state.experiments), dict(state.warnings))
+    assert [trunk, "refs/heads/lab/wt0"] == [
+        _git(lab, "rev-parse", "lab/trunk"),
+        _git(lab, "symbolic-ref", "HEAD", at=lab.worktree("wt0")),
+    ]
+
+
+def test_a_damaged_trunk_is_refused_with_the_way_out(lab: LabPaths, capsys: pytest.CaptureFixture[str]) -> None:
+    """A ref that a power cut left empty: the message names the file, and after its removal trunk is back."""
+    trunk, file = _git(lab, "rev-parse", "lab/trunk"), lab.root / ".git" / "refs" / "heads" / "lab" / "trunk"
+    file.write_text("")
+    assert f"{file} cannot be read" in refused(lab, capsys)
+    file.unlink()
+    go_on(lab)
+    assert trunk == _git(lab, "rev-parse", "lab/trunk")
+
+
+def test_without_its_git_a_lab_is_refused(lab: LabPaths, capsys: pytest.CaptureFixture[str]) -> None:
+    """It is never taken for part of a repository that it lies in."""
+    shutil.rmtree(lab.root / ".git")
+    assert "is no git repository: `nightlab init` makes one" in refused(lab, capsys)
+
+
+def _collect_garbage(paths: LabPaths, commit: str) -> None:
+    """Remove one commit's object, as `git gc` does once nothing points to it."""
+    (paths.root / ".git" / "objects" / commit[:2] / commit[2:]).unlink()
+
+
+def test_a_run_whose_commit_is_gone_fails_with_the_reason(lab: LabPaths) -> None:
+    """Its experiment has crashed, and the lab goes on: it is not tried for ever."""
+    state = state_of(lab)
+    assert state.trunk is not None
+    commit = _git(lab, "commit-tree", "-m", "none", f"{state.trunk.commit}^{{tree}}")
+    number = len(state.runs) + 1
+    with Journal(lab.journal) as journal:
+        journal.append(state.at, ev.RunStarted(number, "confirm", 1, commit, "0" * 40, 4711, 1, "cpu0"))
+    _collect_garbage(lab, commit)
+    state = go_on(lab)
+    assert ("crash", "git cannot read a commit") == (state.runs[number].ending, state.runs[number].reason[:24])
+    assert EXPERIMENTS + 1 == len(state.experiments)
+
+
+async def test_a_candidate_whose_commit_is_gone_is_blocked(tmp_path: Path) -> None:
+    """It says why, and the queue goes on with the others."""
+    async with labs.desk(tmp_path / "lab", "hold") as desk:
+        await desk.work({"wt0": [("RATE = 0.1", "RATE = 0.9")]})
+        assert {1: "NEW"} == desk.states()
+        _collect_garbage(desk.lab.paths, desk.lab.state.experiments[1].commit)
+        await promoter.rebase(desk.lab, 1)
+        candidate = desk.lab.state.candidates[1]
+        assert ("BLOCKED", "git cannot read a commit") == (candidate.state, candidate.reason[:24])
+
+
+# The lab's folder
+
+
+def test_a_lab_that_was_moved_goes_on(lab: LabPaths) -> None:
+    """Its worktrees' links name the old place: they follow, with what a person left in a paused one."""
+    place = lab.root.with_name("elsewhere")
+    with Journal(lab.journal) as journal:
+        journal.append(state_of(lab).at, ev.WorktreePaused("wt0", "by you", "you"))
+    (lab.worktree("wt0") / "train.py").write_text("# by hand\n")
+    lab.root.rename(place)
+    try:
+        moved = LabPaths(place)
+        state = go_on(moved)
+        link = (moved.worktree("wt0") / ".git").read_text()
+        assert (EXPERIMENTS + 1, True, False) == (len(state.experiments), str(place) in link, lab.root.exists())
+        assert "M train.py" == _git(moved, "status", "-s", at=moved.worktree("wt0"))
+    finally:
+        place.rename(lab.root)
+
+
+def test_a_copy_of_a_lab_leaves_the_original_alone(lab: LabPaths) -> None:
+    """The copy's worktrees name the original's git: not a ref or a file of it changes while the copy works."""
+    place = lab.root.with_name("copy")
+    shutil.copytree(lab.root, place, symlinks=True)
+    try:
+        before = _git(lab, "for-each-ref"), _git(lab, "status", "-s", at=lab.worktree("wt0")), state_of(lab).seq
+        go_on(LabPaths(place))
+        after = _git(lab, "for-each-ref"), _git(lab, "status", "-s", at=lab.worktree("wt0")), state_of(lab).seq
+        assert before == after
+    finally:
+        shutil.rmtree(place)

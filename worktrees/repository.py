@@ -47,6 +47,10 @@ class RepositoryError(Exception):
     """The repository cannot be used, or git refused. The message says what to do."""
 
 
+class Gone(RepositoryError):
+    """A commit, or something in it, is in the repository no more: it was collected as garbage, or is damaged."""
+
+
 LOCK_PATIENCE_S = 5.0
 """How long a lock of git is waited for: somebody's own git command in a worktree takes less."""
 
@@ -80,6 +84,19 @@ def _writes(work: Callable[P, R]) -> Callable[P, R]:
     return write
 
 
+def _reads(work: Callable[P, R]) -> Callable[P, R]:
+    """Turn what libgit2 says of an object that is not there, or not whole, into our error."""
+
+    @wraps(work)
+    def read(*arguments: P.args, **options: P.kwargs) -> R:
+        try:
+            return work(*arguments, **options)
+        except (KeyError, ValueError, pygit2.GitError) as error:
+            raise Gone(f"git cannot read a commit of the lab ({error}): git fsck tells more") from error
+
+    return read
+
+
 class Repository:
     """The lab's repository. Not thread-safe: libgit2 promises nothing there, so each thread opens its own."""
 
@@ -93,11 +110,14 @@ class Repository:
     # -- reading ---------------------------------------------------------------------------------------------------
 
     def resolve(self, ref: str) -> str | None:
-        """Return the commit that `ref` points to, or None."""
+        """Return the commit that `ref` points to, or None. Raises RepositoryError where the ref is damaged."""
         try:
             return str(self._repo.references[ref].peel(pygit2.Commit).id)
         except KeyError:
             return None
+        except pygit2.GitError as error:  # a power cut left an empty file, or its commit was collected
+            hint = ": delete it, the engine puts trunk back where its journal has it" if ref == TRUNK else ""
+            raise RepositoryError(f"{self._repo.path}{ref} cannot be read ({error}){hint}") from error
 
     def head(self) -> str:
         """Return the commit of HEAD. Raises RepositoryError in a repository without a commit."""
@@ -106,10 +126,12 @@ class Repository:
         except pygit2.GitError as error:
             raise RepositoryError(f"{self._root} has no commit yet: commit the project first") from error
 
+    @_reads
     def tree_of(self, commit: str) -> str:
         """Return the tree of a commit."""
         return str(self._repo[commit].peel(pygit2.Tree).id)
 
+    @_reads
     def parent_of(self, commit: str) -> str | None:
         """Return the first parent of a commit, or None for a root."""
         parents = self._repo[commit].peel(pygit2.Commit).parent_ids
@@ -140,6 +162,7 @@ class Repository:
             raise RepositoryError(f"{path} in commit {commit[:7]} is not a file")
         return blob.data
 
+    @_reads
     def is_ancestor(self, old: str, new: str) -> bool:
         """Return True where `new` contains `old`."""
         return old == new or self._repo.descendant_of(new, old)
@@ -242,6 +265,7 @@ class Repository:
         """Make the commit that puts exactly `tree` on top of `parent`. No ref moves yet."""
         return self._commit(tree, (parent,), message, at)
 
+    @_reads
     def _merged(self, ancestor: str, ours: str, theirs: str) -> str:
         """Return the tree of `ours` with what leads from `ancestor` to `theirs`. Raises Conflict."""
         base, left, right = (self._repo[commit].peel(pygit2.Tree) for commit in (ancestor, ours, theirs))
@@ -307,10 +331,27 @@ class Repository:
     def add_worktree(self, path: Path, name: str, commit: str) -> None:
         """Check branch ``lab/NAME`` out at `path`, standing on `commit`; one that is there already is left alone."""
         if (path / ".git").exists():
+            self._bring_along(path)
             return
         no_hooks = ("-c", f"core.hooksPath={os.devnull}")
         _git(self._root, "worktree", "prune")
         _git(self._root, *no_hooks, "worktree", "add", "--quiet", "--force", "-B", f"lab/{name}", str(path), commit)
+
+    def _bring_along(self, path: Path) -> None:
+        """Let a worktree and the git of this lab name each other again, where the lab was moved, or copied, as a whole.
+
+        Its link names the old place. There the original of a copy may be at work, so git itself must not follow it.
+        """
+        link, admins = path / ".git", Path(self._repo.path) / "worktrees"
+        if link.is_symlink() or not link.is_file():
+            return
+        old = Path(link.read_text(encoding="utf-8", errors="replace").removeprefix("gitdir:").strip())
+        admin = admins / old.name
+        if old.parent == admins or not (admin / "gitdir").is_file():
+            return
+        if Path((admin / "gitdir").read_text(encoding="utf-8").strip()).parts[-4:] == link.parts[-4:]:
+            (admin / "gitdir").write_text(f"{link}\n", encoding="utf-8")
+            link.write_text(f"gitdir: {admin}\n", encoding="utf-8")
 
     def forget_worktree(self, path: Path, trash: Path) -> None:
         """Move a worktree's folder away, and let git forget it; its branch stays."""
@@ -371,6 +412,7 @@ class Repository:
         checkout.index.read_tree(self._repo[commit].peel(pygit2.Tree))
         _patiently(checkout.index.write)
 
+    @_reads
     def export(self, commit: str, folder: Path, frozen: Mapping[str, bytes] | None = None) -> None:
         """Write the files of a commit into a new `folder`, read-only, without filters, links or submodules.
 
