@@ -14,6 +14,7 @@ from typing import Literal
 
 from agentcore.agents.connection import BASE_URL, KEY, TOKEN
 from agentcore.agents.roster import Roster
+from agentcore.judging import SELF_REPORTED
 from agentcore.seed import python_check
 from worktrees import devices, sandbox, slots
 from worktrees.layout import LabPaths
@@ -104,10 +105,24 @@ def _lab(paths: LabPaths, project: Project) -> Iterator[Check]:
         yield Check("todo", "data", "not prepared", f"nightlab init {paths.root}")
     elif project.commands.prepare:
         yield Check("ok", "data", str(paths.data))
-    if missing := python_check(project):
-        yield Check("todo", "torch", missing, "pip install 'nightlab[nanochat]'")
+    yield _metric(project)
+    if not (project.retest.budget or any(each.retest_budget for each in project.profile.values())):
+        yield Check("ok", "retest", "off: lab.toml names no larger size ([retest] budget)")
+    if missing := python_check(paths, project):
+        yield Check("todo", "torch", missing, "pip install 'nightlab[nanochat]', or name another in [commands] train")
     else:
-        yield Check("ok", "torch", "imports")
+        yield Check("ok", "torch", "imports, or is not asked for")
+
+
+def _metric(project: Project) -> Check:
+    """Say who says the score: agents' own code, or an evaluation that they cannot touch."""
+    metric, gate = project.metric, project.gate
+    if not metric.self_reported:
+        return Check("ok", "metric", f"{metric.name}, from an evaluation of its own")
+    text = f"{metric.name} is {SELF_REPORTED}: the code that agents edit prints it ({metric.pattern})"
+    unset = [key for key in ("floor", "ceiling", "max_gain") if gate.get(key) is None]
+    remedy = f"set {', '.join(unset)} in lab.toml [gate]: beside fresh seeds nothing else bounds it" if unset else ""
+    return Check("warn", "metric", text, remedy)
 
 
 def _agents(project: Project, environment: Mapping[str, str]) -> Iterator[Check]:

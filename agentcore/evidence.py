@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from statistics import fmean
 
 from agentcore import format as fmt
-from agentcore.judging import correlation, holdout_gain, noise, threshold
+from agentcore.guards import Reading, readings
+from agentcore.judging import SELF_REPORTED, correlation, holdout_gain, noise, threshold
 from agentcore.stacks import besides
 from agentcore.state import LabState
 from worktrees.statistics import Pool
@@ -75,6 +76,9 @@ class Evidence:
     """What a merge moves trunk to; empty unless it is READY or was."""
     on_today: bool
     """True where trunk is still the one that it was rebased on."""
+    guards: tuple[Reading, ...]
+    self_reported: bool
+    """True where the scores are what the training printed of itself."""
     memory_mb: float | None
     tokens_per_s: float | None
     """Of its screening run."""
@@ -98,6 +102,8 @@ def evidence(state: LabState, number: int) -> Evidence:
         besides=besides(candidate),
         landing=candidate.landing,
         on_today=state.trunk is not None and candidate.trunk == state.trunk.commit,
+        guards=readings(state, candidate),
+        self_reported=state.config is not None and state.config.self_reported,
         memory_mb=(run.peak_mb or None) if run else None,
         tokens_per_s=run.tokens_per_s if run else None,
     )
@@ -111,6 +117,9 @@ def measured(found: Evidence) -> Facts:
         trunk = "  ".join(fmt.score(pair.trunk) for pair in found.pairs)
         facts.append(("seeds", f"{own}   mean {fmt.score(found.mean)}"))
         facts.append(("trunk", f"{trunk}   mean {fmt.score(found.trunk_mean)}, same seeds"))
+    facts += [("guard", each.text) for each in found.guards]
+    if found.self_reported:
+        facts.append(("score", f"{SELF_REPORTED}: agents' own code prints it; read the diff"))
     if found.commit:
         times = fmt.count(sum(pair.own is not None for pair in found.pairs), "time")
         moved = "" if found.on_today else "; trunk has moved on"

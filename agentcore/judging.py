@@ -7,12 +7,16 @@ from statistics import fmean
 
 from immutables import Map
 
+from agentcore import guards
 from agentcore.events import CandidateState, ExperimentDecided, Outcome
 from agentcore.latest import latest
 from agentcore.state import Candidate, Experiment, LabState, Merge
 from worktrees import statistics
 from worktrees.runs import Ending
 from worktrees.statistics import Noise, Pool, Verdict
+
+SELF_REPORTED = "self-reported"
+"""What is shown beside scores that the training, code which agents edit, printed itself."""
 
 _OUTCOMES: dict[Ending, Outcome] = {
     "crash": "crash",
@@ -55,6 +59,8 @@ def decide(state: LabState, experiment: Experiment) -> ExperimentDecided:
         outcome = _OUTCOMES.get(run.ending, "crash")
         return ExperimentDecided(experiment.number, outcome, None, None, None, run.reason)
     verdict = _screen(state, state.pools[experiment.base_tree], run.score)
+    if reason := guards.screened(state, experiment, run):
+        return ExperimentDecided(experiment.number, "drop", run.score, verdict.gain, verdict.z, reason)
     if verdict.passed or experiment.removed <= experiment.added or verdict.z <= state.gate.z_simpler:
         outcome = "keep" if verdict.passed else "drop"
         return ExperimentDecided(experiment.number, outcome, run.score, verdict.gain, verdict.z, "")
@@ -74,6 +80,8 @@ def judge(state: LabState, candidate: Candidate) -> tuple[CandidateState, Verdic
     if candidate.simpler and statistics.is_not_worse(verdict, _margin(state)):
         verdict = replace(verdict, passed=True)
     if verdict.passed:
+        if guards.broken(state, candidate):
+            return "REJECTED", verdict
         return ("BLOCKED" if doubt(state, candidate, verdict.gain) else "READY"), verdict
     return ("NOISE" if verdict.z >= state.gate.z_near_miss else "REJECTED"), verdict
 

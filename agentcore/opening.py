@@ -138,7 +138,7 @@ def configured(
 ) -> ev.LabConfigured:
     """Return the settings as they are recorded. `mode`: who merges, where that is not what lab.toml says."""
     gate = project.gate_for(slots)
-    harness = harness_hash(frozen, profile)
+    harness = harness_hash(frozen, profile, project)
     if backend == "none":  # its scores are never compared with others', and nothing is confirmed by them
         mode, harness = "hold", f"{harness}-bare"
     return ev.LabConfigured(
@@ -152,6 +152,8 @@ def configured(
         usd_limit=project.limits.usd,
         token_limit=project.limits.tokens,
         retest=replace(project.retest, budget=profile.retest_budget or project.retest.budget),
+        self_reported=project.metric.self_reported,
+        guards=project.guard,
     )
 
 

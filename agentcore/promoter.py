@@ -14,7 +14,7 @@ from dataclasses import replace
 from statistics import fmean
 
 from agentcore import events as ev
-from agentcore import verbs
+from agentcore import guards, verbs
 from agentcore.judging import (
     complete_pairs,
     confirmation_seeds,
@@ -120,6 +120,8 @@ async def conclude(lab: Lab, number: int) -> None:
             landing = await lab.git(lab.repository.land, candidate.tree, candidate.trunk, text)
             await lab.git(lab.repository.pin, "candidates", number, landing)
         reason = doubt(lab.state, candidate, verdict.gain) if standing == "BLOCKED" else ""
+        if standing == "REJECTED":
+            reason = guards.broken(lab.state, candidate)
         if standing == "READY" and candidate.simpler:
             reason = _simpler(lab, lab.state.experiments[number])
         lab.record(ev.CandidateJudged(number, standing, verdict, landing, reason))

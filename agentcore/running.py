@@ -21,9 +21,10 @@ from agentcore.contention import TIMES, Contention, applies, contention, speed_o
 from agentcore.lab import Lab
 from agentcore.plan import StartRun
 from agentcore.state import Run
-from agentcore.walls import absent, hidden, memory_mb, run_uid
+from agentcore.walls import absent, hidden, memory_mb, readable, run_uid
+from worktrees.project import Guard
 from worktrees.repository import Gone
-from worktrees.runs import LARGE, SCORING, Ending, RunFolder, RunResult, RunSpec, Stage, Walls, write_json
+from worktrees.runs import LARGE, SCORING, Ending, Reading, RunFolder, RunResult, RunSpec, Stage, Walls, write_json
 from worktrees.slots import Slot
 from worktrees.speed import part_of
 
@@ -122,16 +123,18 @@ def _spec(lab: Lab, run: Run, folder: RunFolder, slot: Slot) -> RunSpec:
             argv=lab.project.argv(commands.evaluate),
             env={**env, **asked},
             wall_s=profile.evaluate_wall_s * longer,
-            reads=_existing(lab.paths.data / split, train_data),
+            reads=(*_existing(lab.paths.data / split, train_data), *map(str, readable(lab.project))),
             is_trusted=commands.trusts_evaluate,
         )
 
     train_data = lab.paths.data / "train"
-    train = lab.project.argv(commands.train)
-    stages = [Stage("train", train, env, profile.train_wall_s * longer, reads=_existing(train_data))]
-    stages.append(scoring("evaluate", "validation", folder.score))
+    train = lab.project.argv(commands.train, lab.profile_name, run.seed)
+    reads = (*_existing(train_data), *map(str, readable(lab.project)))
+    stages = [Stage("train", train, env, profile.train_wall_s * longer, reads=reads)]
+    if commands.evaluate:
+        stages.append(scoring("evaluate", "validation", folder.score))
     moves_trunk = run.purpose not in ("screen", "speed")
-    if moves_trunk and (lab.paths.data / "holdout").is_dir():  # that is measured twice
+    if commands.evaluate and moves_trunk and (lab.paths.data / "holdout").is_dir():  # that is measured twice
         stages.append(scoring("holdout", "holdout", folder.holdout))
     return RunSpec(
         run=run.number,
@@ -151,7 +154,13 @@ def _spec(lab: Lab, run: Run, folder: RunFolder, slot: Slot) -> RunSpec:
             memory_mb=memory_mb(lab.project, len(lab.slots)),
         ),
         fraction=run.fraction,
+        printed=lab.project.metric.pattern,
+        guards={name: _reading(name, guard) for name, guard in lab.project.guard.items()},
     )
+
+
+def _reading(name: str, guard: Guard) -> Reading:
+    return Reading(guard.pattern, "" if guard.pattern else guard.key or name)
 
 
 def _existing(*paths: Path) -> tuple[str, ...]:
@@ -171,7 +180,7 @@ def _environment(lab: Lab, run: Run, folder: RunFolder, slot: Slot) -> Mapping[s
         "PYTHONDONTWRITEBYTECODE": "1",
         "PYTHONNOUSERSITE": "1",
         "PYTHONUNBUFFERED": "1",
-        **lab.profile.env,
+        **lab.project.env(lab.profile, run.seed),
         "NIGHTLAB_DATA": str(lab.paths.data / "train"),
         "NIGHTLAB_OUT": str(folder.out),
         "NIGHTLAB_SEED": str(run.seed),
@@ -228,6 +237,8 @@ async def _finish(lab: Lab, run: Run, result: RunResult) -> None:
             checks=result.checks,
             tokens_per_s=speed,
             other_mb=other_mb,
+            self_reported=result.self_reported,
+            guards={} if is_void else result.guards,
         )
     )
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
@@ -55,12 +55,24 @@ def prompts_folder() -> Path:
     return _carried("prompts")
 
 
-def python_check(project: Project) -> str | None:
-    """Return why this interpreter cannot train the project, or None where nothing speaks against it."""
-    if not any("{python}" in part for part in project.commands.train):
+def python_check(paths: LabPaths, project: Project) -> str | None:
+    """Return why the project's interpreter cannot train it, or None where nothing speaks against it.
+
+    Only torch is looked for, and only where the project's files ask for it.
+    """
+    program = project.argv(project.commands.train)[0]
+    files = (paths.root / each for each in (*project.project.edit, *project.project.frozen))
+    if not Path(program).name.startswith("python") or not any(_TORCH.search(_text(each)) for each in files):
         return None
-    done = subprocess.run([sys.executable, "-c", "import torch"], capture_output=True, text=True, check=False)
-    return None if done.returncode == 0 else f"{sys.executable} has no torch: pip install 'nightlab[nanochat]'"
+    done = subprocess.run([program, "-c", "import torch"], capture_output=True, text=True, check=False)
+    return None if done.returncode == 0 else f"{program} has no torch"
+
+
+_TORCH = re.compile(r"^\s*(?:import|from) torch\b", re.MULTILINE)
+
+
+def _text(path: Path) -> str:
+    return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
 
 
 def _run(paths: LabPaths, project: Project, command: tuple[str, ...]) -> list[str]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 
 from agentcore import events as ev
-from agentcore import promoter
+from agentcore import guards, promoter
 from agentcore.judging import doubt, is_measured, judge
 from agentcore.lab import Lab
 from agentcore.stacks import halves, named
@@ -62,7 +62,8 @@ async def conclude(lab: Lab, stack: tuple[int, ...]) -> None:
             landings = await _land(lab, leader, verdict)
             lab.record(ev.StackJudged(stack, verdict, landings, (), f"{named(stack)} together"))
         else:
-            why = doubt(lab.state, leader, verdict.gain) if verdict.passed else f"they gain {verdict.z:.1f}σ together"
+            why = guards.broken(lab.state, leader) or doubt(lab.state, leader, verdict.gain) if verdict.passed else ""
+            why = why or f"they gain {verdict.z:.1f}σ together"
             _take_apart(lab, stack, verdict, why)
 
 

@@ -5,7 +5,8 @@ They are read by the engine and by the walls, not only by the model: each line s
 
 from __future__ import annotations
 
-from agentcore.judging import threshold
+from agentcore.guards import limit
+from agentcore.judging import SELF_REPORTED, threshold
 from agentcore.state import LabState
 from worktrees.project import Project
 
@@ -19,7 +20,8 @@ def terms(project: Project, state: LabState) -> tuple[tuple[str, str], ...]:
         ("may change", f"{', '.join(project.project.edit)}; a change of anything else is no experiment"),
         ("frozen", f"{', '.join(project.project.frozen) or 'nothing'}: taken from the harness, never from a branch"),
         ("seed", "a change of nothing but the seed is no experiment; the lab draws every seed"),
-        ("score", f"{project.metric.name}, {_direction(project)}; computed in another process from what was saved"),
+        ("score", f"{project.metric.name}, {_direction(project)}; {_scorer(project)}"),
+        *(("guard", f"{name}: {limit(guard)}") for name, guard in sorted(project.guard.items())),
         ("sandbox", _walls(walls)),
         ("packages", f"hidden from agents' code: {', '.join(sandbox.hide_packages) or 'none'}"),
         ("network", "none for anything that an agent wrote"),
@@ -37,6 +39,12 @@ def terms(project: Project, state: LabState) -> tuple[tuple[str, str], ...]:
 
 def _direction(project: Project) -> str:
     return "lower is better" if project.metric.lower_is_better else "higher is better"
+
+
+def _scorer(project: Project) -> str:
+    if project.metric.self_reported:
+        return f"{SELF_REPORTED}: what the training prints, by the pattern {project.metric.pattern}"
+    return "computed in another process from what was saved"
 
 
 def _walls(backend: str) -> str:

@@ -67,7 +67,9 @@ def choose(project: Project, paths: LabPaths, *, bare: bool) -> Walls:
 
 def _try(backend: Backend, project: Project, paths: LabPaths) -> None:
     """Prove them once before anything is written. Raises Uncontained."""
-    policy = Policy(readable=(paths.config,), hidden=hidden(project))
+    if gone := [str(path) for path in readable(project) if not path.exists()]:
+        raise Uncontained(f"lab.toml [sandbox] read names what is not there: {', '.join(gone)}")
+    policy = Policy(readable=(paths.config, *readable(project)), hidden=hidden(project))
     try:
         rooms.enter(policy, backend, absent(paths))
     except rooms.Breach as breach:
@@ -77,6 +79,11 @@ def _try(backend: Backend, project: Project, paths: LabPaths) -> None:
 def hidden(project: Project) -> tuple[Path, ...]:
     """Return the files of the packages that no room shows: those that hold the corpus, held-out text and all."""
     return tuple(path for name in project.sandbox.hide_packages for path in _installed(name))
+
+
+def readable(project: Project) -> tuple[Path, ...]:
+    """Return what lies outside of the project and every room shows."""
+    return tuple(Path(each).expanduser() for each in project.sandbox.read)
 
 
 def absent(paths: LabPaths) -> tuple[str, ...]:
@@ -93,6 +100,7 @@ def desk(project: Project, paths: LabPaths, worktree: str) -> Desk:
         scratch=paths.scratch_of(worktree),
         edit=project.project.edit,
         data=paths.data / "train",
+        readable=readable(project),
         hidden=hidden(project),
         uid=agent_uid(paths, worktree),
     )

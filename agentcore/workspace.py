@@ -29,6 +29,7 @@ from worktrees.text import printable
 
 SMOKE_LINES, SMOKE_WIDTH = 40, 400
 """What an agent sees of a failed smoke check."""
+SMOKE_SEED = 1
 COMMAND_BYTES = 32 << 20
 """What one command of an agent may print."""
 NOTE_CHARACTERS = 500
@@ -173,7 +174,8 @@ class Workspace:
 
         On the CPU also where trainings use a GPU: a second process there would disturb the run that is measured.
         """
-        argv = self._lab.project.argv(self._lab.project.commands.smoke)
+        project = self._lab.project
+        argv = project.argv(project.commands.smoke, self._lab.profile_name, SMOKE_SEED)
         if not argv:
             return ""
         profile = self._lab.profile
@@ -183,10 +185,10 @@ class Workspace:
         _empty(out)
         environment = {
             "OMP_NUM_THREADS": "1",
-            **profile.env,
+            **project.env(profile, SMOKE_SEED),
             "NIGHTLAB_DATA": str(self._lab.paths.data / "train"),
             "NIGHTLAB_OUT": str(out),
-            "NIGHTLAB_SEED": "1",
+            "NIGHTLAB_SEED": str(SMOKE_SEED),
             "NIGHTLAB_BUDGET": profile.smoke_budget,
             "NIGHTLAB_SCALE": "1",
             "NIGHTLAB_DEVICE": "cpu",

@@ -6,15 +6,17 @@ The exit codes are a contract with the training project (see `runs.Ending`); the
 from __future__ import annotations
 
 import os
+import re
 import signal
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import msgspec
 
 from worktrees import metrics, runs
 from worktrees.runs import Ending, Stage
+from worktrees.text import printable
 
 REASON_CHARACTERS = 300
 SCORE_LIMIT_BYTES = 1 << 20
@@ -95,3 +97,55 @@ def read_score(path: Path) -> tuple[float, dict[str, Any]]:
     except (msgspec.MsgspecError, ValueError, RecursionError) as error:  # half a surrogate pair, deep nesting
         raise Ended("no_score", f"score.json holds a value that cannot be kept: {error}", 0) from error
     return score, extra
+
+
+_CHUNK_BYTES = 1 << 20
+LINE_BYTES = 4096
+"""Of a line no more is looked at: a pattern that backtracks may take long on a longer one."""
+
+
+def read_printed(log: Path, pattern: str, what: str, start: int) -> float:
+    """Return the number that the last line with `pattern` holds in its first group, from offset `start` on.
+
+    `what` is how messages call it. A line that redraws itself is looked at each time. Raises Ended where there is none,
+    or none that is finite.
+    """
+    file, expression, found = metrics.open_plain(log), re.compile(pattern), None
+    if file is not None:
+        with file:
+            file.seek(start)
+            for row in _rows(file):
+                for part in row.split(b"\r"):
+                    if match := expression.search(_clean(part)):
+                        found = match[1]
+    if found is None:
+        raise Ended("no_score", f"no line of the training's output matches {pattern!r} ({what})", 0)
+    try:
+        number = metrics.finite(float(found))
+    except ValueError:
+        number = None
+    if number is None:
+        raise Ended("no_score", f"{pattern!r} ({what}) found {found!r}, which is no finite number", 0)
+    return number
+
+
+def read_guard(extra: Mapping[str, Any], key: str, name: str) -> float:
+    """Return a guard's number from what else score.json holds; raises Ended where it is no finite one."""
+    number = metrics.finite(extra.get(key))
+    if number is None:
+        raise Ended("no_score", f"score.json holds no finite {key!r} (guard {name}) but {extra.get(key)!r}", 0)
+    return number
+
+
+def _rows(file: BinaryIO) -> Iterator[bytes]:
+    """Yield line after line; of one without an end at most a chunk at a time."""
+    rest = b""
+    while chunk := file.read(_CHUNK_BYTES):
+        *rows, rest = (rest + chunk).split(b"\n")
+        yield from rows
+        rest = rest[:_CHUNK_BYTES]
+    yield rest
+
+
+def _clean(part: bytes) -> str:
+    return printable(part[:LINE_BYTES].decode("utf-8", errors="replace"))

@@ -41,10 +41,13 @@ class Sources:
 
 @dataclass(frozen=True)
 class Commands:
-    """`[commands]`: argument lists; `{python}` is the interpreter that runs nightlab, `{profile}` the profile."""
+    """`[commands]`: argument lists; `{python}` is the interpreter that runs nightlab, `{profile}` the profile, and in
+    `train` `{seed}` the run's seed.
+    """
 
     train: Annotated[tuple[str, ...], Meta(min_length=1)]
-    evaluate: Annotated[tuple[str, ...], Meta(min_length=1)]
+    evaluate: tuple[str, ...] = ()
+    """Left out where `[metric] pattern` reads the score in what the training prints."""
     prepare: tuple[str, ...] = ()
     """Makes `.lab/data`, once."""
     configure: tuple[str, ...] = ()
@@ -62,6 +65,29 @@ class Metric:
 
     name: str
     lower_is_better: bool = True
+    pattern: str = ""
+    """Regular expression whose first group is the score, in the last line of the training's output that it is found in.
+    Empty: the evaluation says the score. What agents' own code prints is self-reported: nothing keeps it from lying."""
+
+    @property
+    def self_reported(self) -> bool:
+        """True where the code that agents edit says the score itself."""
+        return bool(self.pattern)
+
+
+@dataclass(frozen=True)
+class Guard:
+    """`[guard.NAME]`: a second number that may not be given up for the score."""
+
+    pattern: str = ""
+    """As `[metric] pattern`; empty: the number stands in score.json, under `key`."""
+    key: str = ""
+    """Name of the number in score.json; empty: NAME."""
+    lower_is_better: bool = True
+    at_least: float | None = None
+    at_most: float | None = None
+    may_lose: Annotated[float, Meta(ge=0)] | None = None
+    """How much worse than trunk's mean it may be, in its own units."""
 
 
 @dataclass(frozen=True)
@@ -71,13 +97,14 @@ class Profile:
     budget: str
     """Passed on to the training as it stands, with its unit: ``600 GFLOP``, ``300 s``."""
     train_wall_s: Annotated[float, Meta(gt=0)]
-    evaluate_wall_s: Annotated[float, Meta(gt=0)]
+    evaluate_wall_s: Annotated[float, Meta(gt=0)] = 600.0
     retest_budget: str = ""
     """Of a retest on this hardware; empty: `[retest] budget`."""
     smoke_budget: str = ""
     """What the smoke check gets for a budget; it always runs on the CPU, so that it disturbs no GPU's run."""
     smoke_wall_s: Annotated[float, Meta(gt=0)] = 120.0
     env: Mapping[str, str] = field(default_factory=dict)
+    """Beside what the lab sets, or in its place; `{seed}` is the run's seed."""
 
 
 @dataclass(frozen=True)
@@ -196,6 +223,9 @@ class SandboxSettings:
     work all night."""
     hide_packages: tuple[str, ...] = ()
     """Installed packages that nothing inside sees, because they hold the text that scores are made of."""
+    read: tuple[str, ...] = ()
+    """Files and folders outside of the project that trainings and agents' commands may read: another interpreter and
+    its packages, data, caches; ~ is the home folder."""
 
 
 @dataclass(frozen=True)
@@ -257,6 +287,7 @@ class Project:
     commands: Commands
     metric: Metric
     profile: Mapping[str, Profile]
+    guard: Mapping[str, Guard] = field(default_factory=dict)
     run: RunSettings = RunSettings()
     retest: RetestSettings = RetestSettings()
     gate: Mapping[str, Any] = field(default_factory=dict)
@@ -275,9 +306,14 @@ class Project:
         except KeyError:
             raise ProjectError(f"lab.toml has no [profile.{name}]; it has {', '.join(self.profile)}") from None
 
-    def argv(self, command: tuple[str, ...], profile: str = "") -> tuple[str, ...]:
-        """Return one of the project's commands with this interpreter and the profile's name filled in."""
-        return tuple(part.replace("{python}", sys.executable).replace("{profile}", profile) for part in command)
+    def argv(self, command: tuple[str, ...], profile: str = "", seed: int | None = None) -> tuple[str, ...]:
+        """Return one of the project's commands with this interpreter, the profile's name and the seed filled in."""
+        words = {"{python}": sys.executable, "{profile}": profile, "{seed}": "" if seed is None else str(seed)}
+        return tuple(_filled(part, words) for part in command)
+
+    def env(self, profile: Profile, seed: int) -> dict[str, str]:
+        """Return a profile's variables with a run's seed filled in."""
+        return {name: _filled(value, {"{seed}": str(seed)}) for name, value in profile.env.items()}
 
     def gate_for(self, slots: int) -> GateSettings:
         """Return the gate's settings for a lab of that many slots."""
@@ -311,11 +347,49 @@ def parse(text: str, name: str = "lab.toml") -> Project:
             raise ProjectError(f"{name}: {path!r} must lie inside the project")
         if path != (short := str(PurePosixPath(path))):
             raise ProjectError(f"{name}: write {short!r} for {path!r}, as git does")
+    _check_metric(project, name)
     _check_agents(project.agents, name)
     _check_privacy(project, f"{name} [privacy] local_only")
     if both := set(project.project.edit) & set(project.project.frozen):
         raise ProjectError(f"{name}: {', '.join(sorted(both))} cannot be both in `edit` and in `frozen`")
     return project
+
+
+def _filled(text: str, words: Mapping[str, str]) -> str:
+    for word, value in words.items():
+        text = text.replace(word, value)
+    return text
+
+
+def _check_metric(project: Project, name: str) -> None:
+    metric, evaluate = project.metric, project.commands.evaluate
+    if metric.pattern and evaluate:
+        raise ProjectError(f"{name}: [metric] pattern and [commands] evaluate both say the score: leave one out")
+    if not metric.pattern and not evaluate:
+        raise ProjectError(f"{name}: nothing says the score: write [commands] evaluate, or [metric] pattern")
+    if project.commands.trusts_evaluate and not evaluate:
+        raise ProjectError(f"{name}: trusts_evaluate, and there is no evaluate")
+    _check_pattern(metric.pattern, f"{name} [metric] pattern")
+    for each, guard in project.guard.items():
+        where = f"{name} [guard.{each}]"
+        _check_pattern(guard.pattern, f"{where} pattern")
+        if guard.pattern and guard.key:
+            raise ProjectError(f"{where}: it is read either by pattern or by key: leave one of them out")
+        if not guard.pattern and not evaluate:
+            raise ProjectError(f"{where}: without an evaluation it needs a pattern")
+        if guard.at_least is None and guard.at_most is None and guard.may_lose is None:
+            raise ProjectError(f"{where}: it allows everything: write at_least, at_most or may_lose")
+
+
+def _check_pattern(pattern: str, where: str) -> None:
+    if not pattern:
+        return
+    try:
+        groups = re.compile(pattern).groups
+    except (re.error, OverflowError, RecursionError) as error:
+        raise ProjectError(f"{where}: {pattern!r} is no regular expression: {error}") from error
+    if not groups:
+        raise ProjectError(f"{where}: {pattern!r} has no group: put the number in brackets, as in '{_EXAMPLE}'")
 
 
 def _check_agents(agents: Agents, name: str) -> None:
@@ -352,14 +426,24 @@ def _expression(pattern: str) -> str:
     return "".join("(?:[^/]+/)*" if part == "[^/]*[^/]*/" else part for part in parts)
 
 
-def harness_hash(frozen: Mapping[str, bytes], profile: Profile) -> str:
-    """Return 12 hex digits that change whenever a score would no longer be comparable: frozen files, budget, corpus."""
+def harness_hash(frozen: Mapping[str, bytes], profile: Profile, project: Project | None = None) -> str:
+    """Return 12 hex digits that change whenever a score would no longer be comparable: frozen files, budget, corpus.
+
+    `project`: where scores are self-reported its command and pattern are the harness too, and guards always are.
+    """
     digest = hashlib.sha256()
     for path in sorted(frozen):
         digest.update(f"{path}\0{len(frozen[path])}\0".encode() + frozen[path])
     digest.update(msgspec.json.encode([profile.budget, sorted(profile.env.items())]))
+    if project and project.metric.self_reported:
+        digest.update(msgspec.json.encode([project.metric.pattern, project.commands.train]))
+    if project and project.guard:
+        read = sorted((name, guard.pattern, guard.key) for name, guard in project.guard.items())
+        digest.update(msgspec.json.encode(read))
     return digest.hexdigest()[:12]
 
+
+_EXAMPLE = r"^val_bpb:\s+(\S+)"
 
 _PRICES = ("input", "output", "cache_read", "cache_write", "cache_write_1h")
 
@@ -382,19 +466,23 @@ _TABLES: dict[str, type] = {
     "slots": SlotSettings,
 }
 
+_NAMED: dict[str, type] = {"profile": Profile, "guard": Guard}
+"""Tables of tables, whose names are the project's own."""
+
 
 def _reject_unknown(raw: Mapping[str, Any], name: str) -> None:
-    _check_keys(raw, [*(table for table in _TABLES if "." not in table), "profile"], name, "table")
+    _check_keys(raw, [*(table for table in _TABLES if "." not in table), *_NAMED], name, "table")
     for table, kind in _TABLES.items():
         content: Any = raw
         for part in table.split("."):
             content = content.get(part, {}) if isinstance(content, Mapping) else {}
         if isinstance(content, Mapping):
             _check_keys(content, [each.name for each in fields(kind)], f"{name} [{table}]", "key")
-    profiles = raw.get("profile", {})
-    for profile, content in profiles.items() if isinstance(profiles, Mapping) else ():
-        if isinstance(content, Mapping):
-            _check_keys(content, [each.name for each in fields(Profile)], f"{name} [profile.{profile}]", "key")
+    for table, kind in _NAMED.items():
+        named = raw.get(table, {})
+        for each, content in named.items() if isinstance(named, Mapping) else ():
+            if isinstance(content, Mapping):
+                _check_keys(content, [one.name for one in fields(kind)], f"{name} [{table}.{each}]", "key")
 
 
 def _check_keys(found: Mapping[str, Any], known: list[str], where: str, what: str) -> None:

@@ -35,6 +35,8 @@ class Desk:
     """What it may change, relative to the worktree."""
     data: Path
     """The training text; left out where there is none."""
+    readable: tuple[Path, ...] = ()
+    """What lies outside of the project and is shown."""
     hidden: tuple[Path, ...] = ()
     uid: int = FIRST_UID
 
@@ -47,7 +49,7 @@ def think(desk: Desk, using: Backend, *, network: bool = False, limits: Limits |
     files to be edited are writable, and nothing can be made beside them.
     """
     edit = [path for each in desk.edit if (path := desk.worktree / each).exists() and not path.is_symlink()]
-    readable = [desk.data] if desk.data.is_dir() else []
+    readable = [*desk.readable, *([desk.data] if desk.data.is_dir() else [])]
     if using == "full":
         writable = [desk.worktree]
         readable += _around(desk.worktree, edit)

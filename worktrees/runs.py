@@ -89,6 +89,16 @@ class Walls:
 
 
 @dataclass(frozen=True)
+class Reading:
+    """Where a number of a run stands."""
+
+    pattern: str = ""
+    """In what the training printed: the first group of the last line in which it is found."""
+    key: str = ""
+    """In score.json, where there is no pattern."""
+
+
+@dataclass(frozen=True)
 class RunSpec:
     """Everything that a shim needs to do a run."""
 
@@ -104,6 +114,9 @@ class RunSpec:
     walls: Walls
     fraction: float = 1.0
     """Of the size's budget, which `budget` is after it."""
+    printed: str = ""
+    """Pattern by which the score is read in the training's output; empty where the evaluation says it."""
+    guards: Mapping[str, Reading] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -149,6 +162,10 @@ class RunResult:
     """The sandbox's backend."""
     checks: int = 0
     """How many things the self-tests of its rooms tried, each of which a wall refused (or rightly allowed)."""
+    self_reported: bool = False
+    """True where the training, agents' code, printed the score itself."""
+    guards: Mapping[str, float] = field(default_factory=dict)
+    """{name: number} of the guards, where there is a score."""
 
 
 class RunFolder:

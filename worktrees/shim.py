@@ -22,7 +22,7 @@ from typing import Any, NoReturn
 import msgspec
 
 from worktrees import memory, metrics, processes, rooms, runs, sandbox
-from worktrees.endings import Ended, judge, read_score
+from worktrees.endings import Ended, judge, read_guard, read_printed, read_score
 from worktrees.runs import RunFolder, RunResult, RunSpec, RunStatus, Stage
 
 TICK_S = 0.2
@@ -59,6 +59,8 @@ class Shim:
         self.stage_cpu_s: dict[str, float] = {}
         self.score: float | None = None
         self.holdout: float | None = None
+        self.self_reported = False
+        self.guards: dict[str, float] = {}
         self.extra: dict[str, Any] = {}
         self.walls, self.checks = "", 0
 
@@ -75,7 +77,7 @@ class Shim:
             end = Ended("ok", exit_code=0)
         except Ended as ended:
             end = ended
-            self.score = self.holdout = None
+            self.score, self.holdout, self.guards = None, None, {}
         finally:
             self.family.end(grace_s=0)
             shutil.rmtree(self.folder.scratch, ignore_errors=True)
@@ -136,13 +138,26 @@ class Shim:
         try:
             code = self._watch(stage, spec, start + LOG_LIMIT_BYTES)
             judge(stage, code, self.folder.log, start)
-            if stage.name == "evaluate":
+            if stage.name == "train":
+                self._read_printed(spec, start)
+            elif stage.name == "evaluate":
                 self.score, self.extra = read_score(self.folder.score)
+                written = {name: each.key for name, each in spec.guards.items() if not each.pattern}
+                self.guards |= {name: read_guard(self.extra, key, name) for name, key in written.items()}
             elif stage.name == "holdout":
                 self.holdout = read_score(self.folder.holdout)[0]
         finally:
             self.stage_s[stage.name] = time.monotonic() - began
             self.stage_cpu_s[stage.name] = self.family.cpu_s - cpu_s
+
+    def _read_printed(self, spec: RunSpec, start: int) -> None:
+        """Take what the training said of itself; raise Ended where a number is missing."""
+        log = self.folder.log
+        if spec.printed:
+            self.self_reported = True
+            self.score = read_printed(log, spec.printed, "score", start)
+        said = {name: each.pattern for name, each in spec.guards.items() if each.pattern}
+        self.guards |= {name: read_printed(log, pattern, f"guard {name}", start) for name, pattern in said.items()}
 
     def _watch(self, stage: Stage, spec: RunSpec, log_limit: int) -> int:
         """Start the stage, wait for it within its limits, end its leftovers and return its exit code."""
@@ -226,6 +241,8 @@ class Shim:
             holdout=self.holdout,
             walls=self.walls,
             checks=self.checks,
+            self_reported=self.self_reported,
+            guards=self.guards,
         )
 
 

@@ -96,6 +96,10 @@ class RunEnded:
     other_mb: float | None = None
     """Speed of the training, and the most GPU memory (MiB) that others held meanwhile, where either decides whether it
     counts, see `agentcore.contention`."""
+    self_reported: bool = False
+    """True where the training, agents' code, printed the score itself."""
+    guards: Mapping[str, float] = field(default_factory=dict)
+    """{name: number} of the project's guards, where there is a score."""
 
 
 @dataclass(frozen=True)

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Literal
 
 from worktrees.gate import GateSettings, Mode
-from worktrees.project import RetestSettings
+from worktrees.project import Guard, RetestSettings
 from worktrees.slots import Slot
 
 Level = Literal["info", "warn"]
@@ -27,6 +28,10 @@ class LabConfigured:
     token_limit: int = 0
     """What models may cost before nothing more is proposed; 0 for no limit."""
     retest: RetestSettings = RetestSettings()
+    self_reported: bool = False
+    """True where the code that agents edit prints the score itself."""
+    guards: Mapping[str, Guard] = field(default_factory=dict)
+    """Second numbers that may not be given up for the score, by name."""
 
 
 @dataclass(frozen=True)

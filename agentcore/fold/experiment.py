@@ -126,6 +126,8 @@ def _(event: ev.RunEnded, state: LabState, at: float) -> LabState:
         walls=event.walls,
         tokens_per_s=event.tokens_per_s,
         ended=at,
+        self_reported=event.self_reported,
+        guards=event.guards,
     )
     pools, failed = state.pools, state.failed
     if run.purpose == "retest" and run.harness == state.large_harness:

@@ -37,6 +37,8 @@ class Overview:
 
     name: str
     metric: str
+    self_reported: bool
+    """True where the code that agents edit prints the score itself."""
     trunk: TrunkSummary | None
     noise: Noise | None
     experiments: int
@@ -79,6 +81,7 @@ def overview(state: LabState, live: Live, now: float) -> Overview:
     return Overview(
         name=state.config.name if state.config else "",
         metric=state.config.metric if state.config else "",
+        self_reported=state.config is not None and state.config.self_reported,
         trunk=trunk_summary(state),
         noise=None if counted else spread,
         experiments=state.counts.decided,

@@ -5,11 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from agentcore.guards import trunk_breaks
+from agentcore.judging import noise
 from agentcore.overview.gate import gate_summary
 from agentcore.overview.live import Live, lost_gpus
 from agentcore.overview.rows import WorktreeRow
 from agentcore.stacks import named
 from agentcore.state import LabState
+from worktrees.statistics import SIGMA_MIN
 
 NO_KEY = "No model key (ANTHROPIC_API_KEY is not set): the built-in search agent proposes"
 
@@ -60,6 +63,8 @@ def needed(state: LabState, live: Live, rows: tuple[WorktreeRow, ...]) -> Iterat
             f"they now need {gate.z_confirm:g} standard errors; the search may have dried up: try new directions"
         )
         yield Need(f"tightened {gate.z_confirm}", text)
+    if breaks := trunk_breaks(state):
+        yield Need(f"guards {state.harness}", f"trunk itself breaks a {breaks}: mend [guard] in lab.toml")
     stuck = [each for each in state.candidates.values() if each.state in ("CONFLICT", "BLOCKED")]
     for candidate in sorted(stuck, key=lambda each: each.experiment):
         if candidate.state == "CONFLICT":
@@ -104,6 +109,8 @@ def notes(state: LabState) -> Iterator[str]:
     """Return what is peculiar to this lab but needs nobody, most important first."""
     if state.agents and state.agents.reason:
         yield NO_KEY
+    if (spread := noise(state)) and spread.sigma <= SIGMA_MIN:
+        yield "σ is 0: equal runs score equally, whatever their seed, so that any gain passes, however small"
     if state.slots and not state.counts.decided and all(slot.kind == "cpu" for slot in state.slots):
         count = len(state.slots)
         slots = f"{count} CPU slot" if count == 1 else f"{count} CPU slots"

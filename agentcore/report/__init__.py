@@ -13,13 +13,15 @@ from dataclasses import dataclass
 from agentcore import events as ev
 from agentcore import format as fmt
 from agentcore.events import Entry
+from agentcore.guards import readings
 from agentcore.ideas import open_ideas
-from agentcore.judging import claimed
+from agentcore.judging import SELF_REPORTED, claimed
 from agentcore.overview import Overview
 from agentcore.report.evidence import FAILURES, Evidence, evidence, near_misses
 from agentcore.stacks import named
 from agentcore.state import LabState, Merge
 from agentcore.window import Window
+from worktrees.statistics import SIGMA_MIN, Noise
 
 CUT = 64
 """Characters of an answer that are seen on the narrowest usual terminal, 80 columns."""
@@ -212,14 +214,33 @@ def _trust(window: Window) -> Answer:
     spread, gate = window.scene.noise, window.scene.gate
     contended = [run for run in window.runs if run.ending == "contended"]
     breaches = [each for each in window.experiments if each.outcome == "invalid"]
-    parts = [f"σ {fmt.score(spread.sigma)} (dof {spread.dof})" if spread else "the noise is not known"]
+    parts = [SELF_REPORTED] if window.scene.self_reported else []
+    parts.append(_spread(spread))
     parts.append(f"{fmt.count(len(contended), 'run')} contended" if contended else "no run contended")
     parts.append(f"{fmt.count(len(breaches), 'rule break')} stopped" if breaches else "no rule broken")
+    if guarded := [each for each in window.experiments if each.reason.startswith("guard ")]:
+        parts.append(f"{len(guarded)} turned away by a guard")
     if gate.false_share is not None:
         parts.append(f"{fmt.bound(gate.false_share)} of {gate.passed} passed confirmations false")
     detail = tuple(f"run {run.number} on {run.slot}: {run.reason}" for run in contended)
-    detail += tuple(f"{window.idea(each.number)}: {each.reason}" for each in breaches)
+    detail += tuple(f"{window.idea(each.number)}: {each.reason}" for each in (*breaches, *guarded))
+    if window.scene.self_reported:
+        bounds = {name: getattr(window.state.gate, name) for name in ("floor", "ceiling", "max_gain")}
+        limits = ", ".join(f"{name} {'not set' if value is None else f'{value:g}'}" for name, value in bounds.items())
+        detail += (f"{window.scene.metric} is printed by the code that agents edit; [gate] {limits}",)
+    if trunk := window.state.trunk:
+        last = next((each for each in reversed(window.merges) if each.new == trunk.commit), None)
+        found = readings(window.state, window.state.candidates[last.experiment]) if last else ()
+        detail += tuple(f"guard of {window.idea(last.experiment)}: {each.text}" for each in found if last)
     return Answer("trust it?", ", ".join(parts), detail, "results")
+
+
+def _spread(spread: Noise | None) -> str:
+    if spread is None:
+        return "the noise is not known"
+    if spread.sigma <= SIGMA_MIN:
+        return "σ 0: runs ignore their seed"
+    return f"σ {fmt.score(spread.sigma)} (dof {spread.dof})"
 
 
 def _next(window: Window) -> Answer:

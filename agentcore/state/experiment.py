@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from agentcore.events import Outcome
@@ -84,6 +84,9 @@ class Run:
     ended: float | None = None
     fraction: float = 1.0
     """Of its size's budget. Scores of different fractions are never mixed: only those of the whole enter a pool."""
+    self_reported: bool = False
+    """True where the training printed the score itself."""
+    guards: Mapping[str, float] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

@@ -167,7 +167,56 @@ def test_a_wall_limit_is_no_part_of_the_harness() -> None:
 def test_every_table_is_checked() -> None:
     """A table that the Project knows and the key check does not would accept any key."""
     tables = {table for table in project._TABLES if "." not in table}
-    assert set(project.Project.__dataclass_fields__) - {"profile"} == tables
+    assert set(project.Project.__dataclass_fields__) - set(project._NAMED) == tables
+
+
+# --- [metric], [guard] ---
+
+PRINTED = LAB.replace('evaluate = ["{python}", "-S", "-P", "evaluate.py"]\n', "").replace(
+    'name = "val_bpb"', "name = 'val_bpb'\npattern = '^val_bpb: (.*)'"
+)
+
+
+def test_a_score_that_is_printed_is_self_reported() -> None:
+    """With a pattern no evaluation is needed; without one there is none of that."""
+    assert (True, False) == (parse(PRINTED).metric.self_reported, parse(LAB).metric.self_reported)
+
+
+@pytest.mark.parametrize(
+    ("lab", "message"),
+    [
+        (LAB.replace('name = "val_bpb"', "name = 'x'\npattern = 'x (.*)'"), "both say the score"),
+        (PRINTED.replace("pattern", "# "), "nothing says the score"),
+        (PRINTED.replace("(.*)", "(.*"), "is no regular expression"),
+        (PRINTED.replace("(.*)", ".*"), "has no group"),
+        (PRINTED + "[guard.speed]\nat_least = 1\n", "[guard.speed]: without an evaluation it needs a pattern"),
+        (LAB + "[guard.speed]\n", "[guard.speed]: it allows everything"),
+        (LAB + "[guard.speed]\nkey = 'a'\npattern = '(b)'\nat_least = 1\n", "leave one of them out"),
+        (LAB + "[guard.speed]\nat_lest = 1\n", "[guard.speed]: unknown key 'at_lest'; did you mean 'at_least'?"),
+    ],
+)
+def test_a_metric_or_guard_that_cannot_be_read_is_said(lab: str, message: str) -> None:
+    """Before anything runs."""
+    with pytest.raises(ProjectError) as caught:
+        parse(lab)
+    assert message in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "other",
+    [PRINTED.replace("^val", "val"), PRINTED.replace('"-P",', ""), PRINTED + "[guard.a]\npattern='(1)'\nat_least=1"],
+)
+def test_how_a_self_reported_score_comes_about_is_its_harness(other: str) -> None:
+    """Another pattern, command or guard is another measurement; a guard's limit is not."""
+    one, two = (harness_hash({}, PROFILE, parse(each)) for each in (PRINTED, other))
+    assert one != two
+
+
+def test_a_command_is_told_its_seed() -> None:
+    """Where a script takes it as an argument, or from a variable of its own."""
+    project = parse(PRINTED.replace('"-P", "train.py"]', '"train.py", "--seed={seed}"]'))
+    profile = replace(PROFILE, env={"SEED": "{seed}"})
+    assert ("--seed=7", {"SEED": "7"}) == (project.argv(project.commands.train, seed=7)[-1], project.env(profile, 7))
 
 
 # --- [agents] ---

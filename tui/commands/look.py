@@ -12,6 +12,7 @@ from agentcore import format as fmt
 from agentcore import results_file
 from agentcore.events import AgentState
 from agentcore.journal import JournalError
+from agentcore.judging import SELF_REPORTED
 from agentcore.observer import Observer
 from agentcore.overview import Overview, WorktreeRow
 from agentcore.results import column, ordered
@@ -173,6 +174,7 @@ def _status(observer: Observer, scene: Overview) -> dict[str, Any]:
     return {
         "lab": scene.name,
         "metric": scene.metric,
+        "self_reported": scene.self_reported,
         "trunk": asdict(scene.trunk) if scene.trunk else None,
         "noise": {"sigma": scene.noise.sigma, "dof": scene.noise.dof} if scene.noise else None,
         "calibration": list(scene.calibration) if scene.calibration else None,
@@ -221,6 +223,8 @@ def _print_status(observer: Observer, scene: Overview, now: float) -> None:
         f"{scene.name}  trunk {trunk.commit[:7]} {number}{gain}{sigma}"
         f"  {scene.experiments} experiments, {scene.kept} kept, {scene.merged} merged{forced}"
     )
+    if scene.self_reported:
+        print(f"{scene.metric} is {SELF_REPORTED}: the code that agents edit prints it")
     if scene.calibration:
         done, wanted = scene.calibration
         print(f"baseline: {done} of {wanted} runs done; experiments start after them")

@@ -6,6 +6,7 @@ from textual.geometry import Size
 
 from agentcore import format as fmt
 from agentcore.accounts import Cost
+from agentcore.judging import SELF_REPORTED
 from agentcore.speed import SpeedSummary
 from tui.bindings import ALL, TABLE, Binding, Table, key_line, on_screen
 from tui.follow import Scene
@@ -155,6 +156,8 @@ def title_parts(scene: Scene, *, wide: bool) -> list[Line]:
         until = f" until {fmt.clock(away.until)}" if away.until is not None and not away.over else ""
         parts.append(((f"AWAY {'over' if away.over else until.strip()}".strip(), "wait"),))
     parts.append(_trunk(scene, wide))
+    if overview.self_reported and trunk_has_number(scene):
+        parts.append(((SELF_REPORTED, "wait"),))
     if noise := overview.noise:
         text = f"σ {fmt.score(noise.sigma)} (dof {noise.dof})" if wide else f"σ{fmt.score(noise.sigma)}"
         parts.append(((text, "text"),))
