@@ -41,6 +41,7 @@ DECISIONS = (
     ev.ModeChanged,
     ev.IdeaAdded,
     ev.IdeaDropped,
+    ev.HistoryImported,
     ev.MergesWanted,
     ev.TrunkMoved,
     ev.WarningRaised,

@@ -12,7 +12,10 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
+from agentcore import format as fmt
+from agentcore.events import OldOutcome, OldRow
 from agentcore.ideas import open_ideas
+from agentcore.importing import steps
 from agentcore.judging import noise, threshold
 from agentcore.prompts import Texts, fill
 from agentcore.stacks import besides
@@ -20,6 +23,8 @@ from agentcore.state import Experiment, LabState, Worktree
 
 KEPT, NEAR, OWN, OTHERS, DEAD, IDEAS = 30, 12, 12, 25, 30, 12
 """Experiments listed of each sort."""
+OLD: Mapping[OldOutcome, int] = {"keep": 25, "drop": 25, "crash": 10}
+"""Imported rows listed of each outcome."""
 TRACEBACK_LINES = 40
 CLEARLY_WORSE = -2.0
 """Standard errors below which a dropped idea counts as a dead end."""
@@ -83,6 +88,7 @@ def write(
         "direction": _direction(texts, worktree, direction),
         "trunk": _trunk(state),
         "conflicts": "\n".join(_line(state, state.experiments[each]) for each in conflicts(state, worktree)) or "None.",
+        "before": _before(state),
         "notes": _bullets(state.worktrees[worktree].notes) if worktree in state.worktrees else "None.",
         "messages": _messages(state.worktrees.get(worktree)),
         "ideas": _bullets(f"idea {each.number} (from {each.by}): {each.text}" for each in open_ideas(state)[:IDEAS]),
@@ -203,6 +209,31 @@ def _trunk(state: LabState) -> str:
         f"{text} Noise σ {spread.sigma:.4f} ({spread.dof} degrees of freedom): one run must gain {least:.4f} to be "
         f"kept, then {gate.confirm_seeds} fresh seeds must confirm it at {threshold(state):g} standard errors."
     )
+
+
+def _before(state: LabState) -> str:
+    """What imported nights tell: the kept rows by their gain, what failed newest first. An idea stands there once."""
+    lower = state.config.lower_is_better if state.config else True
+    told: dict[OldOutcome, dict[str, tuple[OldRow, float | None]]] = {each: {} for each in OLD}
+    for night in state.imports:
+        for row, gain in steps(night.rows, lower_is_better=lower):
+            of_outcome = told[row.outcome]
+            of_outcome.pop(_words(row.idea), None)  # the newer one counts
+            of_outcome[_words(row.idea)] = row, gain
+    lines: list[str] = []
+    for outcome, rows in told.items():
+        newest = list(reversed(rows.values()))
+        if outcome == "keep":
+            newest.sort(key=lambda each: each[1] or 0.0, reverse=True)
+        lines += [_old(*each) for each in newest[: OLD[outcome]]]
+        if (more := len(newest) - OLD[outcome]) > 0:
+            lines.append(f"- and {more} more: {outcome}")
+    return "\n".join(lines) or "Nothing."
+
+
+def _old(row: OldRow, gain: float | None) -> str:
+    by = f", {fmt.gain(gain)} by one run" if gain is not None else ""
+    return f"- {row.outcome}{by}: {_first(row.idea)}"
 
 
 def _direction(texts: Texts, worktree: str, name: str) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Awaitable, Callable, Mapping
+from pathlib import Path
 from typing import Any
 
 from agentcore import events as ev
-from agentcore import permits, promoter, retest, verbs
+from agentcore import importing, permits, promoter, retest, verbs
 from agentcore.control import Answer, Command
 from agentcore.history import UndoDesk
 from agentcore.journal import JournalError
@@ -45,6 +46,7 @@ class Desk:
             "release": self._release,
             "idea": self._idea,
             "drop-idea": self._drop_idea,
+            "import": self._import,
             "retest": self._retest,
             "stop": self._leave,
             "ping": self._ping,
@@ -108,6 +110,17 @@ class Desk:
         self._lab.record(ev.CandidateMoved(number, "NEW", reason, command.by))
         self._lab.say(STOPPED, "")  # it names the candidate that was found on trunk as another tree
         return Answer(0, f"#{number} goes on to its confirmation")
+
+    async def _import(self, command: Command) -> Answer:
+        source = str(command.arguments["source"])
+        try:
+            table = importing.read(str(command.arguments["text"]), Path(source).name)
+            known = await self._lab.git(self._lab.repository.commits, importing.hashes(table))
+            event = importing.history(self._lab.state, table, source, command.by, known, self._lab.scrubber)
+        except importing.NotImported as error:
+            return Answer(REFUSED, str(error))
+        self._lab.record(event)
+        return Answer(0, f"imported {importing.told(event)}", importing.facts(event))
 
     async def _retest(self, command: Command) -> Answer:
         if self._lab.walls.backend == "none":

@@ -69,7 +69,7 @@ class Lab:
         self._git = ThreadPoolExecutor(1, thread_name_prefix="git")
         _refuse_lost(paths)
         self.journal = Journal(paths.journal)
-        self.state = _folded(paths)
+        self.state = folded(paths)
         self._look_back()
 
     def record(self, event: Event, *, durable: bool = False) -> None:
@@ -116,8 +116,11 @@ def _refuse_lost(paths: LabPaths) -> None:
             )
 
 
-def _folded(paths: LabPaths) -> LabState:
-    """Raises JournalError where rows are missing or contradict each other: no state follows from them."""
+def folded(paths: LabPaths) -> LabState:
+    """Return the state that follows from the whole journal.
+
+    Raises JournalError where rows are missing or contradict each other: no state follows from them.
+    """
     with closing(Reader(paths.journal)) as reader:
         try:
             return fold(reader.after(0))

@@ -29,7 +29,7 @@ TEMPLATES: dict[str, frozenset[str]] = {
     "brief": frozenset(
         {
             "worktree", "edit", "metric", "direction", "trunk", "pending", "kept", "near_misses", "own", "others",
-            "dead_ends", "conflicts", "notes", "messages", "ideas", "crash", "source",
+            "dead_ends", "before", "conflicts", "notes", "messages", "ideas", "crash", "source",
         }
     ),
     "crash": frozenset({"experiment", "hypothesis", "reason", "traceback", "attempt"}),

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable
+from dataclasses import asdict
 from typing import Any
 
 from agentcore import format as fmt
 from agentcore.report.file import plain
 from agentcore.results import ResultRow, as_object, became, run_s
-from agentcore.state import LabState
+from agentcore.state import Import, LabState
 from worktrees.text import printable
 
 STATUS = {"keep": "keep", "drop": "discard", "duplicate": "discard"}
@@ -32,6 +33,11 @@ def tsv(rows: Iterable[ResultRow], state: LabState) -> str:
 def objects(rows: Iterable[ResultRow], state: LabState) -> dict[str, Any]:
     """Return everything that is known of the rows."""
     return {"experiments": [as_object(row, state) for row in rows]}
+
+
+def old_objects(nights: Iterable[Import]) -> dict[str, Any]:
+    """Return everything that is known of imported nights: never among the experiments."""
+    return {"imported": [asdict(night) for night in nights]}
 
 
 def as_json(rows: Iterable[ResultRow], state: LabState) -> str:

@@ -88,6 +88,13 @@ COMMANDS = (
         "nightlab demo --headless --experiments 6 /tmp/lab",
     ),
     Entry("init", "work:init", "make a lab in a new folder", (FOLDER,), "nightlab init my-lab"),
+    Entry(
+        "import",
+        "importing:bring",
+        "bring an old night in as history: what was tried is shown, and told to agents, but is no measurement here",
+        (Argument(("file",), {"metavar": "results.tsv", "help": "autoresearch's five columns"}), DRY_RUN, JSON),
+        "nightlab import ~/autoresearch/results.tsv --dry-run",
+    ),
     Entry("start", "work:start", "start this lab's engine in the background", (NO_SANDBOX,)),
     Entry(
         "stop",
@@ -146,8 +153,8 @@ COMMANDS = (
     Entry(
         "diff",
         "look:diff",
-        "what a worktree changes now, or an experiment changed",
-        (Argument(("what",), {"metavar": "WT|N"}),),
+        "what a worktree changes now, or an experiment or an imported commit changed",
+        (Argument(("what",), {"metavar": "WT|N|COMMIT"}),),
         "nightlab diff wt0",
     ),
     Entry(

@@ -159,6 +159,18 @@ def results(width: int, height: int, *, plots: bool = True) -> Places:
     return {**left, **_stack(right, [("diff", height)], width - right)} if right else left
 
 
+def imported(width: int, height: int) -> Places:
+    """The rows, what is known of the selected one, and its change: below, or beside them (wide)."""
+    if width < WIDE:
+        detail, change = 4, height * 2 // 5 if height >= 16 else 0
+        return _stack(width, [("imported", height - detail - change), ("detail", detail), ("diff", change)])
+    left = width - max(56, min(100, width * 38 // 100))
+    return {
+        **_stack(left, [("imported", height - 6), ("detail", 6)]),
+        **_stack(width - left, [("diff", height)], left),
+    }
+
+
 def experiment(width: int, height: int, facts: int) -> Places:
     """What is known (`facts` lines of it) above the curves, and the change below, or beside them where it is wide."""
     if width < WIDE:

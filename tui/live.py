@@ -234,7 +234,10 @@ class Changes:
         self._known: dict[tuple[str, str], Diff | None] = {}
 
     def get(self, old: str, new: str) -> Diff | None:
-        """Return the change; None until it is read (`changed` is called then) and where a commit is gone."""
+        """Return the change, without `old` that of a commit against its parent.
+
+        None until it is read (`changed` is called then) and where a commit is gone.
+        """
         if (old, new) not in self._known:
             self._known[old, new] = None
             self.loading += 1
@@ -247,10 +250,10 @@ class Changes:
         self._changed()
 
     def _read(self, old: str, new: str) -> Diff | None:
-        from worktrees.diff import Unreadable, between
+        from worktrees.diff import Unreadable, between, of_commit
 
         try:
-            return between(self._repository, old, new)
+            return between(self._repository, old, new) if old else of_commit(self._repository, new)
         except (Unreadable, OSError):
             return None
 

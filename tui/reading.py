@@ -90,6 +90,10 @@ class Reading:
         """Return the change between two commits or trees; None until a thread has read it."""
         return self._changes.get(old, new)
 
+    def change_of_commit(self, commit: str) -> Diff | None:
+        """Return what a commit changed against its parent; None until a thread has read it."""
+        return self._changes.get("", commit)
+
     def look_up_report(self) -> None:
         """Answer the report's questions in a thread, and paint them."""
         self._view.run_worker(self._look_up_report(), exclusive=True, group="report")

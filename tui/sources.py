@@ -12,7 +12,7 @@ from tui.theme import RETESTS
 RETESTED = {"RETEST", "REVERT", "SPEED", *(word for _, _, word in RETESTS.values())}
 """Words of events of trunk that screen 5 tells more of."""
 
-SCREENS = {"IDEA": "directions", "PROMPTS": "directions", "REPORT": "report", "BACK": "report"}
+SCREENS = {"IDEA": "directions", "PROMPTS": "directions", "REPORT": "report", "BACK": "report", "IMPORT": "imported"}
 """Words of events that are about one screen as a whole."""
 
 

@@ -73,6 +73,16 @@ def between(repository: Path, old: str, new: str, context: int = 3) -> Diff:
         return _read(_tree(repo, old).diff_to_tree(_tree(repo, new), context_lines=context))
 
 
+def of_commit(repository: Path, commit: str) -> Diff:
+    """Return what a commit changed against its first parent; of one without any, all of it. Raises Unreadable."""
+    with _reading():
+        repo = pygit2.Repository(str(repository))
+        new = repo[commit].peel(pygit2.Commit)
+        if new.parents:
+            return _read(new.parents[0].tree.diff_to_tree(new.tree))
+        return _read(new.tree.diff_to_tree(swap=True))
+
+
 def of_worktree(worktree: Path, base: str, context: int = 3) -> Diff:
     """Return the change from `base` to the files in the checkout `worktree`, committed or not, untracked ones included.
 

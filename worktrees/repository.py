@@ -137,6 +137,16 @@ class Repository:
         parents = self._repo[commit].peel(pygit2.Commit).parent_ids
         return str(parents[0]) if parents else None
 
+    def commits(self, hashes: Iterable[str]) -> dict[str, str]:
+        """Return {hash as it is given, also a shortened one: the whole hash} of those that name a commit here."""
+        found: dict[str, str] = {}
+        for name in hashes:
+            try:
+                found[name] = str(self._repo[name].peel(pygit2.Commit).id)
+            except (KeyError, ValueError, pygit2.GitError):  # of another repository, of two, or of a file
+                continue
+        return found
+
     def messages(self, commit: str, since: str = "") -> dict[str, str]:
         """Return {commit: message} from `commit` back along first parents, newest first, down to `since` or the root.
 

@@ -38,6 +38,7 @@ from agentcore.events.experiment import (
     RunStopped,
 )
 from agentcore.events.idea import IdeaAdded, IdeaDropped
+from agentcore.events.imported import HistoryImported, OldOutcome, OldRow
 from agentcore.events.lab import (
     EngineStarted,
     EngineStopped,
@@ -140,6 +141,7 @@ Event = (
     | SpeedMeasured
     | IdeaAdded
     | IdeaDropped
+    | HistoryImported
     | WarningRaised
     | WarningCleared
     | AwayStarted

@@ -17,6 +17,7 @@ from agentcore.fold import (  # noqa: F401 (each registers its events)
     candidate,
     experiment,
     idea,
+    imported,
     lab,
     report,
     retest,

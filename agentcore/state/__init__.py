@@ -20,6 +20,7 @@ from agentcore.state.away import Absence, Away
 from agentcore.state.candidate import Candidate, Tally, Wish
 from agentcore.state.experiment import Counts, Experiment, Run
 from agentcore.state.idea import Idea
+from agentcore.state.imported import Import
 from agentcore.state.lab import Engine, Work
 from agentcore.state.retest import Retest, SpeedTest
 from agentcore.state.trunk import Merge, Trunk
@@ -95,6 +96,8 @@ class LabState:
     speed_test: SpeedTest | None = None
     """What is measured of the newest of them; None once it is known, or when its question has gone."""
     ideas: Map[int, Idea] = field(default_factory=Map)
+    imports: tuple[Import, ...] = ()
+    """Old nights of other machines, oldest import first: history, see importing.py."""
     away: Away | None = None
     """None while somebody is there."""
     last_away: Absence | None = None

@@ -222,7 +222,7 @@ def test_a_dollar_in_the_researchers_words_is_only_that() -> None:
 
 def test_an_unknown_variable_is_an_error_that_names_the_known() -> None:
     """A misspelt one would be a hole in every brief."""
-    with pytest.raises(PromptError, match=r"prompts/brief.md names \$sauce; known: conflicts, .*worktree"):
+    with pytest.raises(PromptError, match=r"prompts/brief.md names \$sauce; known: before, .*worktree"):
         text(calibrated(), "$sauce")
 
 

@@ -72,6 +72,7 @@ EVENTS: tuple[Event, ...] = (
     ev.SpeedMeasured(2, "c0", "l2", "FLAT", None, None, None, None, (), ""),
     ev.IdeaAdded(1, "tie the embeddings", "ada"),
     ev.IdeaDropped(1, "ada"),
+    ev.HistoryImported("/old/results.tsv", "d1", "val_bpb", (ev.OldRow("c9", "crash", None, 44.0, "x", ""),), "ada"),
     ev.RunStopped(3, "ada"),
     ev.MessageTakenBack("wt0", "prefer fewer layers", "ada"),
     ev.CandidateReordered(2, (2, 1, 3), "ada"),

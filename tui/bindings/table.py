@@ -20,8 +20,9 @@ SCREENS = {
     "E": "events",
     "D": "diff",
     "X": "experiment",
+    "O": "imported",
 }
-"""Letter: name of each screen; "diff" and "experiment" are full-screen readers and have no number of their own."""
+"""Letter: name of each screen; "diff", "experiment" and "imported" are opened from others and have no number."""
 
 ALL = "".join(SCREENS)
 
@@ -152,6 +153,10 @@ def _row(situation: Situation) -> str:
     return "" if situation.row else "there is no worktree yet"
 
 
+def _imported(situation: Situation) -> str:
+    return "" if situation.state.imports else "nothing was imported: nightlab import results.tsv brings an old night in"
+
+
 def _attend(situation: Situation) -> str:
     return "" if situation.overview.needs else "nothing needs you"
 
@@ -175,8 +180,8 @@ TABLE: tuple[Binding, ...] = (
     Binding("last", ("G", "end"), "last", "Last line", ALL, "moving"),
     Binding("page-down", ("ctrl+d", "pagedown"), "half page down", "Half a page down", ALL, "moving"),
     Binding("page-up", ("ctrl+u", "pageup"), "half page up", "Half a page up", ALL, "moving"),
-    Binding("scroll-down", ("J",), "scroll", "Scroll the preview down, the list stays", "LQRTPX", "moving"),
-    Binding("scroll-up", ("K",), "scroll preview up", "Scroll the preview up, the list stays", "LQRTPX", "moving"),
+    Binding("scroll-down", ("J",), "scroll", "Scroll the preview down, the list stays", "LQRTPXO", "moving"),
+    Binding("scroll-up", ("K",), "scroll preview up", "Scroll the preview up, the list stays", "LQRTPXO", "moving"),
     Binding("left", ("h", "left"), "left", "Scroll sideways to the left", "WD", "moving"),
     Binding("right", ("l", "right"), "right", "Scroll sideways to the right", "WD", "moving"),
     Binding(
@@ -206,6 +211,7 @@ TABLE: tuple[Binding, ...] = (
     Binding("open-experiment", ("enter",), "open", "Its facts, verdict, runs and curve", "R", "looking", rank=10),
     Binding("diff", ("d",), "diff", "The whole diff of what is selected", "LWQRX", "looking", _row, rank=15),
     Binding("compare", ("|",), "compare", "Two marked ones: facts, curves, diff of trees", "R", "looking", rank=24),
+    Binding("imported", ("I",), "imported", "Old nights that were imported", "R", "looking", _imported),
     Binding("sort", ("o",), "sort", "Next column to order by", "R", "looking", rank=26),
     Binding("reverse", ("O",), "reverse", "The same order from its other end", "R", "looking"),
     Binding(
@@ -312,6 +318,9 @@ TABLE: tuple[Binding, ...] = (
         "retest-now", ("t",), "retest", "Try trunk at the larger size (asks)", "QT", "deciding", _changing, rank=24
     ),
     Binding("new-idea", ("c",), "new idea", "Write an idea down for any agent", "I", "deciding", _changing, rank=12),
+    Binding(
+        "import", (), "import", "Bring the results.tsv of the lab's folder in as history", "R", "deciding", _changing
+    ),
     Binding("drop-idea", ("x",), "drop idea", "Offer the idea to no agent", "I", "deciding", _changing, rank=16),
     Binding("lift-rule", (), "lift rule", "Let a BLOCKED candidate go on, its diff read", ALL, "deciding", _lift),
     Binding("copy", ("y",), "copy", "Copy: h hash, d diff, p path, m message, l log, t turn", ALL, "taking along"),

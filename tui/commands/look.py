@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 import time
 from argparse import Namespace
-from dataclasses import asdict
+from collections.abc import Collection
+from dataclasses import asdict, replace
 from typing import Any, get_args
 
 from agentcore import format as fmt
-from agentcore import results_file
+from agentcore import importing, results_file
 from agentcore.events import AgentState
 from agentcore.journal import JournalError
 from agentcore.judging import SELF_REPORTED
@@ -17,7 +18,7 @@ from agentcore.observer import Observer
 from agentcore.overview import Overview, WorktreeRow
 from agentcore.results import column, ordered
 from agentcore.results import results as results_of
-from agentcore.state import Experiment, LabState
+from agentcore.state import Experiment, Import, LabState
 from tui.exits import FAILED, NEEDS_PERSON, OK, USAGE, Ending
 from tui.moments import moment
 from tui.output import print_json, print_table
@@ -75,22 +76,57 @@ def results(arguments: Namespace) -> int:
     if arguments.sort:
         lower = state.config.lower_is_better if state.config else True
         rows = tuple(ordered(rows, column(arguments.sort), lower_is_better=lower))
+    nights = () if arguments.since or arguments.sort else old_nights(state, wanted)
     if arguments.json:
-        print_json("results", time.time(), results_file.objects(rows, state))
+        body = results_file.objects(rows, state) | results_file.old_objects(nights)
+        print_json("results", time.time(), body)
     elif arguments.tsv:
         print(results_file.tsv(rows, state), end="")
     else:
         print_table(results_file.TITLES, [results_file.cells(row) for row in rows], right="# VAL GAIN σ MEM MIN ±LINES")
+        for night in nights:
+            _print_night(state, night)
     return OK
 
 
+def old_nights(state: LabState, wanted: Collection[str] = ()) -> tuple[Import, ...]:
+    """Return the imported nights with their rows of the `wanted` outcomes; of all outcomes where none is named.
+
+    When a row was measured nobody knows, and its score is none of ours: what is sorted, or of a time, has none of them.
+    """
+    if not wanted:
+        return state.imports
+    return tuple(
+        replace(night, rows=tuple(row for row in night.rows if row.outcome in wanted)) for night in state.imports
+    )
+
+
+def _print_night(state: LabState, night: Import) -> None:
+    lower = state.config.lower_is_better if state.config else True
+    print(f"\nimported from {printable(night.source)}, {fmt.clock(night.at)} by {night.by}: history, not measured here")
+    cells = [
+        [
+            row.commit,
+            row.outcome.upper(),
+            fmt.score(row.score),
+            fmt.gain(gain),
+            fmt.memory(row.memory_gb * 1024 or None),
+            row.idea,
+        ]
+        for row, gain in importing.steps(night.rows, lower_is_better=lower)
+    ]
+    print_table(("COMMIT", "OUTCOME", "VAL", "GAIN", "MEM", "IDEA"), cells, right="VAL GAIN MEM")
+
+
 def diff(arguments: Namespace) -> int:
-    """Print what a worktree changes now, or what an experiment changed, as a unified diff."""
+    """Print what a worktree changes now, or what an experiment or an imported commit changed, as a unified diff."""
     from worktrees import diff as diffs  # here: pygit2 is not needed by the other commands
 
     observer, name = observe(arguments), arguments.what
     if name in observer.state.worktrees:
         found = observer.diff_of(name)
+    elif old := importing.linked(observer.state, name):
+        found = diffs.of_commit(observer.paths.root, old)
     else:
         experiment = find_experiment(observer.state, name)
         found = diffs.between(observer.paths.root, experiment.base, experiment.commit)

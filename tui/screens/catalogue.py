@@ -25,6 +25,7 @@ SCREENS: Mapping[str, str] = {
     "events": "EventsScreen",
     "experiment": "ExperimentScreen",
     "diff": "ReaderScreen",
+    "imported": "ImportedScreen",
 }
 """{name of a screen: its class}."""
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from textual.timer import Timer
 
+from agentcore import format as fmt
 from agentcore import results_file
 from agentcore.measures import MEASURES, Measure, progress_of
 from agentcore.progress import Progress
@@ -19,6 +20,7 @@ from tui.exporting import Maker
 from tui.follow import Scene
 from tui.screens.base import Action, BaseScreen
 from tui.screens.lab import PREVIEW_LINES, waiting
+from tui.screens.offering import Offer
 from tui.screens.targets import target_of
 from tui.theme import OUTCOMES
 from tui.widgets.diff import DiffPane
@@ -57,6 +59,7 @@ class ResultsScreen(BaseScreen):
         self._measure: Measure | None = None
         """What is plotted; None for the score."""
         self._measured: tuple[Results, Measure, Progress] | None = None
+        self._offer = Offer(view.paths.root)
         self._rest: Timer | None = None
         self._is_resting = True
 
@@ -90,6 +93,8 @@ class ResultsScreen(BaseScreen):
             "metric": self._next_measure,
             "log-scale": self._change_scale,
             "verify": self._verify,
+            "import": self._import,
+            "imported": lambda: self.view.go("imported"),
         }
 
     def show(self, scene: Scene) -> None:
@@ -98,9 +103,12 @@ class ResultsScreen(BaseScreen):
         self._list()
         row = self.table.selected
         self.bar.about = f"{self._counts}   by {self.table.by.name} {self.table.arrow}"
+        if scene.state.imports:
+            self.bar.about += f"   I: {_imported(scene)} of before"
         if self._sought:
             self.bar.about = f"{len(self._rows)} of {len(self._results.rows)} with {self._sought}   esc: all"
         self.table.marks = self.marks
+        self._offer.look(scene.state)
         self.table.empty = self._why_empty(scene)
         self.detail.state, self.detail.row = scene.state, row
         self._plot(scene, row)
@@ -176,7 +184,10 @@ class ResultsScreen(BaseScreen):
     def _why_empty(self, scene: Scene) -> str:
         if self._sought and self._results.rows:
             return f"no experiment matches {self._sought}; esc lists all"
-        return f"No experiments yet. {waiting(scene)}" if scene.overview.calibration else "No experiments yet."
+        told = ["No experiments yet.", waiting(scene) if scene.overview.calibration else "", self._offer.words]
+        if scene.state.imports:
+            told.append(f"{_imported(scene)} of before this lab: I shows them.")
+        return " ".join(filter(None, told))
 
     def _plot(self, scene: Scene, row: ResultRow | None) -> None:
         plot, measure = self.progress, self._measure
@@ -218,8 +229,16 @@ class ResultsScreen(BaseScreen):
     def _open(self, numbers: list[int]) -> None:
         if numbers:
             self.view.open_experiments(numbers)
+        elif self._offer.rows and not self._results.rows:
+            self.do(next(each for each in self.view.table if each.id == "import"))
         else:
             self.say("there is no experiment to open")
+
+    def _import(self) -> None:
+        if self._offer.rows:
+            self.view.sender.ask("import", self._offer.arguments)
+        else:
+            self.say(self._offer.words or "no results.tsv lies here that is not imported: nightlab import FILE")
 
     def _compare(self) -> None:
         marked = self._marked()
@@ -257,3 +276,7 @@ def counts(rows: Iterable[ResultRow]) -> str:
     found = Counter(row.outcome for row in rows)
     parts = [f"{found[outcome]} {outcome}" for outcome in OUTCOMES if found[outcome]]  # type: ignore[index]
     return ", ".join([f"{found.total()} experiments", *parts])
+
+
+def _imported(scene: Scene) -> str:
+    return fmt.count(sum(len(night.rows) for night in scene.state.imports), "row")

@@ -19,6 +19,7 @@ from tui.story import (  # noqa: F401 (each registers its events)
     candidate,
     experiment,
     idea,
+    imported,
     lab,
     report,
     retest,

@@ -31,6 +31,7 @@ NUMBERS = {
     "events": "8",
     "diff": "",
     "experiment": "",
+    "imported": "",
 }
 
 
