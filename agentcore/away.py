@@ -7,6 +7,9 @@ import math
 from agentcore import events as ev
 from agentcore.state import Away, LabState
 
+LONGEST_S = 366 * 24 * 3600.0
+"""How far ahead `until` may lie: what is meant is a night, and a time that no calendar holds could not be shown."""
+
 
 def due(state: LabState, now: float) -> ev.AwayLimitReached | None:
     """Return the limit that is reached and that nobody has written down yet."""
@@ -42,6 +45,8 @@ def refusal(state: LabState, now: float, until: float | None, usd: float | None,
     """Return why away mode cannot begin with these limits, or an empty string."""
     if until is not None and until <= now:
         return "the time until which it should work alone is over already"
+    if until is not None and not until <= now + LONGEST_S:
+        return "the time until which it should work alone is over a year away"
     if usd is not None and not 0 <= usd < math.inf:  # not a number would reach the journal as no limit
         return f"${usd:.2f} is no budget"
     if merge == "gate" and state.engine is not None and state.engine.walls == "none":

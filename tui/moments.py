@@ -23,5 +23,5 @@ def moment(text: str, now: float, *, is_past: bool = False) -> float:
         return (then if lies_right else then + timedelta(days=way)).timestamp()
     try:
         return datetime.fromisoformat(text).astimezone().timestamp()
-    except ValueError:
+    except (ValueError, OverflowError):
         raise Ending(USAGE, f"{text!r} is no time: write 08:00, 90m, 2h or 2026-03-14T08:00") from None

@@ -328,10 +328,11 @@ async def test_nothing_is_sent_without_words_or_after_esc(lab: LabMaker, keys: t
 
 
 async def test_a_line_is_edited_and_pasted_into(lab: LabMaker) -> None:
-    """The cursor moves, delete works, pasted lines become one, a long line keeps its cursor on the screen."""
+    """The keys of a shell's line work, pasted lines become one, a long line keeps its cursor on the screen."""
     engine = FakeEngine()
     async with serve(lab.paths.socket, engine), sitting_at(lab) as person:
-        await person.press("i", *"ad", "left", *"bc", "home", "x", "delete", "end", "e")
+        await person.press("i", *"gone", "ctrl+u", *"ad not", "ctrl+w", "backspace")
+        await person.press("left", *"bc", "home", "x", "delete", "end", "e")
         assert "> xbcde" in person.text
         person.view.post_message(events.Paste("1\r2\x1b[2J\r\n" + "w" * 100 + "end"))
         await person.sees("wwwend")

@@ -35,14 +35,11 @@ async def test_the_form_starts_away_with_the_lines_as_they_stand(lab: LabMaker) 
 
 
 async def test_lines_are_chosen_and_changed(lab: LabMaker) -> None:
-    """`enter` edits a text, in which `y` and `n` are letters; `h` and `l` walk through choices."""
+    """`enter` edits a text; `h` and `l` walk through choices."""
     engine = FakeEngine()
     async with serve(lab.paths.socket, engine), sitting_at(lab) as person:
-        await person.press("A", "enter", *["backspace"] * 5, "y", "n", "enter")
-        assert "'yn' is no time" in person.text
-        assert "y  start" not in person.text
-        await person.press("enter", "backspace", "backspace", "9", "0", "m", "enter")
-        await person.press("j", "enter", "2", "5", ".", "5", "enter", "j", "l", "j", "h")
+        await person.press("A", "enter", *"90m", "enter")
+        await person.press("j", "enter", *"25.5", "enter", "j", "l", "j", "h")
         words = ("90m (1h30m)", "$25.50 more", "none, keep all for me", "wait for me")
         assert list(words) == [word for word in words if word in person.text]
         until = person.now + 5400
@@ -51,6 +48,67 @@ async def test_lines_are_chosen_and_changed(lab: LabMaker) -> None:
         await person.until(lambda: bool(engine.commands))
     sent = engine.commands[0].arguments
     assert (25.5, "none", "wait", True) == (sent["usd"], sent["merge"], sent["questions"], sent["until"] >= until)  # type: ignore[operator]
+
+
+async def test_the_first_letter_takes_the_place_of_the_old_value(lab: LabMaker) -> None:
+    """A cursor key keeps it, to be mended; `esc` puts it back."""
+    async with sitting_at(lab) as person:
+        await person.press("A", "enter", *"100m")
+        assert "until         100m " in person.text
+        await person.press("escape", "enter", "left", "backspace", "3", "enter")
+        assert "until         08:30 (" in person.text
+        await person.press("enter", "1", "escape")
+        assert "until         08:30 (" in person.text
+
+
+async def test_a_value_that_cannot_be_stays_to_be_mended(lab: LabMaker) -> None:
+    """In a sentence under its line, in which `y` and `n` are letters; what is typed next takes its place."""
+    engine = FakeEngine()
+    async with serve(lab.paths.socket, engine), sitting_at(lab) as person:
+        await person.press("A", "enter", "end", *"100m", "enter")
+        await person.moment(0.6)
+        assert "'08:00100m' is no time: write 08:00, 90m, 2h or" in person.text
+        assert "enter  done   esc  leave it as it was" in person.text
+        await person.press("y", "enter")
+        assert "'y' is no time" in person.text
+        await person.press("escape")
+        assert "is no time" not in person.text and "until         08:00 (" in person.text
+        await person.press("j", "enter", *"lots", "enter")
+        assert "'lots' is no sum of dollars: write 25 or 25.80" in person.text
+        await person.press(*"12", "enter")
+        assert "$12.00 more" in person.text
+    assert [] == engine.commands
+
+
+@pytest.mark.parametrize(
+    ("place", "value", "why"),
+    [
+        ((), "2001-01-01", "alone is over"),
+        ((), "99999999h", "a year away"),
+        ((), "0001-01-01", "no time"),
+        (("j",), "-3", "no budget"),
+        (("j",), "inf", "no budget"),
+    ],
+)
+async def test_what_the_engine_would_refuse_the_line_says(
+    lab: LabMaker, place: tuple[str, ...], value: str, why: str
+) -> None:
+    """While it can still be changed."""
+    async with sitting_at(lab) as person:
+        await person.press("A", *place, "enter", *value, "enter")
+        assert why in person.text and "enter  done" in person.text
+
+
+async def test_a_yes_that_cannot_be_said_closes_nothing(tmp_path: Path) -> None:
+    """The reason is said again, and the lines are still there to be changed."""
+    bare = small_lab(tmp_path)
+    bare.begin(walls="none")
+    async with sitting_at(bare) as person:
+        await person.press("A", "j", "j", "l")
+        await person.moment(0.6)
+        await person.press("y")
+        assert "Away mode" in person.text
+        assert 2 == person.text.count("without a sandbox")
 
 
 async def test_a_change_arms_the_answer_anew(lab: LabMaker) -> None:

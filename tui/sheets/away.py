@@ -32,8 +32,8 @@ def fields(scene: Scene) -> tuple[Field, ...]:
     left = f"{max(0.0, cost.usd_limit - cost.usd):.2f}" if cost.usd_limit else ""
     merge = "none" if scene.state.engine and scene.state.engine.walls == "none" else "gate"
     return (
-        Field("until", MORNING),
-        Field("usd", left),
+        Field("until", MORNING, check=_until_wrong),
+        Field("usd", left, check=_usd_wrong),
         Field("merge", merge, tuple(MERGES)),
         Field("questions", "park", tuple(QUESTIONS)),
     )
@@ -47,13 +47,12 @@ def asking(paths: LabPaths) -> Asking:
 def question(scene: Scene, values: Mapping[str, str], paths: LabPaths) -> Question:
     """Return what is asked before a person leaves the lab alone."""
     state = scene.state
-    until, usd, wrong = _parsed(values, scene.now)
-    reason = wrong or away.refusal(state, scene.now, until, usd, values["merge"])
-    shown_until = f"{values['until']}  ({fmt.duration(until - scene.now)})" if until is not None else values["until"]
+    until, usd = _until(values["until"], scene.now), _usd(values["usd"])  # the fields take nothing else
+    reason = away.refusal(state, scene.now, until, usd, values["merge"])
     money = NO_LIMIT if usd is None else f"{fmt.money(usd)} more"
     facts = [
-        ("until", shown_until or NO_LIMIT),
-        ("spend at most", (values["usd"] if wrong and usd is None else money) + _spent(scene)),
+        ("until", NO_LIMIT if until is None else f"{values['until']}  ({fmt.duration(until - scene.now)})"),
+        ("spend at most", money + _spent(scene)),
         ("merges", MERGES[values["merge"]]),
         ("questions", QUESTIONS[values["questions"]]),
         *_fixed(state, paths),
@@ -88,18 +87,30 @@ def _key(state: LabState) -> str:
     return "no key: no model is asked"
 
 
-def _parsed(values: Mapping[str, str], now: float) -> tuple[float | None, float | None, str]:
-    """Return (until, dollars, what is wrong with them)."""
-    until, usd, wrong = None, None, ""
+def _until(value: str, now: float) -> float | None:
+    """Raises Ending."""
+    return moment(value, now) if value else None
+
+
+def _usd(value: str) -> float | None:
+    """Raises ValueError."""
+    return float(value.removeprefix("$")) if value else None
+
+
+def _until_wrong(scene: Scene, value: str) -> str:
     try:
-        until = moment(values["until"], now) if values["until"] else None
+        until = _until(value, scene.now)
     except Ending as ending:
-        wrong = str(ending)
+        return str(ending)
+    return away.refusal(scene.state, scene.now, until, None, "none")
+
+
+def _usd_wrong(scene: Scene, value: str) -> str:
     try:
-        usd = float(values["usd"].lstrip("$")) if values["usd"] else None
+        usd = _usd(value)
     except ValueError:
-        wrong = wrong or f"{values['usd']!r} is no sum of dollars: write 25 or 25.80, or nothing for no limit"
-    return until, usd, wrong
+        return f"{value!r} is no sum of dollars: write 25 or 25.80, or nothing for no limit"
+    return away.refusal(scene.state, scene.now, None, usd, "none")
 
 
 def _spent(scene: Scene) -> str:

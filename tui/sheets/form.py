@@ -1,8 +1,9 @@
 """How is a question asked whose facts a person may change before the answer?
 
 A form is a sheet whose first lines are fields: `j` `k` choose one, `h` `l` walk through its choices, `enter` edits it,
-and only then are letters text. Every change arms the answer anew, so that a word that was meant for a field cannot
-confirm anything.
+and only then are letters text. The first of them takes the place of what stood there; a value that cannot be is said to
+be none and stays to be mended, `esc` puts the old one back. Every change arms the answer anew, so that a word that was
+meant for a field cannot confirm anything.
 """
 
 from __future__ import annotations
@@ -12,12 +13,17 @@ from dataclasses import dataclass, replace
 
 from agentcore.control import Answer
 from tui.follow import Scene
-from tui.lines import BLANK, Line, tame, wrap
+from tui.lines import BLANK, Line, wrap
+from tui.sheets.line import TypedLine
 from tui.sheets.sheet import LABEL, Question, Sheet
 from tui.theme import Theme
 
 LONGEST = 200
 """Characters of a field."""
+
+
+Check = Callable[[Scene, str], str]
+"""From a value to what is wrong with it in a sentence, empty where nothing is."""
 
 
 @dataclass(frozen=True)
@@ -30,6 +36,7 @@ class Field:
     """What it can be; empty where it is text."""
     sends: bool = False
     """`enter` after its text is the answer: the name of what is meant was typed out."""
+    check: Check = lambda scene, value: ""
 
 
 Asking = Callable[[Scene, Mapping[str, str]], Question]
@@ -51,8 +58,10 @@ class Form(Sheet):
     ) -> None:
         self._fields = list(fields)
         self._chosen = 0
-        self._typed: str | None = "" if fields[0].sends else None
+        self._typed = TypedLine() if fields[0].sends else None
         """The text of the field that is edited; None while none is."""
+        self._wrong = ""
+        """Why that text cannot be the field's value."""
         super().__init__(look, ask=lambda scene: ask(scene, self._values()), fresh=fresh, send=send, clock=clock)
 
     def press(self, key: str) -> None:
@@ -60,7 +69,7 @@ class Form(Sheet):
         if not self._takes_keys:
             return
         if self._typed is not None:
-            self._edit(key)
+            self._edit(key, self._typed)
         elif key in ("j", "down", "k", "up", "tab", "shift+tab"):
             step = 1 if key in ("j", "down", "tab") else -1
             self._chosen = (self._chosen + step) % len(self._fields)
@@ -69,39 +78,52 @@ class Form(Sheet):
             self._change(-1 if key in ("h", "left") else 1, may_edit=key == "enter")
         elif key in ("pagedown", "pageup"):
             super().press("down" if key == "pagedown" else "up")
+        elif key == self.question.key and not self.question.yes:
+            self._refuse()
         else:
             super().press(key)
 
     def insert(self, text: str) -> None:
         """Put pasted text into the field that is edited."""
         if self._typed is not None:
-            self._typed = tame(self._typed + " ".join(text.splitlines()))[:LONGEST]
+            self._typed = self._typed.put(text, LONGEST)
             self.paint()
 
-    def _edit(self, key: str) -> None:
+    def _refuse(self) -> None:
+        """Say why there is no yes to say: the lines can be changed, so it is no reason to throw them away."""
+        self.notice = dict(self.question.facts).get("so", "it cannot be done like this")
+        self.fit_into(*self.screen.size)
+        self._blink()
+
+    def _edit(self, key: str, typed: TypedLine) -> None:
         """Take a key into the field's text."""
         field = self._fields[self._chosen]
-        assert self._typed is not None, "press has looked"
         if key in ("escape", "ctrl+c") and field.sends:
             self._close("no: nothing was changed")
         elif key in ("escape", "ctrl+c"):
-            self._typed = None
+            self._typed, self._wrong = None, ""
         elif key in ("enter", "tab"):
-            self._set(self._typed.strip())
-            if field.sends:
-                self._answer()
-        elif key == "backspace":
-            self._typed = self._typed[:-1]
-        elif len(key) == 1:
-            self._typed = (self._typed + key)[:LONGEST]
-        self.paint()
+            self._take(field, typed.text.strip())
+        else:
+            self._typed = typed.press(key, LONGEST)
+        self.fit_into(*self.screen.size)
+
+    def _take(self, field: Field, value: str) -> None:
+        """Let a field have what was typed, unless it cannot: then it stays to be typed anew."""
+        self._wrong = field.check(self._fresh(), value)
+        if self._wrong:
+            self._typed = TypedLine(value).select()
+            return
+        self._set(value)
+        if field.sends:
+            self._answer()
 
     def _answer(self) -> None:
         """Send where the typed name is the right one, else let it be typed again."""
         if self.question.yes and self._is_armed():
             self._say_yes(self.question.arguments)
         else:
-            self._typed = ""
+            self._typed = TypedLine()
 
     def _change(self, step: int, *, may_edit: bool) -> None:
         field = self._fields[self._chosen]
@@ -109,7 +131,7 @@ class Form(Sheet):
             place = field.choices.index(field.value) if field.value in field.choices else 0
             self._set(field.choices[(place + step) % len(field.choices)])
         elif may_edit:
-            self._typed = field.value
+            self._typed = TypedLine(field.value).select()
             self.paint()
 
     def _set(self, value: str) -> None:
@@ -130,7 +152,8 @@ class Form(Sheet):
         start: Line = ((f"{'>' if is_chosen else ' '} {label:<{LABEL - 2}}", "bold" if is_chosen else "grey"),)
         if is_chosen and self._typed is not None:
             room = width - LABEL - 3
-            return [(*start, (self._typed[-room:], "text"), (" ", "blink"))]
+            said = wrap(self._wrong, width - LABEL - 2) if self._wrong else []
+            return [(*start, *self._typed.shown(room)), *(((" " * LABEL + part, "you"),) for part in said)]
         first, *rest = wrap(text, width - LABEL - 2)
         return [(*start, (first, "text")), *(((" " * LABEL + part, "text"),) for part in rest)]
 

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from rich.cells import cell_len
-
-from tui.lines import Line, tame
+from tui.lines import Line
+from tui.sheets.line import TypedLine
 from tui.theme import Theme
 from tui.widgets.pane import Pane
 
@@ -20,9 +19,12 @@ class TextLine(Pane):
     def __init__(self, look: Theme, *, id: str, text: str = "", frame: str = "rule") -> None:  # noqa: A002
         super().__init__(look, id=id, frame="box" if frame == "box" else "rule", heavy=True)
         self.over = "sheet"
-        self.text = text
-        self._at = len(text)
-        """Characters left of the cursor."""
+        self._edited = TypedLine(text, len(text))
+
+    @property
+    def text(self) -> str:
+        """What stands in the line."""
+        return self._edited.text
 
     def done(self) -> None:
         """Take the line: `enter` was pressed."""
@@ -38,50 +40,23 @@ class TextLine(Pane):
 
     def prompt(self, width: int, sign: str = ">") -> Line:
         """Return the line, scrolled so that the cursor is on it."""
-        before, here, after = self.text[: self._at], self.text[self._at : self._at + 1], self.text[self._at + 1 :]
-        return ((f" {sign} ", "grey"), (_end(before, width - 6), "text"), (here or " ", "blink"), (after, "text"))
+        return ((f" {sign} ", "grey"), *self._edited.shown(width - 6))
 
     def press(self, key: str) -> None:
         """Take a key: the character of a printable one, else Textual's name."""
-        before = self.text
-        match key:
-            case "enter":
-                self.done()
-            case "escape" | "ctrl+c":
-                self.given_up()
-            case "backspace" if self._at:
-                self._at -= 1
-                self.text = self.text[: self._at] + self.text[self._at + 1 :]
-            case "delete":
-                self.text = self.text[: self._at] + self.text[self._at + 1 :]
-            case "left" | "right":
-                self._at = max(0, min(len(self.text), self._at + (1 if key == "right" else -1)))
-            case "home" | "end":
-                self._at = 0 if key == "home" else len(self.text)
-            case _ if len(key) == 1:
-                self._put(key)
-        self._changed(before)
+        if key == "enter":
+            self.done()
+        elif key in ("escape", "ctrl+c"):
+            self.given_up()
+        else:
+            self._become(self._edited.press(key, LONGEST))
 
     def insert(self, text: str) -> None:
         """Put pasted text where the cursor is, on one line."""
-        before = self.text
-        self._put(" ".join(text.splitlines()))  # terminals paste CR for a line's end
-        self._changed(before)
+        self._become(self._edited.put(text, LONGEST))
 
-    def _put(self, text: str) -> None:
-        text = tame(text)[: LONGEST - len(self.text)]
-        self.text = self.text[: self._at] + text + self.text[self._at :]
-        self._at += len(text)
-
-    def _changed(self, before: str) -> None:
-        if self.text != before:
+    def _become(self, line: TypedLine) -> None:
+        before, self._edited = self._edited, line
+        if line.text != before.text:
             self.typed()
         self.paint()
-
-
-def _end(text: str, room: int) -> str:
-    """Return as much of the end of `text` as fits into `room` cells."""
-    start, used = len(text), 0
-    while start and (used := used + cell_len(text[start - 1])) <= room:
-        start -= 1
-    return text[start:]
