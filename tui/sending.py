@@ -5,10 +5,11 @@ By the engine's socket, while the view goes on; where there is no engine, that i
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from agentcore.control import Answer, Command, EngineUnreachable, ask
+from tui.series import Order, in_turn
 
 if TYPE_CHECKING:
     from tui.view import View
@@ -33,32 +34,39 @@ class Sender:
 
     def ask(self, verb: str, arguments: Mapping[str, object]) -> None:
         """Ask the engine for something that asks no question back, and tell its answer."""
-        self._view.run_worker(self._ask(verb, arguments), exclusive=True, group="tell")
+        self._view.run_worker(self._ask((Order("", verb, arguments),)), exclusive=True, group="tell")
 
-    def pause(self) -> None:
-        """Pause the selected worktree after its run, or resume it."""
-        worktree = self._view.scene.state.worktrees.get(self._view.selected)
-        if worktree:
-            verb = "resume" if worktree.paused else "pause"
-            self.ask(verb, {"worktree": worktree.name})
+    def ask_each(self, orders: Sequence[Order]) -> None:
+        """Ask the engine for several things of that kind, one after the other."""
+        self._view.run_worker(self._ask(orders))
 
-    def decide(self, verb: str, experiment: int) -> None:
-        """Ask the engine to do something with a candidate that asks no question back."""
-        self.ask(verb, {"experiment": experiment})
+    def pause(self, worktrees: Sequence[str]) -> None:
+        """Pause worktrees after their runs; where all of them are paused already, let them go on."""
+        known = self._view.scene.state.worktrees
+        at_work = [name for name in worktrees if not known[name].paused]
+        self.for_worktrees("pause" if at_work else "resume", at_work or worktrees)
 
-    def tell(self, worktree: str, text: str) -> None:
-        """Say something to the agent of `worktree`."""
-        self._view.run_worker(self._say(worktree, text))
+    def for_worktrees(self, verb: str, worktrees: Sequence[str]) -> None:
+        """Ask the engine to do something with worktrees that asks no question back."""
+        self.ask_each([Order(name, verb, {"worktree": name}) for name in worktrees])
 
-    async def _say(self, worktree: str, text: str) -> None:
-        answer = await self._ask("say", {"worktree": worktree, "text": text})
+    def decide(self, verb: str, experiments: Sequence[int]) -> None:
+        """Ask the engine to do something with candidates that asks no question back."""
+        self.ask_each([Order(f"#{number}", verb, {"experiment": number}) for number in experiments])
+
+    def tell(self, worktrees: Sequence[str], text: str) -> None:
+        """Say something to the agents of those worktrees."""
+        self._view.run_worker(self._say(worktrees, text))
+
+    async def _say(self, worktrees: Sequence[str], text: str) -> None:
+        answer = await self._ask([Order(name, "say", {"worktree": name, "text": text}) for name in worktrees])
         if not answer.done:
-            self.unsent[worktree] = text
+            self.unsent |= {name: text for name in worktrees if name not in answer.body.get("done", ())}
 
-    async def _ask(self, verb: str, arguments: Mapping[str, object]) -> Answer:
+    async def _ask(self, orders: Sequence[Order]) -> Answer:
         if front := self._view.front:
             front.say("asked, waiting for the engine")
-        answer = await self.command(verb, arguments)
+        answer = await in_turn(self.command, orders)
         if front := self._view.front:
             front.paint()
             front.say(answer.message if answer.done else f"refused: {answer.message}")

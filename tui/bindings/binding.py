@@ -36,7 +36,19 @@ class Situation:
     engine_alive: bool
     readonly: bool
     marked: tuple[Target, ...] = ()
-    """What a merge would take instead of the target."""
+    """The marked candidates: what acts on candidates takes all of them instead of the target."""
+    marked_rows: tuple[WorktreeRow, ...] = ()
+    """The marked worktrees, or those of the marked candidates: what acts on worktrees takes all of them."""
+
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """The candidates that an action takes."""
+        return self.marked or ((self.target,) if self.target else ())
+
+    @property
+    def rows(self) -> tuple[WorktreeRow, ...]:
+        """The worktrees that an action takes."""
+        return self.marked_rows or ((self.row,) if self.row else ())
 
 
 Reason = Callable[[Situation], str]

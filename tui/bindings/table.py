@@ -6,7 +6,11 @@ that none of them can tell another story. A key that cannot act says why: `disab
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from agentcore import permits, undoing, verbs
+from agentcore.overview import WorktreeRow
+from agentcore.state import LabState
 from tui.bindings.binding import Binding, Reason, Situation, Target
 
 SCREENS = {
@@ -38,10 +42,15 @@ def _changing(situation: Situation) -> str:
 def _merge(situation: Situation) -> str:
     if reason := _changing(situation):
         return reason
-    targets = situation.marked or ((situation.target,) if situation.target else ())
-    if not targets:
+    if lacking := [row.worktree for row in situation.marked_rows if not _has_target(situation, row)]:
+        return f"{lacking[0]} has nothing to merge: none of its experiments is in the queue"
+    if not situation.targets:
         return "nothing to merge yet: a kept experiment whose gain fresh seeds confirm becomes READY"
-    return next((_unready(each) for each in targets if each.state != "READY"), "")
+    return next((_unready(each) for each in situation.targets if each.state != "READY"), "")
+
+
+def _has_target(situation: Situation, row: WorktreeRow) -> bool:
+    return row.worktree in {each.worktree for each in situation.marked}
 
 
 def _unready(row: Target) -> str:
@@ -60,16 +69,18 @@ def _unready(row: Target) -> str:
 
 
 def _candidate(*names: str) -> Reason:
-    """Why none of these verbs can be used on the selected candidate: the reason of the first."""
+    """Why none of these verbs can be used on a candidate that is taken: the reason of the first."""
 
     def reason(situation: Situation) -> str:
         if why := _changing(situation):
             return why
-        if situation.target is None:
+        if not situation.targets:
             return "no candidate is selected"
-        number = situation.target.experiment
-        reasons = [verbs.refusal(situation.state, name, number) for name in names]
-        return reasons[0] if all(reasons) else ""
+        for target in situation.targets:
+            reasons = [verbs.refusal(situation.state, name, target.experiment) for name in names]
+            if all(reasons):
+                return reasons[0]
+        return ""
 
     return reason
 
@@ -101,29 +112,22 @@ def _redo(situation: Situation) -> str:
 
 
 def _pause(situation: Situation) -> str:
-    return _changing(situation) or ("" if situation.row else "no worktree is selected")
+    return _changing(situation) or ("" if situation.rows else "no worktree is selected")
 
 
 def _all(situation: Situation) -> str:
     return _changing(situation) or ("" if situation.state.worktrees else "there is no worktree yet")
 
 
-def _kill(situation: Situation) -> str:
-    if reason := _changing(situation) or _row(situation):
-        return reason
-    return permits.kill_refusal(situation.state, situation.row.worktree) if situation.row else ""
+def _worktrees(refusal: Callable[[LabState, str], str]) -> Reason:
+    """Why a worktree that is taken refuses: the first reason."""
 
+    def reason(situation: Situation) -> str:
+        if why := _changing(situation) or _row(situation):
+            return why
+        return next((why for row in situation.rows if (why := refusal(situation.state, row.worktree))), "")
 
-def _retire(situation: Situation) -> str:
-    if reason := _changing(situation) or _row(situation):
-        return reason
-    return permits.retire_refusal(situation.state, situation.row.worktree) if situation.row else ""
-
-
-def _rebase(situation: Situation) -> str:
-    if reason := _changing(situation) or _row(situation):
-        return reason
-    return permits.rebase_refusal(situation.state, situation.row.worktree) if situation.row else ""
+    return reason
 
 
 def _moving(steps: int) -> Reason:
@@ -139,14 +143,9 @@ def _moving(steps: int) -> Reason:
     return reason
 
 
-def _tell(situation: Situation) -> str:
-    if reason := _changing(situation) or _row(situation):
-        return reason
-    row = situation.row
-    worktree = situation.state.worktrees.get(row.worktree) if row else None
-    if worktree and worktree.agent == "search":
-        return f"{worktree.name} is worked by the search agent, which samples and reads no words"
-    return ""
+def _deaf(state: LabState, name: str) -> str:
+    is_search = name in state.worktrees and state.worktrees[name].agent == "search"
+    return f"{name} is worked by the search agent, which samples and reads no words" if is_search else ""
 
 
 def _row(situation: Situation) -> str:
@@ -200,7 +199,7 @@ TABLE: tuple[Binding, ...] = (
     Binding("look-for", ("/",), "find", "List only what holds a word, or search a text", ALL, "moving", rank=62),
     Binding("next-match", ("n",), "next match", "Next place that holds the word", ALL, "moving"),
     Binding("previous-match", ("N",), "match before", "Place before that holds the word", ALL, "moving"),
-    Binding("mark", (" ",), "mark", "Mark or unmark: y copies all that are marked, m merges them", "LQRE", "moving"),
+    Binding("mark", (" ",), "mark", "Mark or unmark: the next action takes all that are marked", "LQRIE", "moving"),
     Binding("next-worktree", ("]",), "next worktree", "The same view of the next worktree", "W", "moving", rank=40),
     Binding("previous-worktree", ("[",), "worktree before", "The same view of the worktree before", "W", "moving"),
     Binding("follow", ("F",), "follow", "Go back to the newest and stay there", "WED", "moving", rank=35),
@@ -274,7 +273,14 @@ TABLE: tuple[Binding, ...] = (
     ),
     Binding("redo", ("U",), "redo", "Do again what was just undone (asks where git changes)", ALL, "deciding", _redo),
     Binding(
-        "tell", ("i",), "tell", "Tell its agent something: one line, enter sends", "LWQI", "deciding", _tell, rank=22
+        "tell",
+        ("i",),
+        "tell",
+        "Tell its agent something: one line, enter sends",
+        "LWQRI",
+        "deciding",
+        _worktrees(_deaf),
+        rank=22,
     ),
     Binding("pause", ("p",), "pause", "Pause after the current run; again: resume", "LW", "deciding", _pause, rank=25),
     Binding(
@@ -293,7 +299,7 @@ TABLE: tuple[Binding, ...] = (
         "Back to its base on today's trunk, when nothing runs",
         "LW",
         "deciding",
-        _rebase,
+        _worktrees(permits.rebase_refusal),
         rank=33,
     ),
     Binding(
@@ -308,9 +314,26 @@ TABLE: tuple[Binding, ...] = (
     ),
     Binding("earlier", ("<",), "earlier", "Confirm or merge it earlier", "Q", "deciding", _moving(-1)),
     Binding("later", (">",), "later", "Confirm or merge it later", "Q", "deciding", _moving(1)),
-    Binding("retire", ("X",), "retire", "Retire the worktree; its branch stays (asks)", "LW", "deciding", _retire),
+    Binding(
+        "retire",
+        ("X",),
+        "retire",
+        "Retire the worktree; its branch stays (asks)",
+        "LW",
+        "deciding",
+        _worktrees(permits.retire_refusal),
+    ),
     Binding("new", ("c",), "new", "Make more worktrees (asks how many)", "LW", "deciding", _changing),
-    Binding("kill", ("x",), "stop run", "End its run; a killed run is lost (asks)", "LW", "deciding", _kill, rank=28),
+    Binding(
+        "kill",
+        ("x",),
+        "stop run",
+        "End its run; a killed run is lost (asks)",
+        "LW",
+        "deciding",
+        _worktrees(permits.kill_refusal),
+        rank=28,
+    ),
     Binding(
         "away", ("A",), "away", "Leave the lab alone, within limits; again: back", ALL, "deciding", _changing, rank=58
     ),

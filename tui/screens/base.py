@@ -14,6 +14,7 @@ from textual import events
 from textual.app import ComposeResult
 from textual.screen import Screen
 
+from agentcore.overview import WorktreeRow
 from tui import bindings, layout
 from tui.bindings import Binding, Situation, Target
 from tui.exporting import Listing, Maker, makers
@@ -26,7 +27,6 @@ from tui.screens.placing import Placer
 from tui.screens.standing import alarm, calm
 from tui.screens.taking import Taker
 from tui.screens.telling import Teller
-from tui.sheets import merge
 from tui.sheets.sheet import Sheet
 from tui.sheets.typing import TextLine
 from tui.widgets.bars import NUMBERS, Clock, KeyLine, Strip, TitleBar, headline
@@ -63,7 +63,7 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         self.placer, self.cover, self.mover = Placer(self), Cover(self), Mover(self)
         self.teller, self.asker = Teller(self), Asker(self)
         self.marks: set[object] = set()
-        """What is marked: an action that can take several takes all of it."""
+        """What is marked: the next action that can take several takes all of it."""
         self._finder, self._taker = Finder(self), Taker(self)
         self._is_answering = False
         """While a key is answered nothing is painted: what it changed is painted once, at the end."""
@@ -102,7 +102,12 @@ class BaseScreen(Screen[None], inherit_bindings=False):
             "detach": self.view.detach,
             "redraw": self.redraw,
             "attend": self.view.attend,
-            "merge": self.ask_merge,
+            "merge": self.asker.merge,
+            "pause": self.asker.pause,
+            "kill": self.asker.kill,
+            "retire": self.asker.retire,
+            "rebase": self.asker.rebase,
+            "tell": self.asker.tell,
             "undo": lambda: self.asker.turn_back("undo"),
             "away": self.asker.away,
             "stop-lab": self.asker.stop,
@@ -115,6 +120,14 @@ class BaseScreen(Screen[None], inherit_bindings=False):
     def target(self, scene: Scene) -> Target | None:
         """Return the candidate that a merge from this screen would take."""
         return None
+
+    def marked_targets(self, scene: Scene) -> tuple[Target, ...]:
+        """Return the marked candidates, in the order of the list."""
+        return ()
+
+    def marked_rows(self, scene: Scene) -> tuple[WorktreeRow, ...]:
+        """Return the marked worktrees, or those of the marked candidates, in the order of the list."""
+        return ()
 
     def leave(self) -> None:
         """Go one level up."""
@@ -277,6 +290,8 @@ class BaseScreen(Screen[None], inherit_bindings=False):
             target=self.target(scene),
             engine_alive=scene.live.engine_alive,
             readonly=self.view.options.readonly,
+            marked=self.marked_targets(scene),
+            marked_rows=self.marked_rows(scene),
         )
 
     def _go(self, name: str) -> Action:
@@ -296,19 +311,21 @@ class BaseScreen(Screen[None], inherit_bindings=False):
             return
         self.marks ^= {thing}
         self.paint()
-        self.say(f"{len(self.marks)} marked: y copies all of them" if self.marks else "nothing is marked")
+        self.say(f"{len(self.marks)} marked: the next action takes all of them" if self.marks else "nothing is marked")
+
+    def spend_marks(self) -> None:
+        """Forget what was marked: an action has taken it."""
+        self.marks.clear()
+        self.paint()
 
     # What is asked
-
-    def ask_merge(self) -> None:
-        """Ask before merging this screen's target."""
-        if target := self.target(self.view.scene):
-            self.cover.open_sheet(lambda scene: merge.question(scene, target.experiment, self.view.reading.change_of))
 
     def on_sheet_closed(self, event: Sheet.Closed) -> None:
         """Take the sheet away and tell what came of it."""
         self.cover.drop(Sheet)
         self.view.look_again()
+        if event.is_yes:
+            self.spend_marks()
         self.paint()
         self.say(event.said)
         if event.reads is not None:

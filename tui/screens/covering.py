@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from tui import bindings
@@ -60,19 +60,21 @@ class Cover:
         view, send = self._screen.view, self._screen.view.sender.command
         self.lay(Form(view.look, fields=fields, ask=ask, fresh=view.look_again, send=send, clock=view.monotonic))
 
-    def open_entry(self) -> None:
-        """Ask for a line of text for the selected worktree's agent."""
-        view, name = self._screen.view, self._screen.view.selected
+    def open_entry(self, names: Sequence[str]) -> None:
+        """Ask for a line of text for the agents of those worktrees."""
+        view = self._screen.view
 
         def close(text: str) -> None:
             self.lift()
             if text.strip():
-                view.sender.tell(name, text.strip())
+                self._screen.spend_marks()
+                view.sender.tell(names, text.strip())
             else:
                 self._screen.say("nothing was sent")
 
-        titles, unsent = (f"tell {name}", "enter: send   esc: cancel"), view.sender.unsent.pop(name, "")
-        self.lay(Entry(view.look, titles, close=close, text=unsent))
+        unsent = [text for name in names if (text := view.sender.unsent.pop(name, ""))]
+        titles = (f"tell {', '.join(names)}", "enter: send   esc: cancel")
+        self.lay(Entry(view.look, titles, close=close, text=unsent[0] if unsent else ""))
 
     def open_palette(self) -> None:
         """Offer every action by name: those of this screen first."""

@@ -13,6 +13,7 @@ from tui import layout
 from tui.exporting import Listing
 from tui.follow import Scene
 from tui.screens.base import Action, BaseScreen
+from tui.series import Order
 from tui.sheets.entry import Entry
 from tui.widgets.directions import AssignedPane, IdeasPane, ProgramPane, RulesPane, version_of
 from tui.widgets.pane import ListPane, Pane, TextPane
@@ -64,7 +65,6 @@ class DirectionsScreen(BaseScreen):
             "edit-words": self._edit,
             "new-idea": self._write_idea,
             "drop-idea": self._drop_idea,
-            "tell": self.cover.open_entry,
         }
 
     def show(self, scene: Scene) -> None:
@@ -74,11 +74,16 @@ class DirectionsScreen(BaseScreen):
         self.assigned.feed(scene.overview.rows)
         self.assigned.state, self.assigned.folder = scene.state, paths.directions
         self.ideas.feed(ideas(scene.state))
+        self.ideas.marks = self.marks
         self._show_rules(scene)
         self.bar.about = _versions(scene)
         chosen = TABS[self.tabs.shown]
         for pane in self.ring():
             pane.heavy = pane.id == chosen
+
+    def under_cursor(self) -> object | None:
+        """Return the selected idea's number, where ideas are what the keys move."""
+        return self.ideas.selected.number if TABS[self.tabs.shown] == "ideas" and self.ideas.selected else None
 
     def listing(self) -> Listing:
         """Return the ideas."""
@@ -139,10 +144,13 @@ class DirectionsScreen(BaseScreen):
             self.say("no idea was written")
 
     def _drop_idea(self) -> None:
-        if TABS[self.tabs.shown] != "ideas" or self.ideas.selected is None:
-            self.say("choose an idea first: tab goes to Ideas")
+        marked = [row.number for row in self.ideas.rows if row.number in self.marks]
+        chosen = marked or ([number] if isinstance(number := self.under_cursor(), int) else [])
+        if chosen:
+            self.view.sender.ask_each([Order(f"idea {each}", "drop-idea", {"idea": each}) for each in chosen])
+            self.spend_marks()
         else:
-            self.view.sender.ask("drop-idea", {"idea": self.ideas.selected.number})
+            self.say("choose an idea first: tab goes to Ideas")
 
 
 def _versions(scene: Scene) -> str:

@@ -77,7 +77,7 @@ class ExperimentScreen(BaseScreen):
             "diff": lambda: self.view.read_experiments(self.numbers),
             "metric": lambda: self.say(self.curve.next_metric()),
             "log-scale": self.curve.change_scale,
-            "verify": self._verify,
+            "verify": lambda: self.asker.decide("verify"),
         }
 
     @property
@@ -132,10 +132,6 @@ class ExperimentScreen(BaseScreen):
         is_pair = len(self.numbers) == 2
         self.curve.names = tuple(f"#{number}" for number in self.numbers) if is_pair else ()
         self.curve.show(self.curves.own, self.curves.rival, *self._runs)
-
-    def _verify(self) -> None:
-        for number in self.numbers:
-            self.view.sender.decide("verify", number)
 
 
 def runs_of(state: LabState, numbers: tuple[int, ...]) -> tuple[int | None, int | None]:

@@ -13,7 +13,7 @@ from tui.exporting import Listing
 from tui.follow import Scene
 from tui.screens.base import Action, BaseScreen
 from tui.screens.change import show_change
-from tui.screens.targets import target_of_row
+from tui.screens.targets import own_target, target_of_row
 from tui.sheets import new, pause_all
 from tui.widgets.detail import DetailPane
 from tui.widgets.devices import DevicesPane
@@ -82,13 +82,8 @@ class LabScreen(BaseScreen):
             "scroll-up": lambda: self.diff.scroll_by(-PREVIEW_LINES),
             "open": self._open,
             "diff": self.view.read_worktree,
-            "pause": self.view.sender.pause,
             "pause-all": lambda: self.cover.open_sheet(pause_all.question),
-            "kill": self.asker.kill,
-            "retire": self.asker.retire,
             "new": lambda: self.cover.open_form(new.fields(), new.question),
-            "rebase": lambda: self.view.sender.ask("rebase", {"worktree": self.view.selected}),
-            "tell": self.cover.open_entry,
         }
 
     def leave(self) -> None:
@@ -147,6 +142,15 @@ class LabScreen(BaseScreen):
     def target(self, scene: Scene) -> Target | None:
         """Return the selected worktree's candidate."""
         return target_of_row(scene, self.view.selected)
+
+    def marked_rows(self, scene: Scene) -> tuple[WorktreeRow, ...]:
+        """Return the marked worktrees."""
+        return tuple(row for row in scene.overview.rows if row.worktree in self.marks)
+
+    def marked_targets(self, scene: Scene) -> tuple[Target, ...]:
+        """Return the candidate of each marked worktree that has one: a READY one where there is."""
+        found = (own_target(scene, row.worktree) for row in self.marked_rows(scene))
+        return tuple(target for target in found if target)
 
     def _move(self, delta: int) -> None:
         self.rows.move(delta)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from agentcore import format as fmt
 from agentcore.merged import MergedRow
-from agentcore.overview import QueueRow
+from agentcore.overview import QueueRow, WorktreeRow
 from agentcore.upcoming import upcoming
 from agentcore.verdicts import retest_rows
 from tui import layout
@@ -18,8 +18,7 @@ from tui.follow import Scene
 from tui.screens.base import Action, BaseScreen
 from tui.screens.moving import FAR
 from tui.screens.targets import target_of
-from tui.sheets import merge, retest, take_out
-from tui.sheets.sheet import Sheet
+from tui.sheets import retest
 from tui.widgets.diff import DiffPane
 from tui.widgets.evidence import EvidencePane
 from tui.widgets.pane import Pane
@@ -52,8 +51,6 @@ class QueueScreen(BaseScreen):
         self.pipeline = PipelinePane(look)
         self._cursor = 0
         """Its place in both lists together."""
-        self._asked: tuple[int, ...] = ()
-        """The marked ones that a question is open about."""
         self._held: int | None = None
         """The candidate that it is on: it stays there when others come and go."""
 
@@ -80,14 +77,13 @@ class QueueScreen(BaseScreen):
             "next-hunk": lambda: self.say(self.diff.hunk(1)),
             "previous-hunk": lambda: self.say(self.diff.hunk(-1)),
             "split": self.diff.split,
-            "verify": lambda: self._decide("verify"),
+            "verify": lambda: self.asker.decide("verify"),
             "hold": self._hold,
-            "reconfirm": lambda: self._decide("reconfirm"),
+            "reconfirm": lambda: self.asker.decide("reconfirm"),
             "earlier": lambda: self._step(-1),
             "later": lambda: self._step(1),
-            "take-out": self._take_out,
+            "take-out": self.asker.take_out,
             "retest-now": lambda: self.cover.open_sheet(retest.question),
-            "tell": self._tell,
             "shell": self._shell,
             "open": self._open,
             "diff": self._read,
@@ -153,30 +149,23 @@ class QueueScreen(BaseScreen):
         return target_of(scene, self.selected.experiment) if self.selected else None
 
     def situation(self) -> Situation:
-        """Return what permissions depend on: the worktree is the candidate's, and a merge takes all that are marked."""
-        scene, row = self.view.scene, self.selected
+        """Return what permissions depend on: the worktree is the candidate's."""
         found = super().situation()
-        marked = tuple(target for number in self.marked if (target := target_of(scene, number)))
-        return replace(found, row=scene.row(row.worktree) if row else found.row, marked=marked)
+        return replace(found, row=self.view.scene.row(self.selected.worktree)) if self.selected else found
+
+    def marked_targets(self, scene: Scene) -> tuple[Target, ...]:
+        """Return the marked candidates."""
+        return tuple(target for number in self.marked if (target := target_of(scene, number)))
+
+    def marked_rows(self, scene: Scene) -> tuple[WorktreeRow, ...]:
+        """Return the worktrees of the marked candidates."""
+        names = {target.worktree for target in self.marked_targets(scene)}
+        return tuple(row for row in scene.overview.rows if row.worktree in names)
 
     def select(self, experiment: int) -> None:
         """Put the cursor on a candidate."""
         self._held = experiment
         self.paint()
-
-    def ask_merge(self) -> None:
-        """Ask before merging the marked candidates in the order of the list, else the selected one."""
-        if numbers := self.marked:
-            self._asked = tuple(numbers)
-            self.cover.open_sheet(lambda scene: merge.question_of_all(scene, numbers, self.view.reading.change_of))
-        else:
-            super().ask_merge()
-
-    def on_sheet_closed(self, event: Sheet.Closed) -> None:
-        """Forget the marks of what was merged; the rest is done by the base, which Textual calls as well."""
-        if self._asked and self.view.scene.state.candidates[self._asked[0]].state != "READY":
-            self.marks -= set(self._asked)
-        self._asked = ()
 
     def _keep_cursor(self) -> None:
         """Leave the cursor on its candidate, wherever that is listed now."""
@@ -197,27 +186,16 @@ class QueueScreen(BaseScreen):
         self._put_cursor(self._cursor + max(-FAR, min(FAR, delta)))
         self.paint()
 
-    def _decide(self, verb: str) -> None:
-        if row := self.selected:
-            self.view.sender.decide(verb, row.experiment)
-
     def _step(self, steps: int) -> None:
         if row := self.selected:
             self.view.sender.ask("move", {"experiment": row.experiment, "by": steps})
 
     def _hold(self) -> None:
-        self._decide("unhold" if self.selected and self.selected.state == "HELD" else "hold")
-
-    def _take_out(self) -> None:
-        if row := self.selected:
-            number = row.experiment
-            self.cover.open_sheet(lambda scene: take_out.question(scene, number))
-
-    def _tell(self) -> None:
-        """Speak to the candidate's agent."""
-        if row := self.selected:
-            self.view.select(row.worktree)
-        self.cover.open_entry()
+        """Hold candidates; where all of them are HELD already, let them go on."""
+        targets = self.situation().targets
+        free = [each.experiment for each in targets if each.state != "HELD"]
+        self.view.sender.decide("hold" if free else "unhold", free or [each.experiment for each in targets])
+        self.spend_marks()
 
     def _shell(self) -> None:
         """Open a shell where the candidate's agent works."""

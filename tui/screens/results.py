@@ -21,7 +21,7 @@ from tui.follow import Scene
 from tui.screens.base import Action, BaseScreen
 from tui.screens.lab import PREVIEW_LINES, waiting
 from tui.screens.offering import Offer
-from tui.screens.targets import target_of
+from tui.screens.targets import as_target, target_of
 from tui.theme import OUTCOMES
 from tui.widgets.diff import DiffPane
 from tui.widgets.pane import Pane
@@ -92,7 +92,7 @@ class ResultsScreen(BaseScreen):
             "reverse": self._reverse,
             "metric": self._next_measure,
             "log-scale": self._change_scale,
-            "verify": self._verify,
+            "verify": lambda: self.asker.decide("verify"),
             "import": self._import,
             "imported": lambda: self.view.go("imported"),
         }
@@ -121,6 +121,10 @@ class ResultsScreen(BaseScreen):
         """Return the selected experiment's candidate, and never another one."""
         row = self.table.selected
         return target_of(scene, row.experiment) if row else None
+
+    def marked_targets(self, scene: Scene) -> tuple[Target, ...]:
+        """Return the marked experiments as candidates, oldest first."""
+        return tuple(as_target(scene, number) for number in self._marked())
 
     # What is listed
 
@@ -265,10 +269,6 @@ class ResultsScreen(BaseScreen):
     def _change_scale(self) -> None:
         self.progress.is_log = not self.progress.is_log
         self.paint()
-
-    def _verify(self) -> None:
-        for number in self._selected():
-            self.view.sender.decide("verify", number)
 
 
 def counts(rows: Iterable[ResultRow]) -> str:

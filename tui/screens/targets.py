@@ -17,6 +17,13 @@ def target_of_row(scene: Scene, worktree: str) -> Target | None:
     return None if chosen is None else of_row(chosen)
 
 
+def own_target(scene: Scene, worktree: str) -> Target | None:
+    """Return a worktree's own candidate, a READY one where there is, and never that of another."""
+    own = [row for row in scene.overview.queue if row.worktree == worktree]
+    own.sort(key=lambda row: (row.state != "READY", -(row.gain or 0.0)))
+    return of_row(own[0]) if own else None
+
+
 def of_row(row: QueueRow) -> Target:
     """Return an open candidate as a target."""
     return Target(row.experiment, row.worktree, row.state, row.reason, row.seeds_done, row.seeds)
@@ -31,3 +38,9 @@ def target_of(scene: Scene, experiment: int) -> Target | None:
     if candidate is None:
         return None
     return Target(experiment, scene.state.experiments[experiment].worktree, candidate.state, candidate.reason)
+
+
+def as_target(scene: Scene, experiment: int) -> Target:
+    """Return an experiment as a target, even one that says only that it is none."""
+    worktree = scene.state.experiments[experiment].worktree
+    return target_of(scene, experiment) or Target(experiment, worktree, "not in the queue")

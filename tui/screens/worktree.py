@@ -98,13 +98,8 @@ class WorktreeScreen(BaseScreen):
             "expand": self._expand,
             "metric": lambda: self.say(self.curve.next_metric()),
             "log-scale": self.curve.change_scale,
-            "pause": self.view.sender.pause,
             "pause-all": lambda: self.cover.open_sheet(pause_all.question),
-            "kill": self.asker.kill,
-            "retire": self.asker.retire,
             "new": lambda: self.cover.open_form(new.fields(), new.question),
-            "rebase": lambda: self.view.sender.ask("rebase", {"worktree": self.view.selected}),
-            "tell": self.cover.open_entry,
         }
 
     @property

@@ -17,6 +17,7 @@ from textual.message import Message
 from agentcore.control import Answer
 from tui.follow import Scene
 from tui.lines import BLANK, Line, wrap
+from tui.series import Order, in_turn
 from tui.theme import Theme
 from tui.widgets.pane import Pane
 
@@ -47,6 +48,8 @@ class Question:
     """A second way to say yes: its key, what it does in words, its arguments."""
     about: int | None = None
     """The experiment whose diff `d` opens first; None where there is none to read."""
+    orders: tuple[Order, ...] = ()
+    """What `y` sends where several are asked about, instead of the one verb."""
 
 
 class Sheet(Pane):
@@ -55,12 +58,13 @@ class Sheet(Pane):
     DEFAULT_CSS = "Sheet { layer: sheet; }"
 
     class Closed(Message):
-        """The sheet is gone. `said` is what to tell; `reads` the experiment whose diff is wanted instead."""
+        """The sheet is gone. `said` is what to tell; `reads` the experiment whose diff is wanted instead; `is_yes`
+        where it was carried out, or refused by the engine, and not by the person.
+        """
 
-        def __init__(self, said: str, reads: int | None = None) -> None:
+        def __init__(self, said: str, reads: int | None = None, *, is_yes: bool = False) -> None:
             super().__init__()
-            self.said = said
-            self.reads = reads
+            self.said, self.reads, self.is_yes = said, reads, is_yes
 
     def __init__(
         self,
@@ -142,12 +146,12 @@ class Sheet(Pane):
             return
         self._is_waiting = True
         self.paint()
-        answer = await self._send(self.question.verb, arguments)
+        answer = await in_turn(self._send, self.question.orders or (Order("", self.question.verb, arguments),))
         self._is_waiting = False
         if answer.message.startswith(CHANGED):
             self._reload(self._ask(self._fresh()), answer.message)
         else:
-            self._close(answer.message if answer.done else f"refused: {answer.message}")
+            self._close(answer.message if answer.done else f"refused: {answer.message}", is_yes=True)
 
     def _reload(self, question: Question, notice: str) -> None:
         self.question, self.notice, self._drawn = question, notice, float("inf")
@@ -155,9 +159,9 @@ class Sheet(Pane):
         self.fit_into(*self.screen.size)
         self.call_after_refresh(self._draw_began)
 
-    def _close(self, said: str, reads: int | None = None) -> None:
+    def _close(self, said: str, reads: int | None = None, *, is_yes: bool = False) -> None:
         self._takes_keys = False
-        self.post_message(self.Closed(said, reads))
+        self.post_message(self.Closed(said, reads, is_yes=is_yes))
 
     def _draw_began(self) -> None:
         self._drawn = self._clock()

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
+
 from agentcore import format as fmt
 from agentcore import verbs
 from agentcore.stacks import besides
 from tui.follow import Scene
+from tui.sheets import several
 from tui.sheets.sheet import Question
 
 BECAUSE = "with x on the queue screen"
@@ -40,3 +44,20 @@ def question(scene: Scene, number: int) -> Question:
     )
     arguments = {"experiment": number, "because": BECAUSE, "expect": {"trunk": trunk}}
     return Question(f"Take {name} back from trunk?", facts, "take back", pins, verb, arguments, about=number)
+
+
+def question_of_all(scene: Scene, numbers: Sequence[int]) -> Question:
+    """Return what is asked before several are taken out, in the order of the list.
+
+    Trunk is pinned for the first that is taken back and for no other: it is moved by the one before.
+    """
+    asked = several.question(
+        f"Take {len(numbers)} out of the queue, or back from trunk?",
+        {f"#{number}": question(scene, number) for number in numbers},
+    )
+    orders, is_moved = list(asked.orders), False
+    for place, order in enumerate(orders):
+        if is_moved:
+            orders[place] = replace(order, arguments={**order.arguments, "expect": {}})
+        is_moved = is_moved or order.verb == "revert"
+    return replace(asked, orders=tuple(orders))
