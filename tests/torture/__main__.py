@@ -11,6 +11,8 @@ The last line is one JSON object:
     restart_to_view_s                    from `nightlab` on a lab without an engine to the painted screen, and the engine's
                                          answer: p50, p95, max, and of how many
     restart_s                            the same of an engine alone
+    runs, merges                         by their endings; candidates that trunk got
+    caught_writing                       kills at the instant of a write
     kinds                                faults by kind
 
 It exits with 1 where anything does not hold. `--real` trains nanochat's miniature instead of the formula.
@@ -42,14 +44,14 @@ RESTS = 10
 """How often in a night the lab is stopped, and everything is looked at."""
 HEADWAY = 12
 """Faults that may come before the lab has decided what it should have by then: a night is long, and it must go on."""
-PACE_S = 0.5
+PACE_S = 0.3
 END_S = 900.0
 
 
 def endure(night: Night, faults: Sequence[Fault], experiments: int, truth: Truth | None) -> list[Violation]:
     """Let all of it happen, and return what does not hold: at each rest, and in the end."""
     found: dict[Violation, None] = {}
-    rest_every = max(1, len(faults) // RESTS)
+    rest_every = max(len(faults) // RESTS, 10)
     try:
         night.start("view")
         for fault in faults:
@@ -113,8 +115,9 @@ def figures(night: Night, faults: Sequence[Fault], found: Sequence[Violation], b
         "other": [f"{each.kind}: {each.text}" for each in found if each.kind not in counted],
         "restart_to_view_s": spread(night.view_s),
         "restart_s": spread(night.start_s),
-        "runs": len(state.runs),
+        "runs": dict(Counter(str(run.ending) for run in state.runs.values()).most_common()),
         "merges": len(state.merges),
+        "caught_writing": night.caught,
         "wall_s": round(time.monotonic() - began, 1),
         "kinds": dict(Counter(each.kind for each in faults).most_common()),
     }

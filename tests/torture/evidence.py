@@ -19,8 +19,8 @@ from tests.torture import beings
 from worktrees.layout import LabPaths
 from worktrees.repository import TRUNK
 
-Truth = Callable[[str, int], float]
-"""The score of a train.py with a seed."""
+Truth = Callable[[str, int, int], float]
+"""The score of a train.py with a seed at a size."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +146,7 @@ def _truths(repo: pygit2.Repository, entries: tuple[ev.Entry, ...], truth: Truth
         if isinstance(event, ev.RunStarted):
             if event.tree not in sources:
                 sources[event.tree] = repo[repo[event.tree]["train.py"].id].data.decode()
-            found[event.run] = truth(sources[event.tree], event.seed)
+            found[event.run] = truth(sources[event.tree], event.seed, event.scale)
     return found
 
 

@@ -96,7 +96,7 @@ def _kill_at(place: Callable[[Night], Iterable[Path]], beginning: str, *roles: s
     def act(night: Night, chance: random.Random) -> None:
         engine = beings.of_role(night.root, "engine")
         others = beings.of_role(night.root, *roles) if roles else []
-        await_write([folder for folder in place(night) if folder.is_dir()], beginning, PATIENCE_S)
+        night.caught += await_write([each for each in place(night) if each.is_dir()], beginning, PATIENCE_S)
         time.sleep(chance.choice((0.0, 0.0, 0.0005, 0.002, 0.01)))
         beings.kill(engine + others)
 
@@ -139,7 +139,7 @@ def _shim_at_birth(night: Night, chance: random.Random) -> None:
 
 def _shim_at_result(night: Night, chance: random.Random) -> None:
     """A shim dies while it writes its result, and the engine with it now and then."""
-    await_write(_newest_run(night), ".result.json", PATIENCE_S)
+    night.caught += await_write(_newest_run(night), ".result.json", PATIENCE_S)
     beings.kill(beings.of_role(night.root, "shim", *(["engine"] if chance.random() < 0.3 else [])))
 
 

@@ -1,23 +1,22 @@
 """Which project is tortured? One whose score is a known formula, so that a wrong number in the journal shows.
 
-Sixty knobs, a third of which matter; each has a best value. A training takes a fifth of a second and leaves a daemon
+Sixty knobs, each with a best value. A training takes a fifth of a second and leaves a daemon
 behind now and then; an agent is a program that turns a knob, and sometimes does what agents do: nothing, a foreign
 file, its own `.git`, a crash, a process that it never ends.
 """
 
 from __future__ import annotations
 
-import random
 import re
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from worktrees import repository
 from worktrees.layout import LabPaths
 
 KNOBS = 60
-LEVELS = 10
-SIGMA = 0.003
 
 TRAIN = '''\
 """Pretend to train: leave the knobs for the evaluation."""
@@ -59,21 +58,32 @@ knobs = {{name: value for name, value in globals().items() if name.startswith("K
 (out / "model.json").write_text(json.dumps(knobs))
 '''
 
-EVALUATE = '''\
-"""Score what train.py left: the truth of its knobs and the noise of the seed."""
+FORMULA = '''\
+import random
+
+
+def score(knobs, seed, scale):
+    """Sixty per cent of the knobs matter; at the larger size a fifth of those do the opposite. Each seed adds noise."""
+    total = 1.0
+    for name, value in sorted(knobs.items()):
+        chance = random.Random(name)
+        effect = 0.01 * (chance.random() < 0.6) * (-1 if scale > 1 and chance.random() < 0.2 else 1)
+        total += effect * abs(value - random.Random(name + "best").randrange(10))
+    return total + random.Random(f"{seed} {scale} {sorted(knobs.items())}").gauss(0, 0.003)
+'''
+
+EVALUATE = f'''\
+"""Score what train.py left."""
 
 import json
 import os
-import random
 from pathlib import Path
 
+{FORMULA}
+
 knobs = json.loads((Path(os.environ["NIGHTLAB_OUT"]) / "model.json").read_text())
-score = 1.0
-for name, value in sorted(knobs.items()):
-    chance = random.Random(name)
-    score += (chance.random() < 0.35) * 0.004 * abs(value - chance.randrange(10))
-score += random.Random(f"{os.environ['NIGHTLAB_SEED']} {sorted(knobs.items())}").gauss(0, 0.003)
-Path(os.environ["NIGHTLAB_SCORE"]).write_text(json.dumps({"score": score}))
+number = score(knobs, int(os.environ["NIGHTLAB_SEED"]), int(os.environ["NIGHTLAB_SCALE"]))
+Path(os.environ["NIGHTLAB_SCORE"]).write_text(json.dumps({{"score": number}}))
 '''
 
 AGENT = '''\
@@ -108,8 +118,8 @@ if mood > 0.9 and os.fork() == 0:  # a server that it forgot
 knob, source = f"K{chance.randrange(KNOBS):02}", file.read_text()
 value = chance.randrange(10)
 source = re.sub(rf"^{knob} = .*$", f"{knob} = {value}", source, flags=re.MULTILINE)
-if 0.05 < mood < 0.08:
-    source = source.replace('BEHAVIOUR = "train"', f'BEHAVIOUR = "{chance.choice(["crash", "nan"])}"')
+behaviour = chance.choice(["crash", "nan"]) if 0.05 < mood < 0.08 else "train"  # which mends what it is shown as well
+source = re.sub('^BEHAVIOUR = .*$', f'BEHAVIOUR = "{behaviour}"', source, flags=re.MULTILINE)
 file.write_text(source)
 print(f"Hypothesis: {knob} = {value}")
 '''
@@ -177,11 +187,16 @@ def make(root: Path, seed: int) -> LabPaths:
     return LabPaths(root)
 
 
-def truth(source: str, seed: int) -> float:
-    """Return the score of a train.py with a seed, to the last bit."""
+def truth(source: str, seed: int, scale: int) -> float:
+    """Return the score of a train.py with a seed at a size, to the last bit."""
     knobs = {name: int(value) for name, value in re.findall(r"^(K\d\d) = (\d)$", source, re.MULTILINE)}
-    score = 1.0
-    for name, value in sorted(knobs.items()):
-        chance = random.Random(name)
-        score += (chance.random() < 0.35) * 0.004 * abs(value - chance.randrange(LEVELS))
-    return score + random.Random(f"{seed} {sorted(knobs.items())}").gauss(0, SIGMA)
+    return _score(knobs, seed, scale)
+
+
+def _formula() -> Callable[[dict[str, int], int, int], float]:
+    scope: dict[str, Any] = {}
+    exec(FORMULA, scope)
+    return scope["score"]  # type: ignore[no-any-return]
+
+
+_score = _formula()

@@ -42,6 +42,8 @@ class Night:
         """From the start of `nightlab` on a lab without an engine to the painted lab screen and an engine that answers."""
         self.start_s: list[float] = []
         """From the start of an engine to its first answer."""
+        self.caught = 0
+        """Kills that fell into a write, see `instants`."""
         self._observer = Observer(paths)
 
     @property
