@@ -162,7 +162,8 @@ class Workspace:
         if scratch in self._entered:
             return
         try:
-            checks = await asyncio.to_thread(rooms.enter, room, self._lab.walls.backend, absent(self._lab.paths))
+            tag = str(self.folder.resolve())  # whoever ends what commands have left here ends what this has left too
+            checks = await asyncio.to_thread(rooms.enter, room, self._lab.walls.backend, absent(self._lab.paths), tag)
         except rooms.Breach as breach:
             self._lab.breach = str(breach)
             raise confined.CannotStart(str(breach)) from breach

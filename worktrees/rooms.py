@@ -99,16 +99,16 @@ def _private(folder: RunFolder, spec: RunSpec) -> tuple[Path, ...]:
     return () if spec.walls.backend == "full" else (folder.scratch,)
 
 
-def enter(policy: Policy, using: Backend, absent: Iterable[str | Path] = ()) -> list[Finding]:
+def enter(policy: Policy, using: Backend, absent: Iterable[str | Path] = (), tag: str = "") -> list[Finding]:
     """Make a room ready for its first command and try its walls; raise Breach where one does not stand.
 
-    Returns what was tried; nothing with backend ``none``. About 40 ms.
+    Returns what was tried; nothing with backend ``none``. About 40 ms. `tag` marks the processes, see `processes.TAG`.
     """
     if using == "none":
         return []
     sandbox.prepare(policy)
     for _ in range(TRIES):
-        findings = sandbox.self_test(policy, using, [Path(each) for each in absent])
+        findings = sandbox.self_test(policy, using, [Path(each) for each in absent], tag)
         if [finding.name for finding in findings if not finding.ok] != ["start"]:
             break
         time.sleep(PAUSE_S)

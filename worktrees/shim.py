@@ -182,7 +182,7 @@ class Shim:
             raise Ended("crash", f"{stage.name} cannot start: {error}") from error
         try:
             policy, using = rooms.of_stage(self.folder, spec, stage), spec.walls.backend
-            self.checks += len(rooms.enter(policy, using, spec.walls.absent))
+            self.checks += len(rooms.enter(policy, using, spec.walls.absent, str(self.folder.path)))
             if stage.is_trusted:
                 private = rooms.private_folder(self.folder, spec)
                 own = [f"{name}={private}" for name in ("HOME", "TMPDIR")]

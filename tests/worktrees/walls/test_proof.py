@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
 
-from tests.worktrees.walls.rooms import Lab, Room, open_room
-from worktrees import sandbox
+from tests.worktrees.walls.rooms import REPOSITORY, Lab, Room, open_room, without
+from worktrees import processes, sandbox
 from worktrees.sandbox import Backend, Finding
 
 TRIED = {
@@ -24,6 +27,16 @@ TRIED = {
     "network",
     "GPU",
 }
+ASKS = """
+import sys
+from pathlib import Path
+from worktrees import processes, sandbox
+findings = sandbox.self_test(sandbox.Policy(), "full", tag=sys.argv[1], limit_s=0.5)
+while left := processes.tagged(sys.argv[1]):
+    pass
+print([finding.name for finding in findings], left)
+"""
+"""Waits for ever where something is left."""
 HERE = "root" if os.geteuid() == 0 else "user"
 
 
@@ -81,3 +94,26 @@ def test_a_sandbox_that_does_not_start_is_one_finding(near: Room) -> None:
     """A path that does not exist is named."""
     (finding,) = sandbox.self_test(near.lab.policy(readable=(Path("/no/such"),)), near.backend)
     assert (False, True) == (finding.ok, "does not exist" in finding.text)
+
+
+def test_nothing_is_left_of_a_sandbox_that_is_killed_as_it_starts(tmp_path: Path) -> None:
+    """The kernel ends bubblewrap where memory runs out, and the process that it made inside would wait for ever."""
+    path = without(tmp_path, "bwrap")
+    (tmp_path / "bwrap").write_text("#!/bin/sh\nsleep 600 &\nkill -9 $$\n")
+    (tmp_path / "bwrap").chmod(0o755)
+    argv = [sys.executable, "-P", "-c", ASKS, str(tmp_path)]
+    environment = {"PATH": path, "PYTHONPATH": str(REPOSITORY)}
+    done = subprocess.run(argv, env=environment, stdout=subprocess.PIPE, text=True, timeout=20, check=True)
+    assert "['start'] []\n" == done.stdout
+
+
+def test_a_self_test_is_marked_as_the_commands_after_it(near: Room) -> None:
+    """So what an engine that was killed left of it is found by the next one."""
+    policy = near.lab.policy()
+    sandbox.prepare(policy)
+    with ThreadPoolExecutor(1) as pool:
+        testing = pool.submit(sandbox.self_test, policy, near.backend, (), str(near.lab.root))
+        seen = 0
+        while not testing.done():
+            seen = max(seen, len(processes.tagged(str(near.lab.root))))
+        assert (True, []) == (seen > 0, bad(testing.result()))
