@@ -140,14 +140,23 @@ def _researcher(repo: pygit2.Repository) -> str:
 
 
 def _truths(repo: pygit2.Repository, entries: tuple[ev.Entry, ...], truth: Truth) -> dict[int, float]:
-    sources: dict[str, str] = {}
+    sources: dict[str, str | None] = {}
     found = {}
     for event in (entry.event for entry in entries):
         if isinstance(event, ev.RunStarted):
             if event.tree not in sources:
-                sources[event.tree] = repo[repo[event.tree]["train.py"].id].data.decode()
-            found[event.run] = truth(sources[event.tree], event.seed, event.scale)
+                sources[event.tree] = _source(repo, event.tree)
+            if (source := sources[event.tree]) is not None:
+                found[event.run] = truth(source, event.seed, event.scale)
     return found
+
+
+def _source(repo: pygit2.Repository, tree: str) -> str | None:
+    """Return the train.py of a tree, or None in a repository that lacks it, of which `fsck` tells."""
+    try:
+        return repo[repo[tree]["train.py"].id].data.decode()
+    except KeyError:
+        return None
 
 
 def _git(root: Path, *words: str) -> str:
