@@ -1,6 +1,7 @@
 """Does a lab lose nothing, whatever dies? A seeded night of kills and faults over a real lab, and the proof.
 
-    .venv/bin/python -m tests.torture [--faults 1000] [--experiments 500] [--seed 1] [--real]
+    .venv/bin/python -m tests.torture [--faults 1000] [--experiments 500] [--seed 1]
+    .venv/bin/python -m tests.torture --real [--faults 50] [--experiments 20]
 
 The last line is one JSON object:
 
@@ -8,14 +9,14 @@ The last line is one JSON object:
     lost, double, orphans                experiments without one or told twice; runs that count twice; processes left
     unmeasured_trunks                    commits on trunk whose tree had not run as its trailers say
     other                                what else does not hold, in words: journal, git, worktrees, files, scores
-    restart_to_view_s                    from `nightlab` on a lab without an engine to the painted screen, and the engine's
-                                         answer: p50, p95, max, and of how many
+    restart_to_view_s                    from `nightlab` on a lab without an engine to the painted screen of one that
+                                         answers: p50, p95, max, and of how many
     restart_s                            the same of an engine alone
     runs, merges                         by their endings; candidates that trunk got
     caught_writing                       kills at the instant of a write
     kinds                                faults by kind
 
-It exits with 1 where anything does not hold. `--real` trains nanochat's miniature instead of the formula.
+It exits with 1 where anything does not hold. `--real` trains nanochat's miniature instead of a formula (`miniature`).
 """
 
 from __future__ import annotations
@@ -23,16 +24,18 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import statistics
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.torture import beings, field
+from tests.torture import beings, field, miniature
 from tests.torture.evidence import Truth, gather
 from tests.torture.faults import KINDS
 from tests.torture.invariants import Violation, check
@@ -44,8 +47,29 @@ RESTS = 10
 """How often in a night the lab is stopped, and everything is looked at."""
 HEADWAY = 12
 """Faults that may come before the lab has decided what it should have by then: a night is long, and it must go on."""
-PACE_S = 0.3
-END_S = 900.0
+END_S = 1800.0
+"""What a lab may take to work off what it has announced."""
+
+
+@dataclass(frozen=True)
+class Scale:
+    """One of the two labs that can be tortured, and how."""
+
+    make: Callable[[Path, int], LabPaths]
+    """Makes it, from a seed."""
+    truth: Truth | None
+    faults: int
+    experiments: int
+    pace_s: float
+    """Between two faults, on average."""
+    stuck_s: float
+    """A lab that decides nothing for so long, though nothing is done to it, does not go on."""
+    without: tuple[str, ...] = ()
+    """Kinds of faults that it cannot have."""
+
+
+SYNTHETIC = Scale(field.make, field.truth, faults=1000, experiments=500, pace_s=0.3, stuck_s=120.0)
+MINIATURE = Scale(miniature.make, None, faults=50, experiments=20, pace_s=4.0, stuck_s=600.0, without=miniature.WITHOUT)
 
 
 def endure(night: Night, faults: Sequence[Fault], experiments: int, truth: Truth | None) -> list[Violation]:
@@ -103,7 +127,7 @@ def spread(seconds: Sequence[float]) -> dict[str, float]:
 
 def figures(night: Night, faults: Sequence[Fault], found: Sequence[Violation], began: float) -> dict[str, Any]:
     """Return what is printed."""
-    kinds, state = Counter(each.kind for each in found), night.state()
+    kinds, state = Counter(each.kind for each in found), night.last_state
     counted = ("lost", "double", "orphan", "unmeasured_trunk")
     return {
         "faults": len(faults),
@@ -137,25 +161,27 @@ def settle(folder: Path) -> None:
 def main() -> int:
     """Do it, and print."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--faults", type=int, default=1000)
-    parser.add_argument("--experiments", type=int, default=500)
-    parser.add_argument("--seed", type=int, default=1)
+    parser.add_argument("--faults", type=int, help="default: 1000, with --real 50")
+    parser.add_argument("--experiments", type=int, help="at least so many; default: 500, with --real 20")
+    parser.add_argument("--seed", type=int, default=1, help="of the schedule and of the ideas")
     parser.add_argument("--real", action="store_true", help="train nanochat's miniature")
     parser.add_argument("--keep", action="store_true", help="leave the lab's folder, and say where it is")
     options = parser.parse_args()
     began, folder = time.monotonic(), Path(tempfile.mkdtemp(prefix="nightlab-torture-"))
     os.environ["PYTHONPATH"] = str(Path(__file__).parents[2])
     settle(folder)
-    faults = drawn(options.seed, options.faults, {kind: often for kind, (often, _) in KINDS.items()}, PACE_S)
-    paths: LabPaths = field.make(folder / "lab", options.seed)
-    night = Night(paths)
-    found = endure(night, faults, options.experiments, field.truth)
-    told = figures(night, faults, found, began)
+    scale = MINIATURE if options.real else SYNTHETIC
+    weights = {kind: often for kind, (often, _) in KINDS.items() if kind not in scale.without}
+    faults = drawn(options.seed, options.faults or scale.faults, weights, scale.pace_s)
+    night = Night(scale.make(folder / "lab", options.seed), scale.stuck_s)
+    found = endure(night, faults, options.experiments or scale.experiments, scale.truth)
     for each in found:
         print(f"{each.kind}: {each.text}", file=sys.stderr)
     if options.keep or found:
         print(f"the lab lies in {folder}", file=sys.stderr)
-    print(json.dumps(told))
+    else:
+        shutil.rmtree(folder)
+    print(json.dumps(figures(night, faults, found, began)))
     return 1 if found else 0
 
 

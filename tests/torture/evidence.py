@@ -1,6 +1,7 @@
-"""What is there to be seen of a lab, from outside? Its journal, its git, its files and its processes; no engine is asked.
+"""What is there to be seen of a lab, from outside? Its journal, its git, its files and its processes.
 
-Everything is read as an auditor would: the journal entry by entry and not by its fold, git by git's own means.
+No engine is asked, and everything is read as an auditor would: the journal entry by entry and not by its fold, git by
+git's own means.
 """
 
 from __future__ import annotations
@@ -113,7 +114,7 @@ def _named(entries: tuple[ev.Entry, ...]) -> set[str]:
 
 
 def _folders(paths: LabPaths) -> list[str]:
-    """Return ``git NAME`` for each worktree that git knows (the researcher's is not one), ``disk NAME`` for each folder."""
+    """Return ``git NAME`` for each worktree that git knows but the researcher's, and ``disk NAME`` for each folder."""
     listed = _git(paths.root, "worktree", "list", "--porcelain").splitlines()
     known = [Path(line.partition(" ")[2]) for line in listed if line.startswith("worktree ")]
     lost = [f"git {each.name} (prunable)" for each in known if not each.is_dir()]

@@ -6,12 +6,15 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Literal
 
 from agentcore import events as ev
 from tests.torture.evidence import Commit, Evidence
 
-Kind = Literal["lost", "double", "orphan", "unmeasured_trunk", "journal", "git", "worktree", "outside", "score", "stuck"]
+Kind = Literal[
+    "lost", "double", "orphan", "unmeasured_trunk", "journal", "git", "worktree", "outside", "score", "stuck"
+]
 
 MEASURES = ("baseline", "confirm", "retest")
 """Purposes whose runs may move trunk: a screening run is selected, so it never does."""
@@ -68,10 +71,11 @@ def _lost(seen: Evidence, events: Sequence[ev.Event], *, is_over: bool) -> Itera
 
 def _double(events: Sequence[ev.Event]) -> Iterator[Violation]:
     """Nothing is told twice, and no run counts twice: not by its number, not by its tree and seed."""
-    told = {
-        "#{} was proposed": Counter(each.experiment for each in events if isinstance(each, ev.ExperimentProposed)),
+    proposed = [each for each in events if isinstance(each, ev.ExperimentProposed)]
+    told: dict[str, Counter[object]] = {
+        "#{} was proposed": Counter(each.experiment for each in proposed),
         "#{} was decided": Counter(each.experiment for each in events if isinstance(each, ev.ExperimentDecided)),
-        "the commit {} was proposed": Counter(each.commit for each in events if isinstance(each, ev.ExperimentProposed)),
+        "the commit {} was proposed": Counter(each.commit for each in proposed),
         "run {} was started": Counter(each.run for each in events if isinstance(each, ev.RunStarted)),
         "run {} was ended": Counter(each.run for each in events if isinstance(each, ev.RunEnded)),
     }
@@ -125,20 +129,27 @@ def _promoted_twice(events: Iterable[ev.Event]) -> Iterator[Violation]:
                 yield Violation("double", f"#{number} was merged twice")
 
 
+Moves = dict[str, tuple[int, ev.TrunkMoved]]
+"""{commit: (place in the journal, how trunk came to it)}."""
+
+
 def _trunk(seen: Evidence, events: Sequence[ev.Event]) -> Iterator[Violation]:
     """Trunk is where its moves led, and each of its commits holds a tree that had run as its trailers say."""
     moves = [(place, each) for place, each in enumerate(events) if isinstance(each, ev.TrunkMoved)]
-    for (_, before), (_, after) in zip(moves, moves[1:], strict=False):
+    for (_, before), (_, after) in pairwise(moves):
         if before.new != after.old:
             yield Violation("unmeasured_trunk", f"trunk moved from {after.old[:7]}, where it was not")
-    if seen.trunk[0].commit != moves[-1][1].new:
-        yield Violation("unmeasured_trunk", f"trunk is {seen.trunk[0].commit[:7]}, by the journal {moves[-1][1].new[:7]}")
+        if after.by == "hand":
+            yield Violation("unmeasured_trunk", f"trunk {after.new[:7]} counts as moved by a hand, and there was none")
+    now, told = seen.trunk[0].commit, moves[-1][1].new
+    if now != told:
+        yield Violation("unmeasured_trunk", f"trunk is {now[:7]}, by the journal {told[:7]}")
     commits = {each.commit: each for each in seen.trunk}
-    made = {move.new: (place, move) for place, move in moves if move.experiment is not None or move.reverted is not None}
+    made: Moves = {each.new: (place, each) for place, each in moves if (each.experiment, each.reverted) != (None, None)}
     for commit in seen.trunk:
         if commit.commit == moves[0][1].new:
             break
-        if not any(commit.commit == move.new or commit.tree == move.tree for _, move in moves):
+        if all(commit.commit != move.new for _, move in moves):
             yield from _member(commit, commits, made)
     for place, move in made.values():
         if (landed := commits.get(move.new)) is not None and landed.tree != move.tree:
@@ -149,7 +160,7 @@ def _trunk(seen: Evidence, events: Sequence[ev.Event]) -> Iterator[Violation]:
             yield Violation("unmeasured_trunk", f"the revert {move.new[:7]} holds a tree that nobody had run")
 
 
-def _member(commit: Commit, commits: dict[str, Commit], made: dict[str, tuple[int, ev.TrunkMoved]]) -> Iterator[Violation]:
+def _member(commit: Commit, commits: dict[str, Commit], made: Moves) -> Iterator[Violation]:
     """A commit between two moves is one of a stack that was measured as a whole; any other was put there by nobody."""
     above = next((each for each in commits.values() if each.parent == commit.commit), None)
     while above is not None and above.commit not in made:
@@ -205,12 +216,15 @@ def _git(seen: Evidence, events: Sequence[ev.Event]) -> Iterator[Violation]:
     if not re.fullmatch(r"main, 1 commit, changed: nothing", seen.researcher):
         yield Violation("git", f"the researcher's checkout was touched: {seen.researcher}")
     commits: dict[int, str] = {}
+    kept: dict[int, str] = {}
     for event in events:
         if isinstance(event, ev.ExperimentProposed | ev.ExperimentRebased):
             commits[event.experiment] = event.commit
         elif isinstance(event, ev.ExperimentDecided) and event.outcome == "keep":
-            if seen.refs.get(f"refs/lab/kept/{event.experiment:06d}") != commits.get(event.experiment):
-                yield Violation("git", f"kept #{event.experiment} is not pinned")
+            kept[event.experiment] = commits.get(event.experiment, "")
+    for number, commit in kept.items():
+        if seen.refs.get(f"refs/lab/kept/{number:06d}") != commit:
+            yield Violation("git", f"kept #{number} is not pinned")
 
 
 def _worktrees(seen: Evidence, events: Sequence[ev.Event]) -> Iterator[Violation]:
