@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from argparse import Namespace
+from importlib import import_module
+from threading import Thread
 
 from agentcore import launch
 from agentcore.presence import watching
@@ -39,7 +41,10 @@ def open_lab(paths: LabPaths, arguments: Namespace, *, starts: bool = True) -> i
     options = _options(arguments)  # before anything is started: what cannot be shown need not run
     with watching(paths.watchers):
         if starts and not options.readonly:
+            toolkit = Thread(target=import_module, args=["tui.app"])  # it is read while the engine wakes
+            toolkit.start()
             start_engine(paths, bare=arguments.no_sandbox)
+            toolkit.join()
         from tui.app import open_view  # here: the toolkit is for the view alone
 
         return open_view(paths, options=options)
