@@ -8,7 +8,7 @@ ARGS ?=
 # Tests start some thousand processes of ours: each would compile every module anew where the environment says so.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test tests check fast acceptance snapshots bench walls clean
+.PHONY: demo test tests check fast acceptance torture snapshots bench walls clean
 
 # `make demo ARGS="--headless --experiments 6"` passes arguments on; DEMO names the lab's folder.
 demo: $(READY)
@@ -34,6 +34,11 @@ fast: $(READY)
 # The product in tmux, point by point (about ten minutes); `make test` has the quick points of it.
 acceptance: $(READY)
 	$(VENV)/bin/pytest -q -n 0 -m "not gpu" tests/acceptance
+
+# A thousand seeded kills and faults over a real lab, then the proof that nothing was lost (half an hour); `make test` has a
+# short night of it. `make torture ARGS="--seed 2"` is another one, `ARGS=--real` one of fifty with real training.
+torture: $(READY)
+	$(VENV)/bin/python -m tests.torture $(ARGS)
 
 # What the screens show of each scenario, written anew. Read the difference before you commit it.
 snapshots: $(READY)
