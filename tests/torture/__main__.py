@@ -46,7 +46,7 @@ from worktrees.layout import LabPaths
 RESTS = 10
 """How often in a night the lab is stopped, and everything is looked at."""
 HEADWAY = 12
-"""Faults that may come before the lab has decided what it should have by then: a night is long, and it must go on."""
+"""Faults, of a long night, that may come before the lab has decided what it should have by then: it must go on."""
 END_S = 1800.0
 """What a lab may take to work off what it has announced."""
 
@@ -75,11 +75,11 @@ MINIATURE = Scale(miniature.make, None, faults=50, experiments=20, pace_s=4.0, s
 def endure(night: Night, faults: Sequence[Fault], experiments: int, truth: Truth | None) -> list[Violation]:
     """Let all of it happen, and return what does not hold: at each rest, and in the end."""
     found: dict[Violation, None] = {}
-    rest_every = max(len(faults) // RESTS, 10)
+    rest_every, headway = max(len(faults) // RESTS, 10), min(HEADWAY, len(faults) // 4)
     try:
         night.start("view")
         for fault in faults:
-            night.go_on((fault.number - HEADWAY) * experiments // len(faults), fault.how)
+            night.go_on((fault.number - headway) * experiments // len(faults), fault.how)
             time.sleep(fault.after_s)
             KINDS[fault.kind][1](night, fault.chance)
             print(f"{time.strftime('%H:%M:%S')} {fault.number:4} #{night.decided():<4} {fault.kind}", file=sys.stderr)
