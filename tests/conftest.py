@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 FIRST = (
+    "torture/test_torture.py",
     "agentcore/test_agents_night.py",
     "agentcore/test_engine.py",
     "nanochat/test_nanochat_training.py",

@@ -193,12 +193,14 @@ def test_the_same_seed_is_the_same_night() -> None:
     assert set(WEIGHTS) == {fault.kind for fault in night}
 
 
+@pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_a_short_night_loses_nothing(tmp_path: Path) -> None:
     """`make torture` in small: kills and faults over a real lab, and all of it counted once."""
-    argv = [sys.executable, "-P", "-m", "tests.torture", "--faults", "8", "--experiments", "6", "--seed", "5"]
+    argv = [sys.executable, "-P", "-m", "tests.torture", "--faults", "6", "--experiments", "3", "--seed", "5"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(tmp_path)}
     done = subprocess.run(argv, env=environment, capture_output=True, text=True, check=False)
     figures = json.loads(done.stdout)
     wrong = {name: figures[name] for name in ("lost", "double", "orphans", "unmeasured_trunks", "other")}
     assert {"lost": 0, "double": 0, "orphans": 0, "unmeasured_trunks": 0, "other": []} == wrong, done.stderr
-    assert (0, 8, True) == (done.returncode, figures["faults"], figures["experiments"] >= 6)
+    assert (0, 6, True) == (done.returncode, figures["faults"], figures["experiments"] >= 3)
