@@ -29,7 +29,7 @@ from agentcore.lab import Lab
 from agentcore.state import Candidate, Experiment, LabState
 from agentcore.verbs import STOPPED
 from worktrees import diff
-from worktrees.repository import TRUNK, Conflict, Gone, RepositoryError
+from worktrees.repository import TRUNK, Conflict, Gone
 from worktrees.statistics import Verdict
 
 _Intent = ev.MergeIntended | ev.RevertIntended
@@ -58,17 +58,17 @@ async def replay(lab: Lab, number: int) -> str | None:
         return None  # it was so when this was planned
     try:
         commit = await lab.git(lab.repository.rebase, experiment.commit, trunk.commit, experiment.hypothesis)
+        if await lab.git(lab.repository.tree_of, commit) == trunk.tree:
+            lab.record(ev.CandidateMoved(number, "CANCELLED", "trunk holds this change already", by="engine"))
+            return None
+        reason = await distortion(lab, experiment, trunk.commit, commit)
     except Conflict as conflict:
         _collide(lab, number, f"{conflict} with trunk {trunk.commit[:7]}")
         return None
-    except Gone as gone:
+    except Gone as gone:  # tried again it would hold up all others
         lab.record(ev.CandidateMoved(number, "BLOCKED", str(gone), by="engine"))
         return None
-    tree = await lab.git(lab.repository.tree_of, commit)
-    if tree == trunk.tree:
-        lab.record(ev.CandidateMoved(number, "CANCELLED", "trunk holds this change already", by="engine"))
-        return None
-    if reason := await distortion(lab, experiment, trunk.commit, commit):
+    if reason:
         _collide(lab, number, reason)
         return None
     return commit
@@ -300,7 +300,7 @@ async def distortion(lab: Lab, experiment: Experiment, old: str, new: str) -> st
             for sides in ((experiment.base, experiment.commit), (old, new))
         ]
     except diff.Unreadable as error:
-        raise RepositoryError(f"the change of #{experiment.number} cannot be read: {error}") from error
+        raise Gone(f"the change of #{experiment.number} cannot be read: {error}") from error
     allowed = lab.project.project.edit
     if foreign := [file.path for file in replayed.files if file.path not in allowed]:
         return f"on trunk {old[:7]} it changes {', '.join(foreign)}, outside of what agents may edit"

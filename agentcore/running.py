@@ -63,9 +63,8 @@ async def collect(lab: Lab) -> None:
                 try:
                     result = folder.read_result()
                 except msgspec.DecodeError as error:  # no shim of ours wrote that
-                    lab.record(
-                        _stopped(run) if run.stopped else _lost(lab, run, f"its result.json is damaged: {error}")
-                    )
+                    why = f"its result.json is damaged ({error})"
+                    lab.record(_stopped(run) if run.stopped else _lost(lab, run, why))
                     continue
                 assert result is not None, "ended means that the result is there"
                 await _finish(lab, run, result)

@@ -44,9 +44,9 @@ def lab(worked: LabPaths) -> LabPaths:
     return worked
 
 
-def go_on(paths: LabPaths) -> LabState:
-    """Let an engine do one experiment more, and return the state."""
-    assert 0 == launch.run_engine(paths, Limits(experiments=EXPERIMENTS + 1))
+def go_on(paths: LabPaths, more: int = 1) -> LabState:
+    """Let an engine do so many experiments more, and whatever is open; return the state."""
+    assert 0 == launch.run_engine(paths, Limits(experiments=EXPERIMENTS + more))
     return state_of(paths)
 
 
@@ -155,8 +155,8 @@ def test_a_damaged_result_is_no_result(lab: LabPaths, text: str) -> None:
     """A result.json that no shim wrote so: its run is lost, with the reason, and others go on."""
     number = _in_progress(lab)
     lab.run(number).result.write_text(text)
-    run = go_on(lab).runs[number]
-    assert ("lost", "its result.json is damaged: ", None) == (run.ending, run.reason[:28], run.score)
+    run = go_on(lab, 0).runs[number]
+    assert ("lost", "its result.json is damaged (", None) == (run.ending, run.reason[:28], run.score)
 
 
 @pytest.mark.parametrize("text", ["", '{"pid": 1', "\0" * 200])
@@ -164,7 +164,7 @@ def test_a_damaged_status_is_a_lost_run(lab: LabPaths, text: str) -> None:
     """A status.json that no shim wrote so, and no shim that lives: what it left is ended, and the run is lost."""
     number = _in_progress(lab)
     lab.run(number).status.write_text(text)
-    run = go_on(lab).runs[number]
+    run = go_on(lab, 0).runs[number]
     assert ("lost", "its shim is gone without a result") == (run.ending, run.reason[:33])
 
 
@@ -173,7 +173,7 @@ def test_after_a_reboot_a_pid_is_nobody(lab: LabPaths) -> None:
     number, me = _in_progress(lab), processes.stat(os.getpid())
     assert me is not None
     write_json(lab.run(number).status, RunStatus(me.pid, me.start_ticks, "of the boot before", "train", 1.0, me.pid))
-    assert "lost" == go_on(lab).runs[number].ending
+    assert "lost" == go_on(lab, 0).runs[number].ending
 
 
 def test_run_folders_that_were_deleted_are_made_again(lab: LabPaths) -> None:
@@ -234,15 +234,18 @@ def _no_head(paths: LabPaths) -> None:
         lambda paths: (paths.root / ".git" / "worktrees" / "wt0" / "index.lock").touch(),
     ],
     ids=[
-        *(
-            "a worktree's folder",
-            "all worktrees",
-            "git's list of worktrees",
-            "a worktree's .git",
-            "a detached worktree",
-        ),
-        *("a worktree's branch", "trunk", "refs/lab", "the researcher's branch"),
-        *("index.lock", "HEAD.lock", "a worktree's index.lock"),
+        "a worktree's folder",
+        "all worktrees",
+        "git's list of worktrees",
+        "a worktree's .git",
+        "a detached worktree",
+        "a worktree's branch",
+        "trunk",
+        "refs/lab",
+        "the researcher's branch",
+        "index.lock",
+        "HEAD.lock",
+        "a worktree's index.lock",
     ],
 )
 def test_what_is_missing_or_locked_in_git_is_put_right(lab: LabPaths, hurt: Callable[[LabPaths], object]) -> None:
@@ -300,7 +303,7 @@ async def test_a_candidate_whose_commit_is_gone_is_blocked(tmp_path: Path) -> No
         _collect_garbage(desk.lab.paths, desk.lab.state.experiments[1].commit)
         await promoter.rebase(desk.lab, 1)
         candidate = desk.lab.state.candidates[1]
-        assert ("BLOCKED", "git cannot read a commit") == (candidate.state, candidate.reason[:24])
+        assert ("BLOCKED", "the change of #1 cannot be read") == (candidate.state, candidate.reason[:31])
 
 
 # The lab's folder
