@@ -7,6 +7,7 @@ from dataclasses import replace
 
 from agentcore import away, questions
 from agentcore.ending import exit_reason
+from agentcore.gone import gone, topic
 from agentcore.lab import Lab
 from agentcore.plan import Limits, spent_out
 from agentcore.presence import is_watched
@@ -81,7 +82,9 @@ class Bounds:
             self._unguarded
             or self.reason
             or self.spent
-            or state.warnings.get("disk", "the limits are reached and nothing is left to do")
+            or state.warnings.get("disk")
+            or next((state.warnings[topic(slot)] for slot in sorted(gone(state))), "")
+            or "the limits are reached and nothing is left to do"
         )
 
     def _look_at_walls(self) -> None:

@@ -12,6 +12,7 @@ from agentcore import events as ev
 from agentcore.contention import Sharing
 from agentcore.events import Event
 from agentcore.fold import apply, fold
+from agentcore.gone import Watch
 from agentcore.journal import Journal, JournalError, Reader
 from agentcore.scrub import Scrubber
 from agentcore.state import LabState
@@ -55,6 +56,7 @@ class Lab:
         self.repository = Repository(paths.root)
         self.walls = walls
         self.sharing = Sharing()
+        self.watch = Watch()
         self.nvml: Nvml | None = None
         """How its GPUs are asked; None is the driver of this machine."""
         self.breach = ""

@@ -15,6 +15,7 @@ from statistics import median
 from agentcore import away, retest, speed
 from agentcore import events as ev
 from agentcore.events import Outcome
+from agentcore.gone import gone
 from agentcore.judging import (
     decide,
     doubt,
@@ -337,6 +338,7 @@ def _runs(state: LabState, moving: set[int]) -> Iterator[Action]:
     `moving` are the experiments that are rebased first.
     """
     taken = {run.slot for run in state.active.values()}
+    taken |= gone(state)
     free = [slot.name for slot in state.slots if slot.name not in taken]
     room = state.retest_settings.slots(len(state.slots))
     room -= sum(run.purpose in LARGE for run in state.active.values())
@@ -435,8 +437,10 @@ def _proposals(state: LabState, limits: Limits) -> Iterator[Action]:
     if room is not None:
         room -= sum(worktree.thinking is not None for worktree in state.worktrees.values())
     is_spent = bool(spent_out(state, limits) or away.spent(state))
-    run_s, homes = recent_run_s(state), _home_bases(state)
+    run_s, homes, lost = recent_run_s(state), _home_bases(state), gone(state)
     for worktree in _fewest_runs_first(state):
+        if worktree.slot in lost:  # what it has ready runs elsewhere
+            continue
         if worktree.rebase and worktree.thinking is None:
             yield MoveWorktree(worktree.name, homes[worktree.name])
             continue

@@ -18,6 +18,7 @@ import msgspec
 
 from agentcore import events as ev
 from agentcore.contention import TIMES, Contention, applies, contention, speed_of
+from agentcore.gone import gone
 from agentcore.lab import Lab
 from agentcore.plan import StartRun
 from agentcore.state import Run
@@ -56,6 +57,7 @@ async def start(lab: Lab, action: StartRun) -> None:
 
 async def collect(lab: Lab) -> None:
     """Record the result of every run that has ended, and take up those that an earlier engine left half started."""
+    lost = gone(lab.state)
     for run in sorted(lab.state.active.values(), key=lambda run: run.number):
         folder = lab.paths.run(run.number)
         match lab.executor.look(folder):
@@ -67,7 +69,13 @@ async def collect(lab: Lab) -> None:
                     lab.record(_stopped(run) if run.stopped else _lost(lab, run, why))
                     continue
                 assert result is not None, "ended means that the result is there"
-                await _finish(lab, run, result)
+                if result.ending == "ok" or run.stopped:
+                    await _finish(lab, run, result)
+                elif lab.watch.knows(run.number, run.slot):
+                    if lab.watch.is_silent(run.slot):
+                        lab.record(_lost(lab, run, f"{run.slot} was gone when it ended ({result.reason})"))
+                    else:
+                        await _finish(lab, run, result)
             case "absent" if run.stopped:
                 _lighten(folder)
                 lab.record(_stopped(run))
@@ -78,7 +86,7 @@ async def collect(lab: Lab) -> None:
                 _lighten(folder)
                 lab.record(_stopped(run) if run.stopped else _lost(lab, run))
             case "running":
-                if run.stopped:  # again: a shim that has just been started does not listen yet
+                if run.stopped or run.slot in lost:  # again: a shim that has just been started does not listen yet
                     lab.executor.cancel(folder)
 
 

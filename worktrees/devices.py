@@ -85,12 +85,15 @@ class Gpu:
     uuid: str
     nodes: tuple[str, ...]
     """Its device files: its own, by the driver's minor number, and those that all share."""
+    index: int = 0
+    """NVML's number for it, which stays where another one is gone."""
 
 
 def list_gpus(nvml: Nvml | None = None) -> list[Gpu]:
     """Return the NVIDIA GPUs in NVML's order; none where NVML cannot be used.
 
-    That covers a missing library, a driver that is not loaded or was just updated, and a lack of permission.
+    That covers a missing library, a driver that is not loaded or was just updated, and a lack of permission. A GPU that
+    is gone is left out; the others are as usable as ever.
     """
     nvml = nvml or load_nvml()
     try:
@@ -98,19 +101,25 @@ def list_gpus(nvml: Nvml | None = None) -> list[Gpu]:
     except nvml.NVMLError:
         return []
     try:
-        handles = [nvml.nvmlDeviceGetHandleByIndex(index) for index in range(nvml.nvmlDeviceGetCount())]
-        return [
-            Gpu(
-                model=nvml.nvmlDeviceGetName(handle),
-                uuid=nvml.nvmlDeviceGetUUID(handle),
-                nodes=(f"/dev/nvidia{nvml.nvmlDeviceGetMinorNumber(handle)}", *SHARED_NODES),
-            )
-            for handle in handles
-        ]
+        found = [_gpu(nvml, index) for index in range(nvml.nvmlDeviceGetCount())]
+        return [gpu for gpu in found if gpu]
     except nvml.NVMLError:
         return []
     finally:
         _ask(nvml, nvml.nvmlShutdown)
+
+
+def _gpu(nvml: Nvml, index: int) -> Gpu | None:
+    try:
+        handle = nvml.nvmlDeviceGetHandleByIndex(index)
+        return Gpu(
+            model=nvml.nvmlDeviceGetName(handle),
+            uuid=nvml.nvmlDeviceGetUUID(handle),
+            nodes=(f"/dev/nvidia{nvml.nvmlDeviceGetMinorNumber(handle)}", *SHARED_NODES),
+            index=index,
+        )
+    except nvml.NVMLError:
+        return None
 
 
 @functools.cache

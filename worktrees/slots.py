@@ -43,8 +43,8 @@ def discover(limit: int | None = None) -> tuple[Slot, ...]:
 
 def _gpus() -> tuple[Slot, ...]:
     return tuple(
-        Slot(name=f"gpu{index}", kind="cuda", model=gpu.model, uuid=gpu.uuid, nodes=gpu.nodes)
-        for index, gpu in enumerate(devices.list_gpus())
+        Slot(name=f"gpu{gpu.index}", kind="cuda", model=gpu.model, uuid=gpu.uuid, nodes=gpu.nodes)
+        for gpu in devices.list_gpus()
     )
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
+from agentcore.gone import gone
 from agentcore.state import LabState
 from worktrees.devices import DeviceSample
 from worktrees.metrics import MetricPoint
@@ -24,10 +25,13 @@ class Live:
 
 
 def lost_gpus(state: LabState, live: Live) -> tuple[str, ...]:
-    """Return the GPUs that do not answer while others do; where none answers there is no driver to ask."""
+    """Return the GPUs that the engine knows to be gone, and those that do not answer just now while others do."""
+    if not live.engine_alive:
+        return ()
     gpus = [slot.name for slot in state.slots if slot.kind == "cuda" and slot.name in live.devices]
-    silent = tuple(name for name in gpus if live.devices[name].memory_mb is None)
-    return silent if live.engine_alive and len(silent) < len(gpus) else ()
+    silent = {name for name in gpus if live.devices[name].memory_mb is None}
+    lost = gone(state) | (silent if len(silent) < len(gpus) else set())
+    return tuple(slot.name for slot in state.slots if slot.name in lost)
 
 
 def left(point: MetricPoint | None) -> float | None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from agentcore.gone import told, topic
 from agentcore.guards import trunk_breaks
 from agentcore.judging import noise
 from agentcore.overview.gate import gate_summary
@@ -43,11 +44,10 @@ def needed(state: LabState, live: Live, rows: tuple[WorktreeRow, ...]) -> Iterat
         yield Need(f"trunk {state.trunk.commit}", f"trunk does not train: {reason}")
     if moved := _moved_by_hand(state):
         yield moved
-    for slot in lost_gpus(state, live):
-        names = [worktree for worktree in state.worktrees.values() if worktree.slot == slot]
-        at = "; ".join(f"{each.name} stopped at #{_newest(state, each.name)}" for each in names)
-        text = f"{slot.replace('gpu', 'GPU ')} is gone (NVML does not answer for it): {at}. nightlab doctor"
-        yield Need(f"lost {slot}", text, worktree=names[0].name if names else "")
+    lost = lost_gpus(state, live)
+    for slot in lost:
+        home = next((worktree.name for worktree in state.standing if worktree.slot == slot), "")
+        yield Need(topic(slot), state.warnings.get(topic(slot)) or told(state, slot), worktree=home)
     for agent, barred in sorted(state.barred.items()):
         text = f"LIMIT {barred.word}: {barred.reason}; the search agent stands in. {REMEDIES[barred.word]}"
         yield Need(f"barred {agent} {barred.word}", text)
@@ -55,8 +55,9 @@ def needed(state: LabState, live: Live, rows: tuple[WorktreeRow, ...]) -> Iterat
     for row in rows:
         if row.needs_you and state.worktrees[row.worktree].asking is None:
             yield Need(f"parked {row.worktree} {row.experiments}", row.needs_you, worktree=row.worktree)
-    for topic, message in sorted(state.warnings.items()):
-        yield Need(f"{topic} {message}", message)
+    for about, message in sorted(state.warnings.items()):
+        if about not in map(topic, lost):
+            yield Need(f"{about} {message}", message)
     if (gate := gate_summary(state)).is_tightened:
         text = (
             f"the gate is tightened: up to {gate.false_share:.0%} of the confirmations that passed may be false, so "
@@ -99,10 +100,6 @@ def _moved_by_hand(state: LabState) -> Need | None:
     before = state.line[-2].commit[:7] if len(state.line) > 1 else "nothing"
     text = f"trunk moved outside: {before} to {trunk.commit[:7]}. It is measured first; merges wait for that number"
     return Need(f"moved {trunk.commit}", text)
-
-
-def _newest(state: LabState, worktree: str) -> int:
-    return next((each.number for each in state.newest if each.worktree == worktree), 0)
 
 
 def notes(state: LabState) -> Iterator[str]:

@@ -164,6 +164,10 @@ class Desk:
             case Promote(number):
                 await promoter.promote(self.lab, number, "gate")
 
+    async def propose(self, worktree: str, old: str, new: str) -> None:
+        """Let the agent of a worktree make one edit; nothing that follows is done."""
+        await proposing.propose(self.lab, Scripted({worktree: [(old, new)]}), prompts_folder(), worktree)
+
     def states(self) -> dict[int, str]:
         """Return the candidates' states."""
         return {number: each.state for number, each in sorted(self.lab.state.candidates.items())}
@@ -182,12 +186,12 @@ class Desk:
         return [entry.event for entry in self.lab.state.recent if isinstance(entry.event, kind)]
 
 
-async def open_desk(paths: LabPaths, runs: Instant, mode: str = "me") -> Lab:
+async def open_desk(paths: LabPaths, runs: Instant, mode: str = "me", slots: tuple[Slot, ...] = SLOTS) -> Lab:
     """Open the lab as an engine does, but with our executor and two slots wherever the test runs."""
     ticks = itertools.count(1)
     walls = Walls(sandbox.backend(), sandbox.why())
-    lab = Lab(paths, load(paths.config), SLOTS, runs, lambda: 100.0 + next(ticks), walls=walls)
-    lab.record(ev.EngineStarted(1, 1, "boot", "0.1.0", SLOTS))
+    lab = Lab(paths, load(paths.config), slots, runs, lambda: 100.0 + next(ticks), walls=walls)
+    lab.record(ev.EngineStarted(1, 1, "boot", "0.1.0", slots))
     if lab.state.trunk is None:
         head = lab.repository.head()
         tree = lab.repository.tree_of(head)
@@ -197,7 +201,7 @@ async def open_desk(paths: LabPaths, runs: Instant, mode: str = "me") -> Lab:
         )
         lab.repository.create_trunk(head)
         lab.record(ev.TrunkMoved("", head, tree, None, "init"))
-        for index, slot in enumerate(SLOTS):
+        for index, slot in enumerate(slots):
             name = f"wt{index}"
             lab.repository.add_worktree(paths.worktree(name), name, head)
             lab.record(ev.WorktreeCreated(name, slot.name, "scripted", head, tree))
@@ -205,12 +209,12 @@ async def open_desk(paths: LabPaths, runs: Instant, mode: str = "me") -> Lab:
 
 
 @asynccontextmanager
-async def desk(root: Path, mode: str = "me") -> AsyncIterator[Desk]:
+async def desk(root: Path, mode: str = "me", slots: tuple[Slot, ...] = SLOTS) -> AsyncIterator[Desk]:
     """Make a toy lab at `root`, or open the one that is there again, as after a kill."""
     paths = LabPaths(root) if root.exists() else toy.make(root)
     paths.dot.mkdir(exist_ok=True)
     runs = Instant()
-    lab = await open_desk(paths, runs, mode)
+    lab = await open_desk(paths, runs, mode, slots)
     try:
         yield Desk(lab, runs)
     finally:

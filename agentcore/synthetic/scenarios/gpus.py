@@ -42,7 +42,7 @@ class PlayedGpus:
 
     def __init__(self, state: Callable[[], LabState], lost: str) -> None:
         self._state = state
-        self._lost = lost
+        self.lost = lost
 
     def nvmlInit(self) -> object:  # noqa: N802 - NVML's own names, here and below
         """Begin."""
@@ -62,7 +62,7 @@ class PlayedGpus:
 
     def nvmlDeviceGetHandleByUUID(self, uuid: str, /) -> object:  # noqa: N802
         """Return one by its name."""
-        if uuid == self._lost:
+        if uuid == self.lost:
             raise Lost(f"{uuid} is lost")
         return uuid
 
@@ -84,6 +84,8 @@ class PlayedGpus:
 
     def nvmlDeviceGetMemoryInfo(self, handle: object, /) -> Memory:  # noqa: N802
         """Return what is used of its memory."""
+        if handle == self.lost:
+            raise Lost(f"{handle} is lost")
         return _Memory((71 if self._is_large(handle) else 44 if self._runs(handle) else 1) * _GIB)
 
     def nvmlDeviceGetPowerUsage(self, handle: object, /) -> int:  # noqa: N802

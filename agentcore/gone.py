@@ -1,0 +1,80 @@
+"""Which GPUs are gone, and what of what ran there counts?
+
+A GPU that fell off the bus answers NVML no more. One look proves nothing (the driver is busy, or is being updated),
+some in a row do; while it is gone it gets no run, the agent at home on it is not asked, and what ended on it in those
+seconds says nothing of its commit. One that answers again is used again. Not seen here: errors (Xid) after which it
+answers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from agentcore.state import LabState
+from worktrees.devices import DeviceSample
+
+LOOKS = 3
+"""So many in a row without an answer, about one a second."""
+
+
+def topic(slot: str) -> str:
+    """Return the topic of the warning that a GPU is gone; while it stands, it is."""
+    return f"lost {slot}"
+
+
+def gone(state: LabState) -> frozenset[str]:
+    """Return the names of the slots whose GPU is gone."""
+    return frozenset(slot.name for slot in state.slots if topic(slot.name) in state.warnings)
+
+
+def told(state: LabState, slot: str) -> str:
+    """Return in a sentence that a GPU is gone, and whom that stopped."""
+    names = [worktree for worktree in state.standing if worktree.slot == slot]
+    at = "; ".join(f"{each.name} stopped at #{_newest(state, each.name)}" for each in names)
+    who = f": {at}" if at else ""
+    return f"{slot.replace('gpu', 'GPU ')} is gone (NVML does not answer for it){who}. nightlab doctor"
+
+
+def _newest(state: LabState, worktree: str) -> int:
+    return next((each.number for each in state.newest if each.worktree == worktree), 0)
+
+
+class Watch:
+    """What the newest looks at the GPUs have shown. It is lost with the engine, which looks anew."""
+
+    def __init__(self) -> None:
+        self._looks = 0
+        self._silent: dict[str, int] = {}
+        """How many looks in a row each GPU gave no answer."""
+        self._answered: set[str] = set()
+        """Those that have answered since the engine started: there is a driver to ask."""
+        self._due: dict[int, int] = {}
+
+    def see(self, samples: Iterable[DeviceSample], gpus: Iterable[str]) -> dict[str, bool]:
+        """Take one look at all slots, and return {GPU: whether it is gone} for those of which that is certain now."""
+        memory = {sample.slot: sample.memory_mb for sample in samples}
+        self._looks += 1
+        certain = {}
+        for name in gpus:
+            if memory.get(name) is not None:
+                self._answered.add(name)
+                self._silent[name] = 0
+                certain[name] = False
+            else:
+                self._silent[name] = self._silent.get(name, 0) + 1
+                if self._silent[name] >= LOOKS and self._answered:
+                    certain[name] = True
+        return certain
+
+    def is_silent(self, slot: str) -> bool:
+        """True where the newest look at a GPU had no answer: whatever fails on it now says nothing of its commit."""
+        return bool(self._answered) and self._silent.get(slot, 0) > 0
+
+    def knows(self, run: int, slot: str) -> bool:
+        """True once a GPU was looked at after a run on it was first seen to have failed; of a CPU slot at once."""
+        if slot not in self._silent:
+            return True
+        if self._looks < self._due.setdefault(run, self._looks + 2):  # the next look may have begun before
+            return False
+        del self._due[run]
+        return True
