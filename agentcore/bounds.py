@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import shutil
+from collections.abc import Callable
 from dataclasses import replace
 
 from agentcore import away, questions
+from agentcore import events as ev
 from agentcore.ending import exit_reason
 from agentcore.gone import gone, topic
 from agentcore.lab import Lab
@@ -17,10 +19,18 @@ FREE_AGAIN = 1.1
 """A disk that was too full counts as free from so many times the floor on: no flicker at the edge."""
 
 
-class Bounds:
-    """The limits of one engine: what it was told, lab.toml's, and what has become of them."""
+MOVED_S = 30.0
+"""A clock that is so far from where it should be was moved."""
 
-    def __init__(self, lab: Lab, told: Limits, until: float | None) -> None:
+
+class Bounds:
+    """The limits of one engine: what it was told, lab.toml's, and what has become of them.
+
+    `steady`: a clock that nobody sets and that stands still while the machine sleeps; None where the lab's time is not
+    the machine's.
+    """
+
+    def __init__(self, lab: Lab, told: Limits, until: float | None, steady: Callable[[], float] | None = None) -> None:
         limits = lab.project.limits
         self.limits = replace(
             told,
@@ -37,6 +47,9 @@ class Bounds:
         """Why nothing may start behind the walls as they are."""
         self._lab = lab
         self._until = until
+        self._steady = steady
+        self._apart = lab.clock() - steady() if steady else 0.0
+        """How far the lab's clock is from the steady one."""
 
     @property
     def is_bounded(self) -> bool:
@@ -60,6 +73,7 @@ class Bounds:
 
     def look(self) -> None:
         """Find out what holds now, and say once what a person has to know."""
+        self._look_at_clock()
         if reached := away.due(self._lab.state, self._lab.clock()):
             self._lab.record(reached)
         for parked in questions.due(self._lab.state, self._lab.clock(), self._lab.project.agents.question_wait_s):
@@ -86,6 +100,13 @@ class Bounds:
             or next((state.warnings[topic(slot)] for slot in sorted(gone(state))), "")
             or "the limits are reached and nothing is left to do"
         )
+
+    def _look_at_clock(self) -> None:
+        """Write down that the clock moved, before anything is due by it; a second or two are NTP's."""
+        apart = self._lab.clock() - self._steady() if self._steady else self._apart
+        if abs(apart - self._apart) >= MOVED_S:
+            self._lab.record(ev.ClockMoved(round(apart - self._apart, 1)))
+            self._apart = apart
 
     def _look_at_walls(self) -> None:
         """Start nothing behind walls that fell; nor, behind reduced ones, while nobody watches."""

@@ -242,7 +242,7 @@ async def serve_lab(
         carried, secrets = prompts_folder(), take_secrets()
         lab, roster = await opened(paths, mode=mode, clock=clock, secrets=secrets, carried=carried, bare=bare)
         try:
-            engine = Engine(lab, roster, carried, Bounds(lab, limits, until))
+            engine = Engine(lab, roster, carried, Bounds(lab, limits, until, time.monotonic))
             loop = asyncio.get_running_loop()
             for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
                 loop.add_signal_handler(number, engine.stop, f"{signal.Signals(number).name} received")

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from agentcore import events as ev
+from agentcore import format as fmt
 from agentcore.window import Window
 
 LOST = {
@@ -44,6 +45,9 @@ def _told(window: Window) -> Iterator[Fault]:
                 words = "the engine was killed and started again" if is_running else "the engine was started again"
                 yield Fault(entry.at, words)
             is_first, is_running = False, True
+        elif isinstance(event, ev.ClockMoved):
+            way = "" if event.seconds > 0 else " back"
+            yield Fault(entry.at, f"the clock moved {fmt.duration(abs(event.seconds))}{way}")
         elif isinstance(event, ev.WarningRaised):
             yield Fault(entry.at, event.message)
         elif isinstance(event, ev.AgentBarred):

@@ -36,7 +36,7 @@ class Pacing:
         self._backoff_s = backoff_s
         self._clock = clock
         self._chance = random.Random(seed)
-        self._next = self._since = 0.0
+        self._next = self._since = self._held_s = 0.0
         self.failures = 0
         """In a row, over all agents."""
         self.until = 0.0
@@ -65,7 +65,7 @@ class Pacing:
         backoff_s = min(LONGEST_S, self._backoff_s * 2.0 ** min(self.failures - 1, 60))
         if retry_after_s is not None:  # one that says 0 has failed all the same: it is not stormed
             backoff_s = min(max(retry_after_s, self._backoff_s), LONGEST_ASKED_S)
-        self.until = now + backoff_s
+        self.until, self._held_s = now + backoff_s, backoff_s
         self.reason = f"{reason.rstrip('. ')} (wait {self.failures})"
 
     def succeeded(self, asked: float) -> None:
@@ -75,6 +75,8 @@ class Pacing:
 
     def _left_s(self, mine: float) -> float:
         now = self._clock()
+        self._next = min(self._next, now + self._spacing_s)  # where the clock was set back nobody waits for it
+        self._since, self.until = min(self._since, now), min(self.until, now + self._held_s)
         held_s = self.until - now
         if held_s > 0:
             return held_s + mine * min(held_s, 10.0)

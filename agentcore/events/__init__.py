@@ -40,6 +40,7 @@ from agentcore.events.experiment import (
 from agentcore.events.idea import IdeaAdded, IdeaDropped
 from agentcore.events.imported import HistoryImported, OldOutcome, OldRow
 from agentcore.events.lab import (
+    ClockMoved,
     EngineStarted,
     EngineStopped,
     LabConfigured,
@@ -91,6 +92,7 @@ Event = (
     LabConfigured
     | EngineStarted
     | EngineStopped
+    | ClockMoved
     | WorktreeCreated
     | WorktreeMoved
     | WorktreePaused

@@ -55,6 +55,14 @@ class EngineStopped:
 
 
 @dataclass(frozen=True)
+class ClockMoved:
+    """The machine's clock was set, or the machine slept: so many seconds passed on it that nobody worked through."""
+
+    seconds: float
+    """Negative where it went back."""
+
+
+@dataclass(frozen=True)
 class PromptsChanged:
     """The researcher's texts (program, directions, templates) are others now; each change is a version."""
 

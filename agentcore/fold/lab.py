@@ -69,6 +69,35 @@ def _(event: ev.EngineStopped, state: LabState, at: float) -> LabState:
 
 
 @follow.register
+def _(event: ev.ClockMoved, state: LabState, at: float) -> LabState:
+    """Let what goes on have begun so much later: its age, and what is due after a while, is time that passed.
+
+    A time of day that somebody named, as the end of away mode, stays that time of day.
+    """
+
+    def then(moment: float | None) -> float | None:
+        return None if moment is None else moment + event.seconds
+
+    engine = state.engine
+    if engine is not None:
+        state = replace(state, engine=replace(engine, since=engine.since + event.seconds))
+    for run in state.active.values():
+        run = replace(run, started=run.started + event.seconds)
+        state = replace(state, runs=state.runs.set(run.number, run), active=state.active.set(run.number, run))
+    for slot, work in state.work.items():
+        state = replace(state, work=state.work.set(slot, replace(work, since=then(work.since), ended=then(work.ended))))
+    for worktree in state.worktrees.values():
+        questions = tuple(replace(each, at=each.at + event.seconds) for each in worktree.questions)
+        thinking = worktree.thinking
+        if thinking is not None:
+            since, changed = thinking.since + event.seconds, thinking.changed + event.seconds
+            thinking = replace(thinking, since=since, changed=changed, until=then(thinking.until))
+        since = worktree.since + event.seconds
+        state = on_worktree(state, worktree.name, questions=questions, thinking=thinking, since=since)
+    return state
+
+
+@follow.register
 def _(event: ev.PromptsChanged, state: LabState, at: float) -> LabState:
     return replace(state, prompts=state.prompts + 1, prompts_digest=event.digest)
 

@@ -33,6 +33,7 @@ TOLD = (
     ev.LabConfigured,
     ev.EngineStarted,
     ev.EngineStopped,
+    ev.ClockMoved,
     ev.WarningRaised,
     ev.AgentBarred,
     ev.AgentStateChanged,

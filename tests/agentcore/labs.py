@@ -186,6 +186,13 @@ class Desk:
         return [entry.event for entry in self.lab.state.recent if isinstance(entry.event, kind)]
 
 
+def made(root: Path) -> LabPaths:
+    """Make a toy lab at `root`, or find the one that is there."""
+    paths = LabPaths(root) if root.exists() else toy.make(root)
+    paths.dot.mkdir(exist_ok=True)
+    return paths
+
+
 async def open_desk(paths: LabPaths, runs: Instant, mode: str = "me", slots: tuple[Slot, ...] = SLOTS) -> Lab:
     """Open the lab as an engine does, but with our executor and two slots wherever the test runs."""
     ticks = itertools.count(1)
@@ -211,8 +218,7 @@ async def open_desk(paths: LabPaths, runs: Instant, mode: str = "me", slots: tup
 @asynccontextmanager
 async def desk(root: Path, mode: str = "me", slots: tuple[Slot, ...] = SLOTS) -> AsyncIterator[Desk]:
     """Make a toy lab at `root`, or open the one that is there again, as after a kill."""
-    paths = LabPaths(root) if root.exists() else toy.make(root)
-    paths.dot.mkdir(exist_ok=True)
+    paths = made(root)
     runs = Instant()
     lab = await open_desk(paths, runs, mode, slots)
     try:

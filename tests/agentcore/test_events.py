@@ -14,6 +14,7 @@ EVENTS: tuple[Event, ...] = (
     CONFIG,
     started(),
     ev.EngineStopped("SIGTERM received"),
+    ev.ClockMoved(22_260.0),
     ev.WorktreeCreated("wt0", "cpu0", "search", "c0", "t0"),
     ev.WorktreeMoved("wt0", "c1", "t1"),
     ev.WorktreePaused("wt0", "by you", "you"),

@@ -286,3 +286,17 @@ def test_a_date_is_the_time_until_then() -> None:
     """As a proxy sends it."""
     date = format_datetime(datetime.now(UTC) + timedelta(seconds=100), usegmt=True)
     assert 100 == pytest.approx(_retry_after_s({"retry-after": date}), abs=2)
+
+
+async def test_a_clock_that_was_set_back_makes_nobody_wait_for_it() -> None:
+    """Six hours back: the agents wait the hundredth of a second that is left, and are told no other time."""
+    clock, told = Clock(), list[tuple[str, float]]()
+    pacing = paced(clock, backoff_s=0.01)
+    pacing.failed(clock.now, "429", None)
+    clock.now -= 6 * 3600
+    waits = asyncio.create_task(turn(pacing, told))
+    while not told:
+        await asyncio.sleep(0)
+    clock.now += 0.02
+    await asyncio.wait_for(waits, 5.0)
+    assert [True] == [until - clock.now < 1.0 for _, until in told]

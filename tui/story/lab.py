@@ -29,6 +29,12 @@ def _(event: ev.EngineStopped, state: LabState) -> Parts:
 
 
 @parts.register
+def _(event: ev.ClockMoved, state: LabState) -> Parts:
+    way = "" if event.seconds > 0 else " back"
+    return "!", "wait", "lab", None, "CLOCK", f"clock moved {fmt.duration(abs(event.seconds))}{way}", False
+
+
+@parts.register
 def _(event: ev.PromptsChanged, state: LabState) -> Parts:
     shown, more = event.files[:FILES], len(event.files) - FILES
     files = (
