@@ -19,6 +19,8 @@ FREE_AGAIN = 1.1
 """A disk that was too full counts as free from so many times the floor on: no flicker at the edge."""
 
 
+ROOM = "there is room"
+
 MOVED_S = 30.0
 """A clock that is so far from where it should be was moved."""
 
@@ -120,13 +122,14 @@ class Bounds:
         lab.say(TOPIC, self._unguarded or lab.walls.banner)
 
     def _look_at_disk(self) -> bool:
-        """Start nothing on a nearly full disk, and go on when there is room again."""
+        """Start nothing on a full or nearly full disk, and go on when there is room again."""
+        if not self._lab.reserve.hold():
+            self._lab.say("disk", f"the disk of .lab is full ({self._lab.paths.dot}): nothing new starts until {ROOM}")
+            return True
         floor_gb = self._lab.project.limits.disk_floor_gb
         free_gb = shutil.disk_usage(self._lab.paths.dot).free / 1e9
         if free_gb < floor_gb:
-            self._lab.say(
-                "disk", f"under {floor_gb:g} GB are free on the disk of .lab: no new runs until there is room"
-            )
+            self._lab.say("disk", f"under {floor_gb:g} GB are free on the disk of .lab: no new runs until {ROOM}")
         elif free_gb >= floor_gb * FREE_AGAIN:
             self._lab.say("disk", "")
         return free_gb < floor_gb

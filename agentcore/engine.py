@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import fcntl
+import logging
 import os
 import signal
 import time
@@ -22,6 +23,7 @@ from agentcore.agents.roster import Roster
 from agentcore.bounds import Bounds
 from agentcore.commands import Desk
 from agentcore.control import serve
+from agentcore.journal import Unwritable
 from agentcore.lab import Lab
 from agentcore.opening import Opening, open_lab
 from agentcore.plan import (
@@ -40,12 +42,20 @@ from agentcore.plan import (
     StartRun,
     plan,
 )
+from agentcore.reserve import FULL, Reserve
 from agentcore.scrub import take_secrets
 from agentcore.seed import prompts_folder
 from agentcore.telemetry import publish
 from worktrees.executor import NotReadyError
 from worktrees.layout import LabPaths
 from worktrees.repository import RepositoryError
+
+LOG = logging.getLogger("nightlab.engine")
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+ROOM_S = 1.0
+"""How often a full disk is tried."""
 
 TICK_S = 0.25
 """How often the engine looks whether a run has ended; a look costs about 0.1 ms per run."""
@@ -131,7 +141,11 @@ class Engine:
         reason = self._stop.reason if self._stop else self._bounds.why()
         if self._stop and self._stop.now:
             await self._end_runs()
-        self.lab.record(ev.EngineStopped(reason))
+        try:
+            self.lab.record(ev.EngineStopped(reason))
+        except Unwritable as error:  # as after a kill: the next engine goes on all the same
+            LOG.error("%s", error)
+            return reason
         if not self._stop:
             await reporting.conclude(self.lab)
         return reason
@@ -153,6 +167,10 @@ class Engine:
                     break  # the rest is still due at the next plan, after what has ended meanwhile
         except (RepositoryError, NotReadyError) as error:
             self.lab.say("work", str(error))
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            self.lab.say("work", f"{error}: tried again until there is room")
         else:
             self.lab.say("work", "")
         repeated, self._last = actions == self._last, actions
@@ -236,23 +254,55 @@ async def serve_lab(
 ) -> str:
     """Hold the lab at `paths` until it is stopped; return why it ended. `bare`: without a sandbox.
 
-    Raises EngineRunning, and whatever `open_lab` raises where the lab cannot be opened.
+    A disk that is full to the last row is waited for: an engine that cannot write is as good as killed, and the next
+    one begins here. Raises EngineRunning, and whatever `open_lab` raises where the lab cannot be opened.
     """
     with locked(paths.lock):
-        carried, secrets = prompts_folder(), take_secrets()
-        lab, roster = await opened(paths, mode=mode, clock=clock, secrets=secrets, carried=carried, bare=bare)
+        carried, secrets, is_open = prompts_folder(), take_secrets(), False
+        while True:
+            try:
+                lab, roster = await opened(paths, mode=mode, clock=clock, secrets=secrets, carried=carried, bare=bare)
+                is_open = True
+                return await _serve(lab, roster, carried, Bounds(lab, limits, until, time.monotonic))
+            except (Unwritable, OSError) as error:
+                if not is_open or (isinstance(error, OSError) and error.errno not in FULL):
+                    raise
+                LOG.error("%s; the engine goes on when there is room", error)
+            if stopped := await _until_room(Reserve(paths.reserve)):
+                return stopped
+
+
+async def _serve(lab: Lab, roster: Roster, carried: Path, bounds: Bounds) -> str:
+    try:
+        engine = Engine(lab, roster, carried, bounds)
+        loop = asyncio.get_running_loop()
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, engine.stop, f"{number.name} received")
+        async with serve(lab.paths.socket, Desk(lab, engine.stop, engine.end_agent, engine.drain).handle):
+            return await engine.run()
+    except BaseExceptionGroup as group:  # what ended one of the engine's tasks is what ended the engine
+        raise group.exceptions[0] from group
+    finally:
+        await roster.close()
+        lab.close()
+
+
+async def _until_room(reserve: Reserve) -> str:
+    """Wait until the disk takes something again; the journal is whole, and is read anew then.
+
+    Return why it was stopped meanwhile, or an empty string.
+    """
+    stopped = asyncio.Event()
+    for number in _SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    while not reserve.hold():
         try:
-            engine = Engine(lab, roster, carried, Bounds(lab, limits, until, time.monotonic))
-            loop = asyncio.get_running_loop()
-            for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
-                loop.add_signal_handler(number, engine.stop, f"{signal.Signals(number).name} received")
-            async with serve(paths.socket, Desk(lab, engine.stop, engine.end_agent, engine.drain).handle):
-                return await engine.run()
-        except BaseExceptionGroup as group:  # what ended one of the engine's tasks is what ended the engine
-            raise group.exceptions[0] from group
-        finally:
-            await roster.close()
-            lab.close()
+            async with asyncio.timeout(ROOM_S):
+                await stopped.wait()
+        except TimeoutError:
+            continue
+        return "stopped while the disk was full"
+    return ""
 
 
 @contextmanager

@@ -13,7 +13,8 @@ from agentcore.contention import Sharing
 from agentcore.events import Event
 from agentcore.fold import apply, fold
 from agentcore.gone import Watch
-from agentcore.journal import Journal, JournalError, Reader
+from agentcore.journal import Journal, JournalError, Reader, Unwritable
+from agentcore.reserve import Reserve
 from agentcore.scrub import Scrubber
 from agentcore.state import LabState
 from agentcore.walls import BARE, Walls
@@ -68,6 +69,7 @@ class Lab:
         self.trunk = asyncio.Lock()
         """Held by whatever reads trunk and then acts on what it read: two merges at once, or a merge in the middle of a
         rebase, would each be right alone."""
+        self.reserve = Reserve(paths.reserve)
         self._git = ThreadPoolExecutor(1, thread_name_prefix="git")
         _refuse_lost(paths)
         self.journal = Journal(paths.journal)
@@ -76,7 +78,13 @@ class Lab:
 
     def record(self, event: Event, *, durable: bool = False) -> None:
         """Append an event to the journal and fold it. Raises JournalError; the state is then unchanged."""
-        self.state = apply(self.state, self.journal.append(self.clock(), event, durable=durable))
+        try:
+            entry = self.journal.append(self.clock(), event, durable=durable)
+        except Unwritable:
+            if not self.reserve.free():
+                raise
+            entry = self.journal.append(self.clock(), event, durable=durable)
+        self.state = apply(self.state, entry)
 
     def say(self, topic: str, message: str) -> None:
         """Raise a warning, or clear it with an empty message, where it is not so already."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import errno
 import logging
 import os
 import signal
@@ -53,6 +52,7 @@ def run_engine(
     from agentcore.opening import open_lab
     from agentcore.plan import Limits
     from agentcore.prompts import PromptError
+    from agentcore.reserve import FULL
     from worktrees.project import ProjectError
     from worktrees.repository import RepositoryError
     from worktrees.sandbox import Uncontained
@@ -75,7 +75,7 @@ def run_engine(
         print(f"nightlab: {error}; runs in progress go on, start the engine again when this is mended", file=sys.stderr)
         return LIMIT if isinstance(error, Unwritable) else PRECONDITION
     except OSError as error:
-        if error.errno not in (errno.ENOSPC, errno.EDQUOT):
+        if error.errno not in FULL:
             raise
         print(f"nightlab: {error}; make room, then start the engine again: it goes on where it was", file=sys.stderr)
         return LIMIT

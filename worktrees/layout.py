@@ -27,6 +27,7 @@ class LabPaths:
         self.socket = self.dot / "engine.sock"
         self.lock = self.dot / "engine.lock"
         self.log = self.dot / "engine.log"
+        self.reserve = self.dot / ".reserve"
         self.watchers = self.dot / "watchers.lock"
         self.devices = self.dot / "devices.json"
         self.scenario = self.dot / "scenario.json"

@@ -1,0 +1,119 @@
+"""A disk that is full pauses a lab, and room lets it go on: a small disk that is really full."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from agentcore import events as ev
+from agentcore import launch
+from agentcore.agents.roster import Roster
+from agentcore.engine import serve_lab
+from agentcore.lab import Lab
+from agentcore.opening import open_lab
+from agentcore.plan import Limits
+from agentcore.reserve import BYTES, Reserve
+from tests import toy
+from tests.engines import end_lab, spawn, state_of, wait_for
+from worktrees.layout import LabPaths
+
+SETTINGS = toy.LAB + "\n[limits]\ndisk_floor_gb = 0\n"
+
+
+def mount(folder: Path, size: str) -> None:
+    """Put a small disk at a folder; skip the test where that is not permitted."""
+    folder.mkdir()
+    argv = ["mount", "-t", "tmpfs", "-o", f"size={size}", "none", str(folder)]
+    if subprocess.run(argv, capture_output=True, check=False).returncode != 0:
+        pytest.skip("only root may mount a disk that is small enough to fill")
+
+
+@pytest.fixture
+def disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk that has room for a lab, its reserve and little more."""
+    mount(folder := tmp_path / "disk", "32m")
+    try:
+        yield folder
+    finally:
+        subprocess.run(["umount", "--lazy", folder], check=True)
+
+
+def fill(disk: Path) -> None:
+    """Take what room there is, to the last byte."""
+    with (disk / "big").open("ab", buffering=0) as file, suppress(OSError):
+        while True:
+            file.write(bytes(1 << 14))
+
+
+def test_a_full_disk_pauses_and_goes_on_by_itself(disk: Path) -> None:
+    """It says why, in a row that it had no room for; nothing starts, and with room the same engine goes on."""
+    paths = toy.make(disk / "lab", lab=SETTINGS)
+    engine = spawn(paths)
+    try:
+        wait_for(paths, lambda state: bool(state.experiments), "an experiment")
+        fill(disk)
+        state = wait_for(paths, lambda state: "disk" in state.warnings and not state.active, "it pauses")
+        text = f"the disk of .lab is full ({paths.dot}): nothing new starts until there is room"
+        assert (text, None) == (state.warnings["disk"], engine.poll())
+        (disk / "big").unlink()
+        wanted = len(state.experiments) + 2
+        state = wait_for(paths, lambda s: len(s.experiments) >= wanted and "disk" not in s.warnings, "it goes on")
+        scores = [(run.tree, run.seed) for run in state.runs.values() if run.ending == "ok"]
+        assert (None, len(scores), engine.pid) == (engine.poll(), len(set(scores)), state.engine and state.engine.pid)
+        fill(disk)
+        wait_for(paths, lambda state: "disk" in state.warnings, "it pauses again")
+        engine.terminate()
+        assert 0 == engine.wait(timeout=20), "who is stopped on a full disk leaves"
+    finally:
+        (disk / "big").unlink(missing_ok=True)
+        end_lab(paths, engine)
+
+
+def test_a_disk_that_takes_no_row_at_all_is_waited_for(tmp_path: Path) -> None:
+    """Not even with the reserve given back: the engine begins again where its journal ends, once there is room."""
+    paths, opened = toy.make(tmp_path / "lab", lab=SETTINGS), list[Lab]()
+
+    async def on_a_small_disk(paths: LabPaths, **options: Any) -> tuple[Lab, Roster]:
+        """Open the lab; the first time its journal may take only what its last page has room for."""
+        lab, roster = await open_lab(paths, **options)
+        if not opened:
+            pages = lab.journal._db.execute("PRAGMA page_count").fetchone()[0]
+            lab.journal._db.execute(f"PRAGMA max_page_count={pages}")
+        opened.append(lab)
+        return lab, roster
+
+    limits = Limits(experiments=2)
+    asyncio.run(serve_lab(paths, limits=limits, until=None, mode=None, clock=time.time, opened=on_a_small_disk))
+    state = state_of(paths)
+    scores = [(run.tree, run.seed) for run in state.runs.values() if run.ending == "ok"]
+    started = [each for each in state.recent if isinstance(each.event, ev.EngineStarted)]
+    assert (2, 2, 2, len(scores)) == (len(opened), len(started), len(state.experiments), len(set(scores)))
+
+
+def test_a_full_disk_does_not_let_an_engine_start(disk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Who starts one is told at once, with exit code 8; nothing waits in the background."""
+    paths = toy.make(disk / "lab", lab=SETTINGS)
+    paths.dot.mkdir()
+    fill(disk)
+    assert 8 == launch.run_engine(paths, Limits(experiments=1))
+    assert "full" in (said := capsys.readouterr().err) or "No space left" in said
+
+
+def test_room_is_twice_what_was_given_back(disk: Path) -> None:
+    """So that a lab does not go on and stop again with every row."""
+    reserve = Reserve(disk / "reserve")
+    first = reserve.hold()
+    fill(disk)
+    full = reserve.hold()
+    reserve.free()
+    given = reserve.hold()
+    (disk / "big").unlink()
+    assert (True, False, False, True) == (first, full, given, reserve.hold())
+    assert BYTES == (disk / "reserve").stat().st_size
