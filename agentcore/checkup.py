@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import pwd
 import shutil
 import sqlite3
 import subprocess
@@ -10,11 +11,13 @@ import sys
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Literal
 
 from agentcore.agents.connection import BASE_URL, KEY, TOKEN
 from agentcore.agents.roster import Roster
 from agentcore.judging import SELF_REPORTED
+from agentcore.logout import danger
 from agentcore.seed import python_check
 from worktrees import devices, sandbox, slots
 from worktrees.layout import LabPaths
@@ -63,7 +66,15 @@ def _programs() -> Iterator[Check]:
         yield Check("warn", "tmux", text, "tmux new -s lab nightlab")
     else:
         yield Check("ok", "tmux", _version("tmux", "-V"))
+    yield _logout()
     yield _sandbox()
+
+
+def _logout() -> Check:
+    """Say whether a lab that is started from here outlives the login."""
+    user = pwd.getpwuid(os.getuid()).pw_name
+    text, remedy = danger(Path("/proc/self/cgroup").read_text(), user)
+    return Check("warn", "logout", text, remedy) if text else Check("ok", "logout", "ends nothing of the lab")
 
 
 def _sandbox() -> Check:
