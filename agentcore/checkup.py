@@ -22,7 +22,7 @@ from agentcore.seed import python_check
 from worktrees import devices, sandbox, slots
 from worktrees.layout import LabPaths
 from worktrees.project import Agents, Project, ProjectError, load
-from worktrees.repository import Repository, RepositoryError
+from worktrees.repository import TRUNK, Repository, RepositoryError
 
 Level = Literal["ok", "warn", "todo"]
 
@@ -103,7 +103,7 @@ def _lab(paths: LabPaths, project: Project) -> Iterator[Check]:
     try:
         repository = Repository(paths.root)
         commit = repository.head()
-        dirty = repository.uncommitted()
+        dirty = repository.uncommitted() if repository.resolve(TRUNK) is None else ()
     except RepositoryError as error:
         yield Check("todo", "project", str(error), "git init, git commit, or nightlab init in a new folder")
         return
@@ -111,7 +111,7 @@ def _lab(paths: LabPaths, project: Project) -> Iterator[Check]:
         text = f"uncommitted: {', '.join(dirty[:4])}"
         yield Check("warn", "project", text, "commit them before the first start; trunk starts from HEAD")
     else:
-        yield Check("ok", "project", f"{project.project.name} at {commit[:7]}, git is clean")
+        yield Check("ok", "project", f"{project.project.name} at {commit[:7]}")
     if project.commands.prepare and not (paths.data / "train").is_dir():
         yield Check("todo", "data", "not prepared", f"nightlab init {paths.root}")
     elif project.commands.prepare:

@@ -27,7 +27,7 @@ def create(root: Path, say: Callable[[str], None]) -> LabPaths:
     if paths.config.exists():
         say(f"Found  {paths.config}")
     elif root.exists() and any(root.iterdir()):
-        raise SeedError(f"{root} is not empty and has no lab.toml: give a new folder, or write a lab.toml there")
+        raise SeedError(f"{root} is not empty and has no lab.toml: give a new folder, or nightlab init {root}")
     else:
         _copy_project(paths, say)
         project = load(paths.config)
@@ -36,7 +36,7 @@ def create(root: Path, say: Callable[[str], None]) -> LabPaths:
     if not (root / ".git").exists():
         commit = repository.initialise(root, "Start the lab from nightlab's nanochat")
         say(f"Wrote  a git repository, commit {commit[:7]}; the lab will write refs/heads/lab/* and refs/lab/* only")
-    _ignore(paths)
+    ignore(paths)
     prepare(paths, say)
     return paths
 
@@ -109,7 +109,7 @@ def _copy_project(paths: LabPaths, say: Callable[[str], None]) -> None:
     say(f"Wrote  {paths.root}: train.py, its harness, lab.toml, program.md, directions/")
 
 
-def _ignore(paths: LabPaths) -> None:
+def ignore(paths: LabPaths) -> None:
     """Let git ignore `.lab/` without touching a committed file."""
     exclude = paths.root / ".git" / "info" / "exclude"
     exclude.parent.mkdir(exist_ok=True)

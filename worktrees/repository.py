@@ -182,6 +182,25 @@ class Repository:
         quiet = FileStatus.CURRENT | FileStatus.IGNORED | FileStatus.WT_NEW
         return tuple(sorted(path for path, flags in self._repo.status().items() if flags & ~quiet))
 
+    def files(self, commit: str) -> dict[str, int]:
+        """Return {path: bytes} of the regular files of a commit, without links and submodules."""
+        found: dict[str, int] = {}
+        self._list(self._repo[commit].peel(pygit2.Tree), "", found)
+        return found
+
+    def _list(self, tree: pygit2.Tree, prefix: str, found: dict[str, int]) -> None:
+        for entry in tree:
+            path = f"{prefix}{entry.name}"
+            if isinstance(entry, pygit2.Tree):
+                self._list(entry, f"{path}/", found)
+            elif isinstance(entry, pygit2.Blob) and entry.filemode != FileMode.LINK:
+                found[path] = entry.size
+
+    def lab_refs(self) -> tuple[str, ...]:
+        """Return the refs that are where a lab keeps its own."""
+        ours = ("refs/heads/lab/", "refs/lab/")
+        return tuple(sorted(ref for ref in self._repo.references if ref == "refs/heads/lab" or ref.startswith(ours)))
+
     # -- commits ---------------------------------------------------------------------------------------------------
 
     def collect(self, worktree: Path, base: str, edit: Iterable[str], message: str, frozen: Iterable[str] = ()) -> str:
@@ -493,6 +512,17 @@ class Repository:
         who = _committer(at)
         oids: list[str | pygit2.Oid] = [pygit2.Oid(hex=parent) for parent in parents]
         return str(self._repo.create_commit(None, who, who, message, pygit2.Oid(hex=tree), oids))
+
+
+def top(folder: Path) -> Path | None:
+    """Return the top of the checkout that `folder` lies in, None where it lies in none. Raises RepositoryError."""
+    found = pygit2.discover_repository(str(folder))
+    if found is None:
+        return None
+    repo = pygit2.Repository(found)
+    if repo.is_bare:
+        raise RepositoryError(f"{folder} is in a bare repository: a lab needs a checkout, so git clone it first")
+    return Path(repo.workdir)
 
 
 def initialise(root: Path, message: str, at: int | None = None) -> str:

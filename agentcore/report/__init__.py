@@ -215,7 +215,7 @@ def _trust(window: Window) -> Answer:
     spread, gate = window.scene.noise, window.scene.gate
     contended = [run for run in window.runs if run.ending == "contended"]
     breaches = [each for each in window.experiments if each.outcome == "invalid"]
-    parts = [SELF_REPORTED] if window.scene.self_reported else []
+    parts = [f"{window.scene.metric} is {SELF_REPORTED}"] if window.scene.self_reported else []
     parts.append(_spread(spread))
     parts.append(f"{fmt.count(len(contended), 'run')} contended" if contended else "no run contended")
     parts.append(f"{fmt.count(len(breaches), 'rule break')} stopped" if breaches else "no rule broken")

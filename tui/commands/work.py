@@ -33,21 +33,11 @@ def demo(arguments: Namespace) -> int:
         from tui.commands import play  # here: a real lab needs none of it
 
         return play.demo(arguments)
-    paths = _create(Path(arguments.dir or DEMO))
-    print(_who_proposes(paths))
+    paths = create(Path(arguments.dir or DEMO))
+    print(who_proposes(paths))
     if arguments.headless:
         return _headless(paths, arguments)
     return open_lab(paths, arguments)
-
-
-def init(arguments: Namespace) -> int:
-    """Make a lab and say what comes next."""
-    paths = _create(Path(arguments.dir or "."))
-    print(_who_proposes(paths))
-    print(f"\nNext   cd {paths.root}")
-    print("       nightlab doctor      what is missing")
-    print("       nightlab             open the lab")
-    return OK
 
 
 def start(arguments: Namespace) -> int:
@@ -86,14 +76,15 @@ def run(arguments: Namespace) -> int:
         return launch.run_engine(paths, limits, until, arguments.merge, bare=arguments.no_sandbox)
 
 
-def _create(root: Path) -> LabPaths:
+def create(root: Path) -> LabPaths:
+    """Make a lab of a new folder, or prepare the one that is there. Raises Ending."""
     try:
         return seed.create(root, print)
     except (seed.SeedError, ProjectError, RepositoryError) as error:
         raise Ending(PRECONDITION, str(error)) from error
 
 
-def _who_proposes(paths: LabPaths) -> str:
+def who_proposes(paths: LabPaths) -> str:
     """Return the line that says which agents this lab would have now, and what they may cost."""
     project = load(paths.config)
     roster = Roster(project, os.environ, os.environ, time.time)
