@@ -15,6 +15,7 @@ from itertools import islice, takewhile
 
 from agentcore import format as fmt
 from agentcore.events import OldOutcome, OldRow
+from agentcore.guards import MARK, limit
 from agentcore.ideas import open_ideas
 from agentcore.importing import steps
 from agentcore.judging import noise, threshold
@@ -178,7 +179,8 @@ def _is_near_miss(state: LabState, each: Experiment) -> bool:
     candidate = state.candidates.get(each.number)
     if candidate is not None:
         return candidate.state == "NOISE"
-    return each.outcome == "drop" and each.z is not None and each.z >= state.gate.z_near_miss
+    is_near = each.z is not None and each.z >= state.gate.z_near_miss
+    return each.outcome == "drop" and is_near and not each.reason.startswith(MARK)
 
 
 def _is_dead_end(each: Experiment) -> bool:
@@ -187,7 +189,8 @@ def _is_dead_end(each: Experiment) -> bool:
 
 def _metric(state: LabState) -> str:
     assert state.config is not None, "briefs are written for a lab that was configured"
-    return f"{state.config.metric}, {'lower' if state.config.lower_is_better else 'higher'} is better"
+    guards = "".join(f"; {name} {limit(guard)}" for name, guard in sorted(state.config.guards.items()))
+    return f"{state.config.metric}, {'lower' if state.config.lower_is_better else 'higher'} is better{guards}"
 
 
 def _trunk(state: LabState) -> str:
@@ -276,6 +279,8 @@ def _line(state: LabState, experiment: Experiment) -> str:
         together = f" together with {others}" if (others := besides(candidate)) else ""
         standing += f", confirmed {candidate.verdict.gain:+.4f} ({candidate.verdict.z:.1f}σ){together}"
     result = f"gain {experiment.gain:+.4f} ({experiment.z:.1f}σ)" if experiment.gain is not None else experiment.reason
+    reasons = (experiment.reason, candidate.reason if candidate else "")
+    result += "".join(f"; {reason}" for reason in reasons if reason.startswith(MARK))
     idea = _first(experiment.hypothesis)
     return f"- #{experiment.number} {experiment.worktree} {experiment.outcome}: {idea}; {result}{standing}"
 

@@ -129,6 +129,8 @@ def _place(state: LabState, one: int, other: int, change_of: ChangeOf) -> str | 
 def then(state: LabState) -> str:
     """Return in words whether a retest follows a merge."""
     scale = state.retest_settings.scale
+    if not state.retest_settings.budget:
+        return "this lab has no larger size to try it at"
     if state.retest is not None:
         return f"retest {state.retest.number} goes on; it tries the trunk of when it began"
     left = retest.merges_left(state)

@@ -70,9 +70,13 @@ def limit(guard: Guard) -> str:
     return ", ".join(said)
 
 
+MARK = "guard "
+"""How a reason begins that a guard gave."""
+
+
 def _said(found: Iterable[Reading]) -> str:
     told = "; ".join(each.text for each in found if each.broken)
-    return f"guard {told}" if told else ""
+    return f"{MARK}{told}" if told else ""
 
 
 def _readings(state: LabState, base: str, own: list[Run], *, is_look: bool) -> Iterator[Reading]:

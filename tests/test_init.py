@@ -287,7 +287,7 @@ def test_on_a_terminal_each_is_asked_with_its_default(tmp_path: Path) -> None:
     person, terminal = pty.openpty()
     argv = [sys.executable, "-m", "tui.cli", "init", str(root)]
     with subprocess.Popen(argv, stdin=terminal, stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as asked:
-        os.write(person, b"\n" * 3 + b"final_thing\n\n\nhigher\n7\n")
+        os.write(person, b"\n\n\nsideways\nhigher\n")  # metric, pattern, and which is better
         out, _ = asked.communicate(timeout=PATIENCE_S)
     for descriptor in (person, terminal):
         os.close(descriptor)

@@ -62,7 +62,7 @@ def trunk_summary(state: LabState) -> TrunkSummary | None:
         return TrunkSummary(state.trunk.commit, None, len(pool or ()), None, None)
     percent = None
     if score is not None and baseline:
-        percent = 100 * (baseline - score) / baseline * (1 if state.config.lower_is_better else -1)
+        percent = 100 * (baseline - score) / abs(baseline) * (1 if state.config.lower_is_better else -1)
     return TrunkSummary(state.trunk.commit, score, len(pool or ()), baseline, percent)
 
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from agentcore import events as ev
 from agentcore import format as fmt
 from agentcore.events import Entry
-from agentcore.guards import readings
+from agentcore.guards import MARK, readings
 from agentcore.ideas import open_ideas
 from agentcore.judging import SELF_REPORTED, claimed
 from agentcore.overview import Overview
@@ -180,6 +180,8 @@ def _larger(window: Window) -> Answer:
     detail = tuple(
         f"retest {each.number} {each.word or 'RUNNING'}: " + (each.reason or "is on its way") for each in recent
     )
+    if not recent and not state.retest_settings.budget:
+        return Answer("holds larger?", "this lab has no larger size", (), "retest")
     if not recent:
         return Answer("holds larger?", f"nothing was tried at {scale} times the size", (), "retest")
     text = f"x{scale}: {', '.join(told)}"
@@ -219,7 +221,7 @@ def _trust(window: Window) -> Answer:
     parts.append(_spread(spread))
     parts.append(f"{fmt.count(len(contended), 'run')} contended" if contended else "no run contended")
     parts.append(f"{fmt.count(len(breaches), 'rule break')} stopped" if breaches else "no rule broken")
-    if guarded := [each for each in window.experiments if each.reason.startswith("guard ")]:
+    if guarded := [each for each in window.experiments if each.reason.startswith(MARK)]:
         parts.append(f"{len(guarded)} turned away by a guard")
     if gate.false_share is not None:
         parts.append(f"{fmt.bound(gate.false_share)} of {gate.passed} passed confirmations false")

@@ -17,7 +17,7 @@ from agentcore import guards
 from agentcore.evidence import evidence, measured
 from agentcore.judging import decide, judge, screening_seed
 from agentcore.overview.live import Live
-from agentcore.overview.needs import needed
+from agentcore.overview.needs import needed, notes
 from tests.agentcore.tales import CONFIG, POOL, Tale, ended, opened
 from worktrees.project import Guard
 from worktrees.runs import Purpose
@@ -124,3 +124,9 @@ def test_a_trunk_that_breaks_a_guard_needs_a_person() -> None:
     tale = guarded(Guard(lower_is_better=False, at_least=0.9))
     texts = [each.text for each in needed(tale.state, Live(), ())]
     assert any("trunk itself breaks a guard quality .5000" in text for text in texts)
+
+
+def test_a_trunk_without_any_spread_is_said() -> None:
+    """Runs that ignore their seed make every gain pass: a person should know before believing one."""
+    tale = opened().pool("t0", {1: 1.0, 2: 1.0, 3: 1.0})
+    assert any(note.startswith("σ is 0") for note in notes(tale.state))
