@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from agentcore.prompts import TEMPLATES
 from agentcore.recognition import Recognised, recognise
 from agentcore.seed import SeedError, ignore
 from worktrees import repository
@@ -30,6 +31,8 @@ class Place:
     folder: str
     """Where in it the project lies; empty at its top."""
     head: str
+    files: frozenset[str]
+    """What HEAD holds."""
     found: Recognised
     python: str
     """The project's interpreter, as a word of a command."""
@@ -78,7 +81,7 @@ def look(folder: Path, environment: Mapping[str, str], home: Path, script: str =
     env |= {"HOME": str(home)} if caches else {}
     env |= {"HF_HUB_OFFLINE": "1"} if any("huggingface" in each for each in caches) else {}
     return Place(
-        paths, inside, head, found, python, (*prefix, *caches), env, repo.uncommitted(),
+        paths, inside, head, frozenset(files), found, python, (*prefix, *caches), env, repo.uncommitted(),
         tuple(_notes(repo, top, head, files, found, text)),
     )  # fmt: skip
 
@@ -161,6 +164,9 @@ def _notes(repo: Repository, top: Path, head: str, files: Mapping[str, int], fou
         notes.append(
             f"{found.program} stays as it is, and agents are told it; a loop that it describes is the lab's work"
         )
+    for name in TEMPLATES:
+        if f"prompts/{name}.md" in files:
+            notes.append(f"prompts/{name}.md is taken as the template of what agents are told: rename it if it is not")
     if ".gitmodules" in files:
         notes.append(
             "submodules are not in a run's checkout: copy what the training needs, or name it in [sandbox] read"

@@ -50,6 +50,8 @@ class Answers:
     goal: str = ""
     has_program: bool = False
     """True where the researcher's own program.md is there: the goal becomes a direction then."""
+    words: str = ""
+    """A file with the researcher's words that is not the lab's program, because it lies in a folder."""
     others: tuple[Printed, ...] = ()
     """What is printed beside the metric, for an example of a guard."""
 
@@ -81,7 +83,8 @@ def limit_of(text: str, printed: Iterable[Printed]) -> Limit:
 def lab_toml(answers: Answers) -> str:
     """Return the file, every value with what it means and what else it could be."""
     better = "lower is better" if answers.lower_is_better else "higher is better"
-    smoke = (answers.python, "-c", SYNTAX_CHECK, *answers.edit)
+    sources = [path for path in answers.edit if path.endswith(".py")]
+    smoke = (answers.python, "-c", SYNTAX_CHECK, *sources) if sources else ()
     directions = '["goal"]' if answers.goal and answers.has_program else "[]"
     return f"""\
 # What the lab trains, what its agents may change, and how a result is measured. Unknown keys are errors.
@@ -169,10 +172,11 @@ def program(answers: Answers) -> str:
         f"- `{each.name}` {each.key.replace('_', ' ')} {each.value:g}: what breaks this is turned away.\n"
         for each in answers.guards
     )
+    words = f"- `{answers.words}` holds the researcher's own words: read it first.\n" if answers.words else ""
     loop = (
         "- The loop, git, the log of results and every training are the lab's work, whatever the program says of\n"
         "  them: propose one change, and nothing else.\n"
-        if answers.has_program
+        if answers.has_program or answers.words
         else ""
     )
     files = ", ".join(f"`{each}`" for each in answers.edit)
@@ -186,8 +190,8 @@ def program(answers: Answers) -> str:
 - `{answers.metric}`, {better} is better, as the training prints it. The lab trains each proposal once and compares it
   with trunk in standard errors; what looks better is run again with fresh seeds, and only that moves trunk.
 {guards}- Only {files} may change. One idea per experiment, the smallest edit that tests it.
-{loop}- The line that prints `{answers.metric}` stays as it is, and so does what is computed for it. A better number
-  without a better model is no result: people read the diffs.
+{words}{loop}- The line that prints `{answers.metric}` stays as it is, and so does what is computed for it. A better
+  number without a better model is no result: people read the diffs.
 """
 
 

@@ -28,10 +28,11 @@ SCRIPT = {
 """A plain script with a space in its name, whose metric nobody can know the direction of."""
 
 
-def night(root: Path, experiments: int = 8) -> LabPaths:
-    """Let the lab's own engine work in gate mode, on two slots."""
+def night(root: Path, experiments: int = 6) -> LabPaths:
+    """Let the lab's own engine work in gate mode, on two slots, after half of their calibration."""
     paths = LabPaths(root)
-    paths.config.write_text(paths.config.read_text().replace("count = 0", "count = 2"))
+    text = paths.config.read_text().replace("count = 0", "count = 2")
+    paths.config.write_text(text.replace("[gate]\n", "[gate]\ncalibration_runs = 3\n"))
     assert 0 == launch.run_engine(paths, Limits(experiments=experiments), mode="gate")
     return paths
 
@@ -298,6 +299,27 @@ def test_on_a_terminal_each_is_asked_with_its_default(tmp_path: Path) -> None:
         project.metric.pattern,
         project.metric.lower_is_better,
         project.project.edit,
+    )
+
+
+def test_what_is_not_committed_cannot_be_edited(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Trunk would not have it, and the engine would find out at its start."""
+    root = foreign.make(tmp_path / "research")
+    (root / "new.py").write_text(foreign.TRAIN)
+    assert 2 == main(["init", str(root), "--train", "python new.py", "--edit", "new.py", "--yes"])
+    assert "new.py is no file in your HEAD, from which trunk starts: commit it first" in capsys.readouterr().err
+
+
+def test_words_in_a_folder_are_pointed_at(tmp_path: Path) -> None:
+    """The lab's program lies at the top: a new one names the researcher's, which stays where it is."""
+    files = {"train.py": foreign.TRAIN, "prepare.py": foreign.PREPARE, "program.md": foreign.PROGRAM}
+    root = foreign.make(tmp_path / "research", {f"lm/{name}": text for name, text in files.items()})
+    assert 0 == main(["init", str(root / "lm"), "--goal", GOAL])
+    told = (root / "program.md").read_text()
+    assert (True, True, ("env", "-C", "lm", "{python}", "train.py")) == (
+        GOAL in told,
+        "`lm/program.md` holds the researcher's own words" in told,
+        load(root / "lab.toml").commands.train,
     )
 
 

@@ -519,7 +519,10 @@ def top(folder: Path) -> Path | None:
     found = pygit2.discover_repository(str(folder))
     if found is None:
         return None
-    repo = pygit2.Repository(found)
+    try:
+        repo = pygit2.Repository(found)
+    except pygit2.GitError as error:  # of somebody else, or of a kind that libgit2 does not know
+        raise RepositoryError(f"the repository around {folder} cannot be used: {error}") from error
     if repo.is_bare:
         raise RepositoryError(f"{folder} is in a bare repository: a lab needs a checkout, so git clone it first")
     return Path(repo.workdir)

@@ -69,7 +69,7 @@ def _adopt(root: Path, arguments: Namespace) -> LabPaths | None:
         answers = _answers(place, arguments)
         texts = {"lab.toml": lab_toml(answers)}
         parse(texts["lab.toml"])
-        if not found.program:
+        if not answers.has_program:
             texts["program.md"] = program(answers)
         elif answers.goal:
             texts["directions/goal.md"] = program(answers)
@@ -100,6 +100,8 @@ def _answers(place: Place, arguments: Namespace) -> Answers:
     edit = _inside(folder, ask.answer("edit", "files that agents may change", _beside(folder, (script,))))
     kept = ask.answer("frozen", "files that must stay as they are", _beside(folder, found.frozen), may_be_empty=True)
     frozen = _inside(folder, kept)
+    if absent := [path for path in (*edit, *frozen) if path not in place.files]:
+        raise AnswerError(f"{absent[0]} is no file in your HEAD, from which trunk starts: commit it first")
     metric = ask.answer("metric", "the metric's name", found.metric)
     printed = {each.name: each for each in found.printed}
     default = printed[metric].pattern if metric in printed else ""
@@ -127,7 +129,8 @@ def _answers(place: Place, arguments: Namespace) -> Answers:
         read=place.read,
         guards=guards,
         goal=arguments.goal or "",
-        has_program=bool(found.program),
+        has_program=(place.paths.root / "program.md").exists(),
+        words=found.program if folder else "",
         others=tuple(each for each in found.printed if each.name not in named),
     )
 
@@ -189,6 +192,8 @@ def _command(words: list[str], place: Place) -> tuple[str, ...]:
         words = words[2:] if words[2:3] in (["python"], ["python3"]) else ["python", *words[2:]]
     if words and words[0] in ("python", "python3"):
         words = [place.python, *words[1:]]
+    elif words and "/" in place.python and (beside := Path(place.python).with_name(words[0])).is_file():
+        words = [str(beside), *words[1:]]  # torchrun, accelerate: PATH is the system's
     return ("env", "-C", place.folder, *words) if place.folder and words else tuple(words)
 
 
