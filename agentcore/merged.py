@@ -90,6 +90,8 @@ def _retest(state: LabState, number: int, own: Retest | None, left: int | None) 
     if candidate.state == "REVERTED" and (own is None or own.word != "REVERTED"):
         return candidate.reason or "taken back"
     if own is None or own.word == "DROPPED":
+        if not state.retest_settings.budget:
+            return "no larger size"
         if left is None:
             return "no retest by itself: t"
         return f"retest after {fmt.count(left, 'more merge')}" if left else "retest comes next"

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from agentcore.effects import collision, effect, told
+from agentcore.effects import collision, effect, then, told
 from tests.agentcore.tales import CONFIG, calibrated
 from worktrees.diff import Diff, DiffLine, FileDiff, Hunk
 from worktrees.project import RetestSettings
@@ -59,6 +59,11 @@ def test_a_merge_makes_the_others_stale_and_names_who_will_not_fit() -> None:
         f"#{second} changes train.py:5 too: it becomes CONFLICT",
         f"#{third} becomes STALE and is confirmed again on the new trunk",
     ) == told(found)
+
+
+def test_without_a_larger_size_no_retest_is_offered() -> None:
+    """A key that begins one would be refused."""
+    assert "this lab has no larger size to try it at" == then(calibrated().state)
 
 
 @pytest.mark.parametrize(

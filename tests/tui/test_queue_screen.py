@@ -31,8 +31,15 @@ async def test_at_80_columns_everything_is_told(lab: LabMaker) -> None:
         await person.press("3")
         await person.sees("#3 changes train.py:")
         assert person.row("> READY").startswith("> READY     wt0 #2")
-        assert "no retest by itself: t" in person.row("MERGED")
-        wanted = ("mean 1.6980", "same seeds", "trained 3 times", "rules kept", "it becomes CONFLICT", "t begins one")
+        assert "no larger size" in person.row("MERGED")
+        wanted = (
+            "mean 1.6980",
+            "same seeds",
+            "trained 3 times",
+            "rules kept",
+            "it becomes CONFLICT",
+            "has no larger size",
+        )
         assert [] == [words for words in wanted if words not in person.text]
 
 
