@@ -167,6 +167,17 @@ class Reader:
         except (sqlite3.Error, ValueError) as error:
             raise JournalError(f"cannot read {self._path}: {error}") from error
 
+    def between(self, seq: int, upto: int) -> Iterator[Entry]:
+        """Yield the entries after `seq` up to `upto`, in order. Errors are those of `after`."""
+        yield from self._select("seq > ? AND seq <= ?", [seq, upto])
+
+    def version(self) -> int:
+        """Return which format the file says that it has. Raises JournalError for a damaged one."""
+        try:
+            return int(self._open().execute("PRAGMA user_version").fetchone()[0])
+        except sqlite3.Error as error:
+            raise JournalError(f"cannot read {self._path}: {error}") from error
+
     def of(self, kinds: Iterable[type[Event]]) -> Iterator[Entry]:
         """Yield the entries of some types of event, in order. Errors are those of `after`."""
         names = [kind.__name__ for kind in kinds]

@@ -34,6 +34,9 @@ class Observer:
     `diff_of` (up to 20 ms) from a thread.
     """
 
+    label = ""
+    """What stands before the lab's name where it is no lab of now."""
+
     def __init__(self, paths: LabPaths) -> None:
         self.paths = paths
         self.state = LabState()

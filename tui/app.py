@@ -14,12 +14,13 @@ from worktrees.layout import LabPaths
 
 if TYPE_CHECKING:
     from agentcore.checkup import Check
+    from agentcore.replay import Player
 
 __all__ = ["ViewOptions", "farewell", "open_view"]
 
 
-def open_view(paths: LabPaths, *, options: ViewOptions) -> int:
-    """Show the lab until the person leaves; return the exit code.
+def open_view(paths: LabPaths, *, options: ViewOptions, player: Player | None = None) -> int:
+    """Show the lab, or what a player plays, until the person leaves; return the exit code.
 
     0 detached, 1 a fault of ours, 2 no usable terminal, 143 and 129 ended by a signal.
     """
@@ -33,7 +34,10 @@ def open_view(paths: LabPaths, *, options: ViewOptions) -> int:
         print(f"nightlab: {error}", file=sys.stderr)
         return 2
     os.environ.pop("NO_COLOR", None)  # Textual would answer it with greys; our mono theme has no colour at all
-    view = View(paths, options, look, env=env, examine=lambda: _examined(paths, env))
+    if player:
+        view = View(paths, options, look, env=env, clock=player.clock, observer=player)
+    else:
+        view = View(paths, options, look, env=env, examine=lambda: _examined(paths, env))
     try:
         view.run(mouse=options.mouse)
     finally:
@@ -46,6 +50,8 @@ def farewell(view: View) -> int:
     code = view.return_code or 0
     if view.fault:
         print(f"nightlab: the view failed; the lab goes on. The cause is in {_file(view)}", file=sys.stderr)
+    elif code == 0 and view.follower.observer.label:
+        print("The replay is over; what it was of is as it was.")
     elif code == 0:
         count = len(view.scene.overview.rows)
         alive = view.scene.live.engine_alive

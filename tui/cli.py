@@ -59,14 +59,13 @@ ALL_WORKTREES = _flag("--all", about="all worktrees")
 FOLDER = Argument(("dir",), {"nargs": "?", "help": "folder of the lab"})
 SCENARIO = Argument(("--scenario",), {"metavar": "NAME", "help": "a lab in the middle of something, all of it played"})
 SEED = Argument(("--seed",), {"type": int, "default": 1, "metavar": "N", "help": "of the scenario's draws"})
-VIEW = (
+LOOKS = (
     Argument(("--theme",), {"help": "colours: cb-dark, cb-light, ansi, mono, contrast"}),
     _flag("--ascii", about="no character outside ASCII"),
-    _flag("--readonly", about="look only: every key that changes something says so"),
     _flag("--mouse", about="take the mouse; without it selecting and copying is the terminal's"),
     _flag("--slow", about="for a thin line: paint every 5 seconds, no plots"),
-    NO_SANDBOX,
 )
+VIEW = (*LOOKS, _flag("--readonly", about="look only: every key that changes something says so"), NO_SANDBOX)
 
 COMMANDS = (
     Entry("view", "view:view", "open the view (what plain `nightlab` does)", VIEW),
@@ -86,6 +85,34 @@ COMMANDS = (
             *VIEW,
         ),
         "nightlab demo --headless --experiments 6 /tmp/lab",
+    ),
+    Entry(
+        "replay",
+        "replay:replay",
+        "play a recorded journal in the view, read-only; what it is of is never written to",
+        (
+            Argument(("path",), {"metavar": "PATH", "help": "a journal.sqlite, or a lab's folder"}),
+            Argument(
+                ("--speed",),
+                {
+                    "type": float,
+                    "default": 60.0,
+                    "metavar": "N",
+                    "help": "N times as fast; default: 60, a minute a second",
+                },
+            ),
+            Argument(
+                ("--from",),
+                {
+                    "dest": "since",
+                    "metavar": "TIME|N",
+                    "help": "begin there: 03:10, 2h before its end, ISO 8601, or #12",
+                },
+            ),
+            _flag("--at-end", about="begin at its end: the lab as it was left"),
+            *LOOKS,
+        ),
+        "nightlab replay night.sqlite --from '#12' --speed 120",
     ),
     Entry(
         "init",

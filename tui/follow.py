@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import msgspec
 
@@ -20,7 +20,6 @@ from agentcore.progress import Progress
 from agentcore.state import LabState
 from tui.story import Told, tell
 from worktrees.devices import DeviceSample
-from worktrees.layout import LabPaths
 
 HISTORY = 60
 """Device samples kept for the history pane: one a second."""
@@ -56,8 +55,8 @@ class Scene:
 class Follower:
     """Keeps the newest scene of one lab."""
 
-    def __init__(self, paths: LabPaths, now: float, refresh_s: float = 1.0) -> None:
-        self.observer = Observer(paths)
+    def __init__(self, observer: Observer, now: float, refresh_s: float = 1.0) -> None:
+        self.observer = observer
         self._refresh_s = refresh_s
         self._history: dict[str, deque[DeviceSample]] = {}
         self._told: deque[Told] = deque(maxlen=500)
@@ -91,13 +90,17 @@ class Follower:
         return Scene(
             now=now,
             state=state,
-            overview=overview(state, live, now),
+            overview=self._overview(state, live, now),
             live=live,
             progress=progress.follow(self.scene.progress, state),
             told=self.scene.told if same else tuple(self._told),
             history=self._remember(live),
             trouble=trouble,
         )
+
+    def _overview(self, state: LabState, live: Live, now: float) -> Overview:
+        seen, label = overview(state, live, now), self.observer.label
+        return replace(seen, name=f"{label} {seen.name}".rstrip()) if label else seen
 
     def _tell(self, state: LabState) -> None:
         for entry in state.recent:

@@ -24,6 +24,8 @@ class Presence:
 
     def arrive(self) -> None:
         """Ask when somebody was here last: in this view's time, else by what the last one left, else by away mode."""
+        if self._view.follower.observer.label:
+            return  # the clock of a recording is nobody's
         away = self._view.scene.state.away
         known = last_key(self._view.paths.watchers)
         self._touched = known if known is not None else away.since if away else None
@@ -32,6 +34,9 @@ class Presence:
     def touched(self) -> None:
         """Remember when a person was last here; after an absence, what they may want to look at first."""
         view = self._view
+        if view.follower.observer.label:
+            view.paint()
+            return
         now = view.clock()
         self._look_back(now)
         if view.front and view.front.NAME == "report":

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, cast
 
 from textual.app import App
 
+from agentcore.observer import Observer
 from tui.calling import Caller
 from tui.follow import Follower, Scene
 from tui.lending import Lender
@@ -66,8 +67,9 @@ class View(App[None], inherit_bindings=False):
         monotonic: Callable[[], float] = time.monotonic,
         env: Mapping[str, str] | None = None,
         examine: Callable[[], Iterable[Check]] | None = None,
+        observer: Observer | None = None,
     ) -> None:
-        """`examine` looks at this machine, in a thread, where nothing has run yet."""
+        """`examine` looks at this machine, in a thread, where nothing has run yet; `observer` sees the lab."""
         super().__init__(ansi_color=True)
         self.animation_level = "none"
         self.paths, self.options, self.look = paths, options, look
@@ -76,7 +78,7 @@ class View(App[None], inherit_bindings=False):
         """The environment as it was before the toolkit changed it; children get it."""
         self.table = options.table
         """The keys: as shipped, as somebody keyed them, without those that this terminal cannot serve."""
-        self.follower = Follower(paths, clock(), options.refresh_s)
+        self.follower = Follower(observer or Observer(paths), clock(), options.refresh_s)
         self.fault = ""
         """The traceback of what ended the view; empty while it is well."""
         self.selected = ""

@@ -10,6 +10,7 @@ from textual.geometry import Region
 
 from agentcore import events as ev
 from agentcore import format as fmt
+from agentcore.observer import Observer
 from agentcore.progress import Progress, follow, progress
 from tests.tui.labs import BASELINE, LabMaker, small_lab
 from tui import layout
@@ -246,7 +247,7 @@ class Bell:
 
     def __init__(self, root: Path, lab: LabMaker | None = None) -> None:
         self.lab = lab or small_lab(root)
-        self.follower = Follower(self.lab.paths, self.lab.now)
+        self.follower = Follower(Observer(self.lab.paths), self.lab.now)
         self.ear = Ear()
         self.calls: tuple[Call, ...] = ()
         self.now = self.lab.now
@@ -359,7 +360,7 @@ def test_the_title_counts_needs_and_runs(tmp_path: Path) -> None:
 def test_a_lab_is_followed_from_its_first_event(tmp_path: Path) -> None:
     """A follower of a lab without a journal has an empty scene, and takes the first events when they come."""
     lab = LabMaker(tmp_path)
-    follower = Follower(lab.paths, lab.now)
+    follower = Follower(Observer(lab.paths), lab.now)
     follower.poll(lab.now)
     assert () == follower.scene.overview.rows
     lab.begin()

@@ -38,7 +38,7 @@ def open_lab(paths: LabPaths, arguments: Namespace, *, starts: bool = True) -> i
             start_engine(paths, bare=arguments.no_sandbox)
         print(f"No terminal here, so no view: the lab at {paths.root} is running.  nightlab status, nightlab stop")
         return OK
-    options = _options(arguments)  # before anything is started: what cannot be shown need not run
+    options = view_options(arguments)  # before anything is started: what cannot be shown need not run
     with watching(paths.watchers):
         if starts and not options.readonly:
             toolkit = Thread(target=import_module, args=["tui.app"])  # it is read while the engine wakes
@@ -50,7 +50,7 @@ def open_lab(paths: LabPaths, arguments: Namespace, *, starts: bool = True) -> i
         return open_view(paths, options=options)
 
 
-def _options(arguments: Namespace) -> ViewOptions:
+def view_options(arguments: Namespace) -> ViewOptions:
     """Return what was chosen about the view. Raises Ending where that, or this terminal, cannot be used."""
     from tui.commands.taste import own_settings
     from tui.theme import choose
