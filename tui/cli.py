@@ -469,7 +469,18 @@ COMMANDS = (
             JSON,
         ),
     ),
-    Entry("config", "taste:config", "where settings lie", (Argument(("what",), {"choices": ("path",)}),)),
+    Entry(
+        "config",
+        "config:config",
+        "path: where settings lie; get: what one is; list: all of them, and where each comes from",
+        (
+            Argument(("what",), {"choices": ("get", "list", "path")}),
+            Argument(("key",), {"nargs": "?", "metavar": "KEY", "help": "of get: its dotted name, as limits.usd"}),
+            _flag("--where", about="of get: also the file and line, or the variable, or default"),
+            JSON,
+        ),
+        "nightlab config get limits.usd --where",
+    ),
     Entry(
         "completion",
         "taste:completion",

@@ -14,6 +14,14 @@ SLOW_S = 5.0
 """`--slow`: so often is painted over a thin line."""
 
 
+VARIABLES: Mapping[str, str] = {
+    "theme": "NIGHTLAB_THEME",
+    "ui.ascii": "NIGHTLAB_ASCII",
+    "ui.refresh": "NIGHTLAB_REFRESH",
+}
+"""{setting of one's own file: the variable that comes before it}."""
+
+
 @dataclass(frozen=True)
 class ViewOptions:
     """What the command line, the environment and the user's file say about the view."""
@@ -42,8 +50,8 @@ def chosen(flags: Namespace, env: Mapping[str, str], settings: Settings) -> View
     """Return what holds. Raises SettingsError, KeymapError."""
     ui, notify = settings.ui, settings.notify
     return ViewOptions(
-        theme=flags.theme or env.get("NIGHTLAB_THEME") or settings.theme,
-        ascii=flags.ascii or _is_on(env, "NIGHTLAB_ASCII") or ui.ascii,
+        theme=flags.theme or env.get(VARIABLES["theme"]) or settings.theme,
+        ascii=flags.ascii or _is_on(env, VARIABLES["ui.ascii"]) or ui.ascii,
         refresh_s=SLOW_S if flags.slow else _refresh(env, ui.refresh),
         mouse=flags.mouse or ui.mouse,
         readonly=flags.readonly or _is_on(env, "NIGHTLAB_READONLY"),
@@ -62,7 +70,7 @@ def _is_on(env: Mapping[str, str], name: str) -> bool:
 
 
 def _refresh(env: Mapping[str, str], otherwise: float) -> float:
-    text = env.get("NIGHTLAB_REFRESH", "")
+    text = env.get(VARIABLES["ui.refresh"], "")
     try:
         return max(0.2, float(text)) if text else otherwise
     except ValueError:

@@ -1,18 +1,16 @@
-"""Commands about a person's own taste: which keys there are, where their settings lie, what a shell completes."""
+"""Commands about a person's own taste: which keys there are, what a shell completes."""
 
 from __future__ import annotations
 
 import os
 import time
 from argparse import Namespace
-from pathlib import Path
 
 from tui.bindings import KeymapError, Table, conflicts, listing, remap
 from tui.bindings.lookup import screens_of
 from tui.exits import FAILED, OK, USAGE, Ending
 from tui.output import print_json, print_table
 from tui.settings import Settings, SettingsError, load, location
-from worktrees.layout import find
 
 
 def keys(arguments: Namespace) -> int:
@@ -32,17 +30,6 @@ def keys(arguments: Namespace) -> int:
         print_json("keys", time.time(), {"bindings": [dict(zip(names, row, strict=True)) for row in _facts(table)]})
     else:
         print_table(("KEY", "ACTION", "SCREENS", "WHAT IT DOES"), listing.rows(table))
-    return OK
-
-
-def config(arguments: Namespace) -> int:
-    """Print where settings lie: one's own for every lab, then this lab's."""
-    del arguments.what  # `path` is the one thing to ask so far
-    paths = find(Path(arguments.lab or os.environ.get("NIGHTLAB_DIR") or "."))
-    files = [location(os.environ), *([paths.config] if paths else [])]
-    for file in files:
-        print(f"{file}{'' if file.exists() else '  (not there: all is as by default)'}")
-    own_table(own_settings())
     return OK
 
 
