@@ -3,9 +3,18 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 
 from agentcore import events as ev
+from agentcore import format as fmt
 from agentcore.state import Away, LabState
+
+TELLS: Mapping[ev.AwayTell, str] = {
+    "stopped": "only if all agents stop; report at the end",
+    "urgent": "also what needs me; report at the end",
+    "nothing": "nothing until I am back",
+}
+"""What a person who is away can want to hear, in their words."""
 
 LONGEST_S = 366 * 24 * 3600.0
 """How far ahead `until` may lie: what is meant is a night, and a time that no calendar holds could not be shown."""
@@ -21,6 +30,28 @@ def due(state: LabState, now: float) -> ev.AwayLimitReached | None:
     if (reason := spent(state)) and "usd" not in away.reached:
         return ev.AwayLimitReached("usd", reason)
     return None
+
+
+def said(state: LabState) -> str:
+    """Return in words what holds while a person is away; an empty string where nobody is."""
+    away = state.away
+    if away is None:
+        return ""
+    if away.over:
+        return standstill(state)
+    money = "" if away.usd is None else f", {fmt.money(used(state, away))} of {fmt.money(away.usd)} used"
+    until = "" if away.until is None else f" until {fmt.clock(away.until)}"
+    return f"away{until}{money}, merges {'by the gate' if away.merge == 'gate' else 'wait for you'}"
+
+
+def standstill(state: LabState) -> str:
+    """Return which of a person's limits keeps the lab from going on until they are back, or an empty string."""
+    away = state.away
+    if away is not None and away.over and away.until is not None:
+        return f"it is past {fmt.clock(away.until)}: nothing new starts. A or nightlab back"
+    if away is not None and "usd" in away.reached and away.usd is not None:
+        return f"{fmt.money(away.usd)} are used: no new proposals. A or nightlab back"
+    return ""
 
 
 def over(state: LabState) -> str:

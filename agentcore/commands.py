@@ -14,6 +14,8 @@ from agentcore.history import UndoDesk
 from agentcore.journal import JournalError
 from agentcore.lab import Lab
 from agentcore.leaving import AwayDesk
+from agentcore.notices import NotSent, sending
+from agentcore.notices.courier import Courier
 from agentcore.queueing import QueueDesk
 from agentcore.retiring import EndAgent, nobody_thinks
 from agentcore.stacks import named, parties
@@ -21,7 +23,7 @@ from agentcore.steering import WorktreeDesk
 from agentcore.verbs import STOPPED
 from worktrees.repository import RepositoryError
 
-REFUSED, USAGE, LIMIT = 5, 2, 8
+FAILED, REFUSED, USAGE, LIMIT = 1, 5, 2, 8
 """Exit codes of the command line, see docs."""
 
 MESSAGE_CHARACTERS = 4000
@@ -36,8 +38,10 @@ class Desk:
         stop: Callable[[str, bool], None],
         end_agent: EndAgent = nobody_thinks,
         drain: Callable[[str], None] | None = None,
+        courier: Courier | None = None,
     ) -> None:
         self._lab = lab
+        self._courier = courier
         self._stop = stop
         self._drain = drain or (lambda reason: stop(reason, False))
         self._verbs: dict[str, Callable[[Command], Awaitable[Answer]]] = {
@@ -48,6 +52,7 @@ class Desk:
             "drop-idea": self._drop_idea,
             "import": self._import,
             "retest": self._retest,
+            "notify": self._notify,
             "stop": self._leave,
             "ping": self._ping,
             **AwayDesk(lab).verbs,
@@ -166,6 +171,18 @@ class Desk:
             return Answer(REFUSED, f"idea {number} was dropped already, by {idea.dropped_by}")
         self._lab.record(ev.IdeaDropped(number, command.by))
         return Answer(0, f"idea {number} is not offered any more", {"idea": number})
+
+    async def _notify(self, command: Command) -> Answer:
+        """Send one notice that tells of nothing, from here: at night it is this process that sends."""
+        lab, courier = self._lab, self._courier
+        if courier is None:
+            return Answer(REFUSED, "this lab is played: nobody is told of it")
+        name = lab.state.config.name if lab.state.config else lab.paths.root.name
+        try:
+            said = await sending.test(name, lab.paths.root, lab.clock(), courier.file, courier.environment)
+        except NotSent as error:
+            return Answer(FAILED, lab.scrubber.clean(str(error)))
+        return Answer(0, lab.scrubber.clean("; ".join(said)), {"said": said})
 
     async def _leave(self, command: Command) -> Answer:
         now, runs = bool(command.arguments.get("now")), len(self._lab.state.active)

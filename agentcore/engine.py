@@ -25,6 +25,8 @@ from agentcore.commands import Desk
 from agentcore.control import serve
 from agentcore.journal import Unwritable
 from agentcore.lab import Lab
+from agentcore.notices import settings
+from agentcore.notices.courier import Courier
 from agentcore.opening import Opening, open_lab
 from agentcore.plan import (
     Action,
@@ -93,15 +95,25 @@ class Stop:
 class Engine:
     """The loop over one lab. It leaves when its bounds are reached and nothing is left to do.
 
-    `rest`: how it waits; a lab whose time is not the machine's has a way of its own.
+    `rest`: how it waits; a lab whose time is not the machine's has a way of its own. `courier`: who tells a person what
+    concerns them; None in a lab of which nobody has to be told.
     """
 
-    def __init__(self, lab: Lab, roster: Roster, carried: Path, bounds: Bounds, rest: Rest = tick) -> None:
+    def __init__(
+        self,
+        lab: Lab,
+        roster: Roster,
+        carried: Path,
+        bounds: Bounds,
+        rest: Rest = tick,
+        courier: Courier | None = None,
+    ) -> None:
         self.lab = lab
         self._roster = roster
         self._carried = carried
         self._bounds = bounds
         self._rest = rest
+        self._courier = courier
         self._wake = asyncio.Event()
         self._stop: Stop | None = None
         self._last: list[Action] = []
@@ -148,12 +160,16 @@ class Engine:
             return reason
         if not self._stop:
             await reporting.conclude(self.lab)
+        if self._courier:
+            await self._courier.finish()
         return reason
 
     async def _act(self, tasks: asyncio.TaskGroup) -> bool:
         """Collect what ended and carry out what is due; True where that may have made more due."""
         self._bounds.look()
         await reporting.catch_up(self.lab)
+        if self._courier:
+            self._courier.look()
         self._end_thinking()
         actions: list[Action] = []
         try:
@@ -258,12 +274,14 @@ async def serve_lab(
     one begins here. Raises EngineRunning, and whatever `open_lab` raises where the lab cannot be opened.
     """
     with locked(paths.lock):
-        carried, secrets, is_open = prompts_folder(), take_secrets(), False
+        carried, own, is_open = prompts_folder(), settings.location(os.environ), False
+        secrets = take_secrets(also=settings.token_name(own))
         while True:
             try:
                 lab, roster = await opened(paths, mode=mode, clock=clock, secrets=secrets, carried=carried, bare=bare)
                 is_open = True
-                return await _serve(lab, roster, carried, Bounds(lab, limits, until, time.monotonic))
+                courier = None if paths.scenario.is_file() else Courier(lab, own)  # of what is played nobody is told
+                return await _serve(lab, roster, carried, Bounds(lab, limits, until, time.monotonic), courier)
             except (Unwritable, OSError) as error:
                 if not is_open or (isinstance(error, OSError) and error.errno not in FULL):
                     raise
@@ -272,13 +290,13 @@ async def serve_lab(
                 return stopped
 
 
-async def _serve(lab: Lab, roster: Roster, carried: Path, bounds: Bounds) -> str:
+async def _serve(lab: Lab, roster: Roster, carried: Path, bounds: Bounds, courier: Courier | None) -> str:
     try:
-        engine = Engine(lab, roster, carried, bounds)
+        engine = Engine(lab, roster, carried, bounds, courier=courier)
         loop = asyncio.get_running_loop()
         for number in _SIGNALS:
             loop.add_signal_handler(number, engine.stop, f"{number.name} received")
-        async with serve(lab.paths.socket, Desk(lab, engine.stop, engine.end_agent, engine.drain).handle):
+        async with serve(lab.paths.socket, Desk(lab, engine.stop, engine.end_agent, engine.drain, courier).handle):
             return await engine.run()
     except BaseExceptionGroup as group:  # what ended one of the engine's tasks is what ended the engine
         raise group.exceptions[0] from group

@@ -112,9 +112,9 @@ def start(paths: LabPaths, *, bare: bool = False) -> int:
     raise StartError(f"the engine does not answer after {START_PATIENCE_S:.0f} s; see {paths.log}", UNREACHABLE)
 
 
-def send(paths: LabPaths, command: Command) -> Answer:
+def send(paths: LabPaths, command: Command, patience_s: float = 10.0) -> Answer:
     """Ask the engine from a program without a loop of its own. Raises EngineUnreachable."""
-    return asyncio.run(ask(paths.socket, command))
+    return asyncio.run(ask(paths.socket, command, patience_s))
 
 
 def wait_until_gone(paths: LabPaths, patience_s: float = 30.0) -> bool:

@@ -34,11 +34,12 @@ class AwayDesk:
         until, usd = (_number(command, name) for name in ("until", "usd"))
         merge = _one_of(ev.AwayMerge, command, "merge", "none")
         questions = _one_of(ev.AwayQuestions, command, "questions", "park")
+        tell = _one_of(ev.AwayTell, command, "tell", "stopped")
         if reason := away.refusal(self._lab.state, self._lab.clock(), until, usd, merge):
             raise promoter.Refused(reason)
         by = who(self._lab, command)
-        self._lab.record(ev.AwayStarted(until, usd, merge, questions, by))  # type: ignore[arg-type]
-        facts = {"until": until, "usd": usd, "merge": merge, "questions": questions}
+        self._lab.record(ev.AwayStarted(until, usd, merge, questions, by, tell))  # type: ignore[arg-type]
+        facts = {"until": until, "usd": usd, "merge": merge, "questions": questions, "tell": tell}
         return Answer(0, "away: the engine holds the limits, also with no view open; nightlab back ends it", facts)
 
     async def _back(self, command: Command) -> Answer:

@@ -61,12 +61,13 @@ class Scrubber:
         return _SHAPES.sub(LEFT_OUT, text)
 
 
-def take_secrets(environment: MutableMapping[str, str] = os.environ) -> dict[str, str]:
-    """Remove every variable that holds a secret from the environment and return them by name.
+def take_secrets(environment: MutableMapping[str, str] = os.environ, also: str = "") -> dict[str, str]:
+    """Remove every variable that holds a secret, and the one named `also`, from the environment; return them by name.
 
     What the engine starts afterwards cannot inherit them.
     """
-    return {name: environment.pop(name) for name in [name for name in environment if NAMES.search(name)]}
+    found = [name for name in environment if NAMES.search(name) or name == also]
+    return {name: environment.pop(name) for name in found}
 
 
 def _forms(secret: str) -> Iterable[str]:

@@ -1,8 +1,15 @@
-"""The order of the test files: those that take longest begin, so that no worker is left alone with one at the end."""
+"""The order of the test files: those that take longest begin, so that no worker is left alone with one at the end.
+
+And nobody's own settings hold in a test: an engine that is tested would write to the developer's phone.
+"""
 
 from __future__ import annotations
 
+import os
+
 import pytest
+
+os.environ["NIGHTLAB_CONFIG"] = os.devnull
 
 FIRST = (
     "torture/test_torture.py",

@@ -40,6 +40,7 @@ STARTS = frozenset(
 MODULES = frozenset({"subprocess", "os", "asyncio", "pty", "runpy", "multiprocessing"})
 
 TRUSTED = {
+    "agentcore/notices/command.py run": "the researcher's own command for notices, from their own file",
     "agentcore/checkup.py _version": "git and tmux are asked for their versions",
     "agentcore/seed.py python_check": "is torch there?",
     "agentcore/seed.py _run": "the researcher's own prepare and configure, before any agent exists",

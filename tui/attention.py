@@ -2,17 +2,17 @@
 between two looks: what happens while nobody looks is not missed, and nothing is called for twice.
 
 The bell rings when something becomes true that needs a person, at most once in 30 seconds, and for READY candidates
-once in ten minutes. What has no event of its own is an engine that was killed: that is seen, once for each engine.
+once in ten minutes; who is away hears what they chose to. What has no event of its own is an engine that was killed:
+that is seen, once for each engine.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Literal
 
-from agentcore import events as ev
 from agentcore import format as fmt
-from agentcore.events import Entry, Event
+from agentcore.events import Entry
+from agentcore.notices.level import Level, calls, level
 from agentcore.state import LabState
 from tui.follow import Scene
 from tui.lines import Line, tame
@@ -25,9 +25,6 @@ RUNNING = ("BASE", "CONFIRM", "RETEST", "WARM", "TRAIN", "EVAL")
 
 DESKTOP = 200
 """Characters of a desktop notification."""
-
-Level = Literal["urgent", "ready", "news"]
-"""urgent: a person is needed. ready: one may merge. news: told, and never rung for."""
 
 
 @dataclass(frozen=True)
@@ -72,17 +69,22 @@ def listen(ear: Ear, scene: Scene) -> tuple[Ear, tuple[Call, ...], bool]:
     gone = _gone(scene)
     if ear.heard is None:
         return Ear(scene.state.seq, gone=gone), (), False
-    calls = news(scene.state, ear.heard)
+    told = news(scene.state, ear.heard)
     if gone and gone != ear.gone:
         text = f"process {gone} is not running any more. Start it: nightlab start"
-        calls = (*calls, Call("urgent", Told(scene.now, "x", "you", "engine", None, "LOST", text)))
+        told = (*told, Call("stopped", Told(scene.now, "x", "you", "engine", None, "LOST", text)))
     ear = replace(ear, heard=scene.state.seq, gone=gone or ear.gone)
-    levels = {call.level for call in calls}
-    if "urgent" in levels and scene.now - ear.rung >= BELL_S:
-        return replace(ear, rung=scene.now), calls, True
-    if "ready" in levels and scene.now - ear.rung >= BELL_S and scene.now - ear.rung_ready >= READY_S:
-        return replace(ear, rung=scene.now, rung_ready=scene.now), calls, True
-    return ear, calls, False
+    levels = {call.level for call in told if is_rung_for(call, scene.state)}
+    if levels - {"ready"} and scene.now - ear.rung >= BELL_S:
+        return replace(ear, rung=scene.now), told, True
+    if levels and scene.now - ear.rung >= BELL_S and scene.now - ear.rung_ready >= READY_S:
+        return replace(ear, rung=scene.now, rung_ready=scene.now), told, True
+    return ear, told, False
+
+
+def is_rung_for(call: Call, state: LabState) -> bool:
+    """Tell whether a person is called for it, and not only told; who is away has chosen for what."""
+    return call.level != "news" and calls(call.level, state.away)
 
 
 def news(state: LabState, since: int) -> tuple[Call, ...]:
@@ -114,31 +116,9 @@ def desktop(call: Call, *, in_tmux: bool) -> str:
 
 
 def _call(entry: Entry, state: LabState) -> Call | None:
-    level = _level(entry.event, state)
-    told = tell(entry, state) if level else None
-    return Call(level, told) if level and told else None
-
-
-def _level(event: Event, state: LabState) -> Level | None:
-    """Return how much an event is a person's business; None where they need not be told."""
-    match event:
-        case ev.QuestionAsked() | ev.AgentBarred() | ev.WarningRaised() | ev.RetestEnded(word="LEFT"):
-            return "urgent"
-        case ev.WorktreePaused(by="engine"):  # parked: an agent's own doing, not a person's
-            return "urgent"
-        case ev.EngineStopped(reason=reason):
-            return "news" if "you" in reason.split() else "urgent"
-        case ev.ThresholdChanged(z_confirm=z):
-            return "urgent" if z > state.gate.z_confirm else None
-        case ev.CandidateMoved(state="BLOCKED" | "CONFLICT") | ev.CandidateJudged(state="BLOCKED" | "CONFLICT"):
-            return "urgent"
-        case ev.CandidateMoved(state="READY") | ev.CandidateJudged(state="READY") | ev.StackJudged(halves=()):
-            return "ready" if state.gate.mode == "me" else None
-        case ev.TrunkMoved(by=by, old=old):
-            return "news" if by != "you" and old.strip("0") else None
-        case ev.RetestEnded(word="PROVEN" | "FADED" | "REVERTED"):
-            return "news"
-    return None
+    found = level(entry.event, state)
+    told = tell(entry, state) if found else None
+    return Call(found, told) if found and told else None
 
 
 def _gone(scene: Scene) -> int:

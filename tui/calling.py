@@ -27,7 +27,7 @@ class Caller:
         if rings and view.options.bell:
             view.bell()
         for call in calls:
-            if view.options.osc9 and call.level != "news":
+            if view.options.osc9 and attention.is_rung_for(call, scene.state):
                 view.send_raw(attention.desktop(call, in_tmux=bool(view.env.get("TMUX"))))
         title = attention.title(scene, ascii_only=view.look.ascii)
         if title != self._title_shown and view.options.title:

@@ -394,6 +394,14 @@ COMMANDS = (
                 ("--merge",), {"choices": ("gate", "none"), "default": "none", "help": "who merges; default: none"}
             ),
             Argument(("--questions",), {"choices": ("park", "wait"), "default": "park", "help": "of agents"}),
+            Argument(
+                ("--tell",),
+                {
+                    "choices": ("stopped", "urgent", "nothing"),
+                    "default": "stopped",
+                    "help": "what for: only where all agents stop (default), also what needs you, or nothing",
+                },
+            ),
             DRY_RUN,
             JSON,
         ),
@@ -445,6 +453,13 @@ COMMANDS = (
         "care:doctor",
         "what is missing on this machine",
         (JSON, _flag("--online", about="also ask the model's server: is the key good, is the model there?")),
+    ),
+    Entry(
+        "notify",
+        "tell:notify",
+        "by which ways you are told what needs you while you do not look; with --test send one",
+        (_flag("--test", about="send one notice and say what came back"), JSON),
+        "nightlab notify --test",
     ),
     Entry(
         "snapshot",

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import tomllib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, fields
-from difflib import get_close_matches
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields, replace
 from pathlib import Path
 from typing import Any
 
 import msgspec
 
-
-class SettingsError(Exception):
-    """The file cannot be used. The message names it, the key, and what is known."""
+from agentcore.notices.settings import Notify, check_names, notify, read, tables
+from agentcore.notices.settings import SettingsError as SettingsError  # the engine reads the same file
+from agentcore.notices.settings import location as location
 
 
 @dataclass(frozen=True)
@@ -25,16 +23,6 @@ class Ui:
     hints: bool = True
     mouse: bool = False
     ascii: bool = False
-
-
-@dataclass(frozen=True)
-class Notify:
-    """How the view calls a person."""
-
-    bell: bool = True
-    osc9: bool = False
-    """A desktop notification by the terminal, where it knows OSC 9; inside tmux it needs `allow-passthrough on`."""
-    title: bool = True
 
 
 @dataclass(frozen=True)
@@ -53,53 +41,29 @@ class Settings:
         return {name: (keys,) if isinstance(keys, str) else tuple(keys) for name, keys in self.keys.items()}
 
 
-def location(env: Mapping[str, str]) -> Path:
-    """Return where the file is, or would be."""
-    if named := env.get("NIGHTLAB_CONFIG"):
-        return Path(named)
-    base = env.get("XDG_CONFIG_HOME", "")
-    home = Path(base) if base.startswith("/") else Path(env.get("HOME") or Path.home()) / ".config"
-    return home / "nightlab" / "config.toml"
-
-
 def load(path: Path) -> Settings:
     """Read and check the file; one that is not there says nothing. Raises SettingsError."""
-    try:
-        text = path.read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return Settings()
-    except (OSError, UnicodeDecodeError) as error:
-        raise SettingsError(f"{path} cannot be read: {error}") from error
-    return parse(text, str(path))
+    return _checked(read(path), str(path))
 
 
 def parse(text: str, name: str) -> Settings:
     """Check the text of a file; `name` is how messages call it. Raises SettingsError."""
+    return _checked(tables(text, name), name)
+
+
+def _checked(raw: Mapping[str, Any], name: str) -> Settings:
+    check_names(raw, _names(Settings), name)
+    if isinstance(raw.get("ui"), dict):
+        check_names(raw["ui"], _names(Ui), f"{name} [ui]")
+    called = notify(raw, name)
     try:
-        raw = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise SettingsError(f"{name}: {error}") from error
-    _check_names(raw, _names(Settings), name)
-    for section, kind in (("ui", Ui), ("notify", Notify)):
-        if isinstance(raw.get(section), dict):
-            _check_names(raw[section], _names(kind), f"{name} [{section}]")
-    try:
-        settings = msgspec.convert(raw, Settings)
+        settings = msgspec.convert({key: table for key, table in raw.items() if key != "notify"}, Settings)
     except msgspec.ValidationError as error:
         raise SettingsError(f"{name}: {error}") from error
     if not 0.2 <= settings.ui.refresh <= 60:
         raise SettingsError(f"{name} [ui]: refresh = {settings.ui.refresh:g} is not between 0.2 and 60 seconds")
-    return settings
+    return replace(settings, notify=called)
 
 
 def _names(kind: type) -> list[str]:
     return [each.name for each in fields(kind)]
-
-
-def _check_names(table: Mapping[str, Any], known: Iterable[str], where: str) -> None:
-    names = list(known)
-    for name in table:
-        if name not in names:
-            near = get_close_matches(name, names, n=1)
-            hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(names)}"
-            raise SettingsError(f"{where}: unknown key {name!r}; {hint}")

@@ -14,7 +14,15 @@ from dataclasses import dataclass
 import msgspec
 
 from agentcore.events.action import ActionRedone, ActionUndone
-from agentcore.events.away import AwayEnded, AwayLimit, AwayLimitReached, AwayMerge, AwayQuestions, AwayStarted
+from agentcore.events.away import (
+    AwayEnded,
+    AwayLimit,
+    AwayLimitReached,
+    AwayMerge,
+    AwayQuestions,
+    AwayStarted,
+    AwayTell,
+)
 from agentcore.events.candidate import (
     CandidateExtended,
     CandidateJudged,
@@ -50,6 +58,7 @@ from agentcore.events.lab import (
     WarningCleared,
     WarningRaised,
 )
+from agentcore.events.notice import NoticeGiven
 from agentcore.events.report import ReportWritten
 from agentcore.events.retest import (
     RetestEnded,
@@ -150,6 +159,7 @@ Event = (
     | AwayLimitReached
     | AwayEnded
     | ReportWritten
+    | NoticeGiven
     | ActionUndone
     | ActionRedone
 )

@@ -9,6 +9,10 @@ AwayMerge = Literal["gate", "none"]
 """Who merges READY candidates meanwhile: the gate itself, or nobody."""
 AwayQuestions = Literal["park", "wait"]
 """park: an agent's question is put aside at once, and it takes another idea. wait: as if somebody were there."""
+AwayTell = Literal["stopped", "urgent", "nothing"]
+"""stopped: a person is called only where nobody works any more. urgent: also for what needs them. Both: for the report
+at the end. nothing: not at all.
+"""
 AwayLimit = Literal["until", "usd"]
 
 
@@ -23,6 +27,8 @@ class AwayStarted:
     merge: AwayMerge
     questions: AwayQuestions
     by: str
+    tell: AwayTell = "urgent"
+    """The default is what held before one could choose."""
 
 
 @dataclass(frozen=True)

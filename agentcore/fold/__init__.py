@@ -19,6 +19,7 @@ from agentcore.fold import (  # noqa: F401 (each registers its events)
     idea,
     imported,
     lab,
+    notice,
     report,
     retest,
     trunk,

@@ -13,7 +13,9 @@ from worktrees.gate import Mode
 def _(event: ev.AwayStarted, state: LabState, at: float) -> LabState:
     """Remember the merge mode of before; leaving again while away only changes the limits."""
     before = state.away.mode_before if state.away and not state.away.over else state.gate.mode
-    away = Away(at, event.until, event.usd, event.merge, event.questions, event.by, before, state.spent.usd)
+    away = Away(
+        at, event.until, event.usd, event.merge, event.questions, event.by, before, state.spent.usd, tell=event.tell
+    )
     return _with_mode(replace(state, away=away), meanwhile(event.merge, before))
 
 

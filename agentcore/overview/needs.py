@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from agentcore.away import standstill
 from agentcore.gone import told, topic
 from agentcore.guards import trunk_breaks
 from agentcore.judging import noise
@@ -40,6 +41,8 @@ def needed(state: LabState, live: Live, rows: tuple[WorktreeRow, ...]) -> Iterat
     """Return what needs a person, most urgent first. `rows`: of the worktrees."""
     if state.engine and not live.engine_alive:
         yield Need(f"engine {state.engine.pid}", "the engine is not running; start it: nightlab start")
+    if reason := standstill(state):
+        yield Need(f"standstill {state.away.since if state.away else 0}", reason)
     if state.trunk and (reason := state.broken(state.trunk.tree)):
         yield Need(f"trunk {state.trunk.commit}", f"trunk does not train: {reason}")
     if moved := _moved_by_hand(state):

@@ -22,6 +22,7 @@ from agentcore.state.experiment import Counts, Experiment, Run
 from agentcore.state.idea import Idea
 from agentcore.state.imported import Import
 from agentcore.state.lab import Engine, Work
+from agentcore.state.notice import Notices
 from agentcore.state.retest import Retest, SpeedTest
 from agentcore.state.trunk import Merge, Trunk
 from agentcore.state.worktree import Message, Question, Thinking, Worktree
@@ -106,6 +107,8 @@ class LabState:
     """Since when nobody was there, where that is over and no report of it was written yet. Unix time."""
     saved: ev.ReportWritten | None = None
     """The newest report that lies in a file."""
+    notices: Notices = Notices()
+    """What a person was told who did not look."""
     actions: tuple[Action, ...] = ()
     """The newest that persons did and may want to take back, oldest first."""
     warnings: Map[str, str] = field(default_factory=Map)

@@ -27,6 +27,8 @@ class Away:
     """The limits that were reached."""
     over: str = ""
     """Why nothing new starts until the person is back; empty while the lab works."""
+    tell: ev.AwayTell = "urgent"
+    """What the person is called for."""
 
 
 @dataclass(frozen=True)

@@ -87,6 +87,7 @@ EVENTS: tuple[Event, ...] = (
     ev.AwayLimitReached("usd", "$25.00 are used"),
     ev.AwayEnded("ada came back", "ada"),
     ev.ReportWritten(1.5, ".lab/reports/2026-03-14-0800.md"),
+    ev.NoticeGiven(40, "urgent", ("wt3 asks: raise the batch?",)),
     ev.ActionUndone(7, 9, "ada"),
     ev.ActionRedone(7, 9, "ada"),
     ev.WarningRaised("disk", "full"),

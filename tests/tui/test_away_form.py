@@ -30,7 +30,7 @@ async def test_the_form_starts_away_with_the_lines_as_they_stand(lab: LabMaker) 
         until = moment("08:00", person.now)
         await person.press("y")
         await person.sees("away: the engine holds the limits")
-    expected = {"until": until, "usd": None, "merge": "gate", "questions": "park"}
+    expected = {"until": until, "usd": None, "merge": "gate", "questions": "park", "tell": "stopped"}
     assert [("away", expected)] == [(each.verb, each.arguments) for each in engine.commands]
 
 
@@ -39,15 +39,17 @@ async def test_lines_are_chosen_and_changed(lab: LabMaker) -> None:
     engine = FakeEngine()
     async with serve(lab.paths.socket, engine), sitting_at(lab) as person:
         await person.press("A", "enter", *"90m", "enter")
-        await person.press("j", "enter", *"25.5", "enter", "j", "l", "j", "h")
-        words = ("90m (1h30m)", "$25.50 more", "none, keep all for me", "wait for me")
+        await person.press("j", "enter", *"25.5", "enter", "j", "l", "j", "h", "j", "l")
+        words = ("90m (1h30m)", "$25.50 more", "none, keep all for me", "wait for me", "also what needs me; report at")
         assert list(words) == [word for word in words if word in person.text]
         until = person.now + 5400
         await person.moment(0.6)
         await person.press("y")
         await person.until(lambda: bool(engine.commands))
     sent = engine.commands[0].arguments
-    assert (25.5, "none", "wait", True) == (sent["usd"], sent["merge"], sent["questions"], sent["until"] >= until)  # type: ignore[operator]
+    chosen = {name: value for name, value in sent.items() if name != "until"}
+    assert {"usd": 25.5, "merge": "none", "questions": "wait", "tell": "urgent"} == chosen
+    assert until <= float(str(sent["until"])) <= until + 1
 
 
 async def test_the_first_letter_takes_the_place_of_the_old_value(lab: LabMaker) -> None:
@@ -139,8 +141,8 @@ async def test_title_and_strip_say_that_nobody_is_there(lab: LabMaker) -> None:
         assert "$0.00 of $25.00 used, merges by the gate. A: back" in person.strip
         lab.tell(ev.AwayLimitReached("until", "the time is over"))
         await person.moment()
-        assert "AWAY over" in person.rows[0]
-        assert "nothing new starts" in person.strip
+        assert "AWAY over 10:" in person.rows[0]
+        assert "it is past 10:02: nothing new starts. A or nightlab back" in person.strip
         await person.press("A")
         await person.sees("welcome back")
     assert ["back"] == [each.verb for each in engine.commands]

@@ -323,7 +323,7 @@ def test_only_what_needs_a_person_rings(tmp_path: Path) -> None:
     bell.lab.merge(number, by="gate")
     assert (False, ["news"]) == (bell.rings(), [call.level for call in bell.calls])
     bell.lab.tell(ev.WorktreePaused("wt0", "3 crashes in a row", "engine"))
-    assert (True, ["urgent"]) == (bell.rings(), [call.level for call in bell.calls])
+    assert (True, ["stopped"]) == (bell.rings(), [call.level for call in bell.calls])  # now nobody works
 
 
 def test_an_engine_that_was_killed_rings_once(tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ def away(arguments: Namespace) -> int:
         "usd": arguments.budget,
         "merge": arguments.merge,
         "questions": arguments.questions,
+        "tell": arguments.tell,
     }
     if arguments.dry_run:
         when = f" until {fmt.clock(until)}" if until is not None else ""

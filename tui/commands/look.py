@@ -11,6 +11,7 @@ from typing import Any, get_args
 
 from agentcore import format as fmt
 from agentcore import importing, results_file
+from agentcore.away import TELLS, said
 from agentcore.events import AgentState
 from agentcore.journal import JournalError
 from agentcore.judging import SELF_REPORTED
@@ -221,6 +222,7 @@ def _status(observer: Observer, scene: Overview) -> dict[str, Any]:
         "claimed_gain": scene.claimed,
         "pinned": dict(state.pinned),
         "gate": state.gate.mode,
+        "away": asdict(state.away) if state.away else None,
         "confirmation": asdict(scene.gate),
         "verified": asdict(scene.verified) if scene.verified else None,
         "retest": asdict(scene.retest) if scene.retest else None,
@@ -275,6 +277,8 @@ def _print_status(observer: Observer, scene: Overview, now: float) -> None:
         print(f"speed-up of {scene.speed.trunk[:7]}: {printable(scene.speed.text)}")
     if scene.retest:
         print(f"retest {scene.retest.number}: {scene.retest.word}  {printable(scene.retest.text)}")
+    if (away := observer.state.away) and not away.over:
+        print(f"{said(observer.state)}. Tell me: {TELLS[away.tell]}")
     for row in scene.rows:
         progress = f"{row.progress:.0%}" if row.progress is not None else ""
         print(f"{row.worktree:<5} {row.slot:<5} {row.state:<8} {progress:<5} {printable(row.idea)}".rstrip())

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 from agentcore import format as fmt
-from agentcore.away import used
+from agentcore.away import said
 from tui.follow import Scene
 
 
 def calm(scene: Scene) -> str:
     """Return what the strip says where nothing needs a person."""
-    away = scene.state.away
-    if away is None:
-        quiet = "nothing needs you" if scene.state.seq else "nothing is running yet"
-        return "    ".join(scene.overview.notes) or quiet
-    if away.over:
-        return f"away is over: {away.over}; nothing new starts. A: back"
-    money = "" if away.usd is None else f", {fmt.money(used(scene.state, away))} of {fmt.money(away.usd)} used"
-    until = "" if away.until is None else f" until {fmt.clock(away.until)}"
-    return f"away{until}{money}, merges {'by the gate' if away.merge == 'gate' else 'wait for you'}. A: back"
+    if away := said(scene.state):
+        return f"{away}. A: back"
+    quiet = "nothing needs you" if scene.state.seq else "nothing is running yet"
+    return "    ".join(scene.overview.notes) or quiet
 
 
 def alarm(scene: Scene) -> str:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Mapping
+from typing import cast
 
 from agentcore import away
 from agentcore import format as fmt
+from agentcore.events import AwayTell
 from agentcore.state import LabState
 from tui.exits import Ending
 from tui.follow import Scene
@@ -36,6 +38,7 @@ def fields(scene: Scene) -> tuple[Field, ...]:
         Field("usd", left, check=_usd_wrong),
         Field("merge", merge, tuple(MERGES)),
         Field("questions", "park", tuple(QUESTIONS)),
+        Field("tell", "stopped", tuple(away.TELLS)),
     )
 
 
@@ -55,12 +58,14 @@ def question(scene: Scene, values: Mapping[str, str], paths: LabPaths) -> Questi
         ("spend at most", money + _spent(scene)),
         ("merges", MERGES[values["merge"]]),
         ("questions", QUESTIONS[values["questions"]]),
+        ("tell me", away.TELLS[cast("AwayTell", values["tell"])]),
         *_fixed(state, paths),
         ("Checked:", checked(scene, paths, os.environ)),
     ]
     if reason:
         return Question(TITLE, (*facts, ("so", reason)), "", ("none",))
-    arguments = {"until": until, "usd": usd, "merge": values["merge"], "questions": values["questions"]}
+    chosen = {name: values[name] for name in ("merge", "questions", "tell")}
+    arguments = {"until": until, "usd": usd, **chosen}
     return Question(TITLE, tuple(facts), "start", tuple(values.values()), "away", arguments)
 
 

@@ -21,6 +21,7 @@ from tui.story import (  # noqa: F401 (each registers its events)
     idea,
     imported,
     lab,
+    notice,
     report,
     retest,
     trunk,

@@ -154,8 +154,8 @@ def title_parts(scene: Scene, *, wide: bool) -> list[Line]:
     if banner := BANNERS.get(scene.state.engine.walls if scene.state.engine else ""):
         parts.append((banner,))
     if away := scene.state.away:
-        until = f" until {fmt.clock(away.until)}" if away.until is not None and not away.over else ""
-        parts.append(((f"AWAY {'over' if away.over else until.strip()}".strip(), "wait"),))
+        until = f" {'over' if away.over else 'until'} {fmt.clock(away.until)}" if away.until is not None else ""
+        parts.append(((f"AWAY{until}", "you" if away.over else "wait"),))
     parts.append(_trunk(scene, wide))
     if overview.self_reported and trunk_has_number(scene):
         parts.append(((SELF_REPORTED, "wait"),))
