@@ -28,8 +28,8 @@ KEPT, NEAR, OWN, OTHERS, DEAD, IDEAS = 30, 12, 12, 25, 30, 12
 OLD: Mapping[OldOutcome, int] = {"keep": 25, "drop": 25, "crash": 10}
 """Imported rows listed of each outcome."""
 LOOKED = 2000
-"""Newest experiments that are looked through for the lists: what was tried before them was tried on another trunk, and a
-brief costs the same after a hundred thousand."""
+"""Newest experiments that are looked through for the lists: what was tried before them was tried on another trunk, and
+a brief costs the same after a hundred thousand."""
 TRACEBACK_LINES = 40
 CLEARLY_WORSE = -2.0
 """Standard errors below which a dropped idea counts as a dead end."""
@@ -102,9 +102,7 @@ def write(
     }
     rules = fill(texts, "system", {"program": texts.program.strip(), "edit": edit})
     text = fill(texts, "brief", variables)
-    return Brief(
-        worktree, rules, text, tuple(source), source, experiments, open_conflicts, direction, crash
-    )
+    return Brief(worktree, rules, text, tuple(source), source, experiments, open_conflicts, direction, crash)
 
 
 def mendable(state: LabState, worktree: str) -> Crash | None:
@@ -113,16 +111,20 @@ def mendable(state: LabState, worktree: str) -> Crash | None:
     An experiment of the search agent is not mended: it is a sample, not an idea. Nor is what crashed long ago.
     """
     own = (each for each in _newest(state) if each.worktree == worktree and each.outcome is not None)
-    recent = sorted(islice(own, 2 * RECENT), key=lambda each: each.decided or 0.0)[-RECENT:]  # not always in their order
+    newest = islice(own, 2 * RECENT)  # not always in the order in which they were decided
+    recent = sorted(newest, key=lambda each: each.decided or 0.0)[-RECENT:]
     for latest in sorted(recent, key=lambda each: -each.number):
         if latest.outcome != "crash" or latest.agent == "search":
             continue
         root = state.experiments[latest.fixes] if latest.fixes is not None else latest
-        later = takewhile(lambda each, than=latest: each.number > than.number, state.newest)
-        is_followed = any(each.fixes == root.number for each in later)
+        is_followed = any(each.fixes == root.number for each in _after(state, latest.number))
         if root.mending < REPAIRS and not is_followed:
             return Crash(root.number, latest.number, root.mending + 1, root.hypothesis)
     return None
+
+
+def _after(state: LabState, number: int) -> Iterator[Experiment]:
+    return takewhile(lambda each: each.number > number, state.newest)
 
 
 def conflicts(state: LabState, worktree: str) -> tuple[int, ...]:
@@ -156,7 +158,10 @@ def _lists(state: LabState, worktree: str) -> dict[str, str]:
     pending = (state.experiments[number] for number in waiting)
     return {
         "pending": "\n".join(f"- {each.worktree}: {_first(each.hypothesis)}" for each in pending) or "None.",
-        **{name: "\n".join(_line(state, each) for each in each_found) or "None yet." for name, each_found in found.items()},
+        **{
+            name: "\n".join(_line(state, each) for each in each_found) or "None yet."
+            for name, each_found in found.items()
+        },
     }
 
 
