@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from agentcore import events as ev
 from agentcore import format as fmt
+from agentcore.away import standstill
 from agentcore.events import Entry
 from agentcore.guards import MARK, readings
 from agentcore.ideas import open_ideas
@@ -105,6 +106,8 @@ def _running(window: Window) -> Answer:
         text = f"no: the engine stopped at {fmt.clock(engine.stopped)}: {engine.reason}"
     elif any(need.key == f"engine {engine.pid}" for need in window.scene.needs):
         text = f"no: the engine was killed at about {fmt.clock(window.until)}: nightlab start"
+    elif reason := standstill(window.state):
+        text = f"no: {reason}" + (f"; {len(working)} of {len(rows)} train to their end" if working else "")
     else:
         text = f"yes: {len(working)} of {len(rows)} train"
         text += f"; {_some(idle, '; ')}" if idle else ""

@@ -56,6 +56,14 @@ def test_a_lab_that_stopped_says_when_and_why() -> None:
     assert answers(tale)["still running?"].text.endswith(": the limit of 48 hours is reached")
 
 
+def test_a_lab_that_waits_for_its_person_does_not_run() -> None:
+    """After the hour nothing new starts, and the first line says what lets it go on."""
+    tale = calibrated().tell(ev.AwayStarted(0.0, None, "none", "park", "ada"), ev.AwayLimitReached("until", "over"))
+    expected = f"it is past {fmt.clock(0.0)}: nothing new starts. A or nightlab back"
+    found = answers(tale)
+    assert (f"no: {expected}", f"1: {expected}") == (found["still running?"].text, found["needs me?"].text)
+
+
 def test_a_lab_whose_engine_was_killed_does_not_run() -> None:
     """The journal cannot know it; who looks does."""
     state = calibrated().state

@@ -167,3 +167,9 @@ async def test_the_form_holds_on_a_small_terminal(lab: LabMaker) -> None:
         await person.press("A")
         await person.moment(0.6)
         assert [True] * 3 == [word in person.text for word in ("> until", "merges", "y  start")]
+        await person.press("j", "j", "j", "j")
+        assert [True, True] == [word in person.text for word in ("> tell me", "y  start")]
+        await person.press("j")
+        assert "> until" in person.text
+        await person.press(*["pagedown"] * 20)
+        assert "clock is sane" in person.text and "y  start" in person.text

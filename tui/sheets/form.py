@@ -60,6 +60,8 @@ class Form(Sheet):
         self._chosen = 0
         self._typed = TypedLine() if fields[0].sends else None
         """The text of the field that is edited; None while none is."""
+        self._follows = True
+        """The chosen line is in view; False while one reads what stands below."""
         self._wrong = ""
         """Why that text cannot be the field's value."""
         super().__init__(look, ask=lambda scene: ask(scene, self._values()), fresh=fresh, send=send, clock=clock)
@@ -68,6 +70,7 @@ class Form(Sheet):
         """Take a key: the character of a printable one, else Textual's name."""
         if not self._takes_keys:
             return
+        self._follows = key not in ("pagedown", "pageup")
         if self._typed is not None:
             self._edit(key, self._typed)
         elif key in ("j", "down", "k", "up", "tab", "shift+tab"):
@@ -82,6 +85,14 @@ class Form(Sheet):
             self._refuse()
         else:
             super().press(key)
+
+    def body(self, width: int, height: int) -> list[Line]:
+        """Return the facts, scrolled so that the chosen line is among them."""
+        if self._follows:
+            before = self._facts(width, self._chosen)
+            end = len(before) + len(self._fact(self._chosen, *self.question.facts[self._chosen], width))
+            self._scrolled = min(len(before) if self._chosen else 0, max(self._scrolled, end - (height - 4)))
+        return super().body(width, height)
 
     def insert(self, text: str) -> None:
         """Put pasted text into the field that is edited."""

@@ -179,14 +179,18 @@ class Sheet(Pane):
         self._is_blinking = False
         self.paint()
 
-    def _lines(self, width: int) -> list[Line]:
+    def _facts(self, width: int, count: int | None = None) -> list[Line]:
+        """Return the lines above the answers, up to those of the first `count` facts."""
         lines: list[Line] = [BLANK]
         if self.notice:
             lines += [(("  ", "text"), (part, "you")) for part in wrap(self.notice, width - 4)]
             lines.append(BLANK)
-        for place, (label, text) in enumerate(self.question.facts):
+        for place, (label, text) in enumerate(self.question.facts[:count]):
             lines += self._fact(place, label, text, width)
-        return [*lines, BLANK, self._answers(), self._hint(), BLANK]
+        return lines
+
+    def _lines(self, width: int) -> list[Line]:
+        return [*self._facts(width), BLANK, self._answers(), self._hint(), BLANK]
 
     def _fact(self, place: int, label: str, text: str, width: int) -> list[Line]:
         """Return the lines of the fact at that place."""
