@@ -1,12 +1,14 @@
 """Does somebody watch this lab just now, and when did they last press a key?
 
 A view holds a lock while it is open, and the kernel lets go of it. The lock's file carries the time of the last key, so
-that a view which is opened in the morning knows when the one of the evening was left.
+that a view which is opened in the morning knows when the one of the evening was left. An absence of which nobody has
+read the report yet lies in a file of its own: the line may drop between the first key and that.
 """
 
 from __future__ import annotations
 
 import fcntl
+import json
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -49,3 +51,28 @@ def last_key(lock: Path) -> float | None:
         return lock.stat().st_mtime or None
     except FileNotFoundError:
         return None
+
+
+def remember(file: Path, began: float, ended: float) -> None:
+    """Keep an absence until its report was read; where it cannot be written, the view's own memory has to do."""
+    try:
+        file.write_text(json.dumps([began, ended]), encoding="utf-8")
+    except OSError:
+        return
+
+
+def unread(file: Path) -> tuple[float, float] | None:
+    """Return when the absence began and ended of which nobody has read the report; None where there is none."""
+    try:
+        began, ended = json.loads(file.read_text(encoding="utf-8"))
+        return float(began), float(ended)
+    except (OSError, ValueError, TypeError):
+        return None
+
+
+def forget(file: Path) -> None:
+    """Its report was read."""
+    try:
+        file.unlink(missing_ok=True)
+    except OSError:
+        return

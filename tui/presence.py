@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from agentcore import format as fmt
 from agentcore.absence import is_absence
-from agentcore.presence import last_key, touch
+from agentcore.presence import forget, last_key, remember, touch, unread
 
 if TYPE_CHECKING:
     from tui.view import View
@@ -29,6 +29,8 @@ class Presence:
         away = self._view.scene.state.away
         known = last_key(self._view.paths.watchers)
         self._touched = known if known is not None else away.since if away else None
+        if found := unread(self._view.paths.absence):
+            self._absent, self._has_looked = found, False
         self._look_back(self._view.clock())
 
     def touched(self) -> None:
@@ -41,6 +43,7 @@ class Presence:
         self._look_back(now)
         if view.front and view.front.NAME == "report":
             self._has_looked = True
+            forget(view.paths.absence)
         self._touched = now
         touch(view.paths.watchers, now)
         view.paint()
@@ -64,3 +67,4 @@ class Presence:
         last = self._touched
         if last is not None and is_absence(now - last, self._view.scene.state.away):
             self._absent, self._has_looked = (last, now), False
+            remember(self._view.paths.absence, last, now)

@@ -35,6 +35,7 @@ class LabPaths:
         self.exports = self.dot / "exports"
         self.reports = self.dot / "reports"
         self.hints = self.dot / "hints"
+        self.absence = self.dot / "absence"
         self.data = self.dot / "data"
         self.worktrees = self.dot / "worktrees"
         self.trash = self.dot / "trash"

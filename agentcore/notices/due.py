@@ -49,7 +49,7 @@ class Due:
 def due(state: LabState, after: int, now: float, *, news: bool, last: bool = False) -> Due | None:
     """Return what is to be told of the events after number `after`; None for nothing.
 
-    `news`: also what happened well and needs nobody. `last`: nothing can be told later, so nothing waits.
+    `news`: also what happened well and needs nobody. `last`: the engine leaves, so that it has stopped cannot wait.
     """
     found: list[tuple[Level, str]] = []
     report = None
@@ -69,7 +69,8 @@ def due(state: LabState, after: int, now: float, *, news: bool, last: bool = Fal
     most = found[0][0]
     given = state.notices
     waits = _is_within(APART_S, given.at, now) or (most == "ready" and _is_within(READY_S, given.ready_at, now))
-    return Due(most, tuple(texts), report, waits and not last)
+    is_last = last and most in ("stopped", "report")  # the next engine tells the others, where they are still so
+    return Due(most, tuple(texts), report, waits and not is_last)
 
 
 def _called(state: LabState, after: int, now: float, *, news: bool) -> Iterator[tuple[Entry, Level]]:

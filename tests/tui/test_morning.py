@@ -58,6 +58,24 @@ async def test_a_view_that_is_opened_in_the_morning_offers_the_report(lab: LabMa
         assert person.now == last_key(lab.paths.watchers)
 
 
+async def test_the_offer_outlives_the_view_until_the_report_was_opened(lab: LabMaker) -> None:
+    """The line may drop after the first key; a view that is opened later offers the same, and another one no more."""
+    with watching(lab.paths.watchers):
+        touch(lab.paths.watchers, lab.now)
+    left = lab.now
+    sleep(lab)
+    async with sitting_at(lab) as person:
+        await person.press("j")
+    lab.now += 60.0
+    async with sitting_at(lab) as person:
+        assert person.strip.startswith("away 9h12m: 7 for the report")
+        await person.press("7")
+        await person.until(lambda: "what next?" in person.text)
+        assert left == person.view.reading.report.since  # type: ignore[union-attr]
+    async with sitting_at(lab) as person:
+        assert "for the report" not in person.strip
+
+
 async def test_away_mode_is_an_absence_of_its_own(lab: LabMaker) -> None:
     """The report begins where the person left, also while they are still away; a minute without a key is enough."""
     lab.tell(ev.AwayStarted(None, None, "none", "park", "you"))
