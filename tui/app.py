@@ -7,6 +7,7 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
+from agentcore.launch import start
 from tui.options import ViewOptions
 from tui.theme import DUMB, choose
 from tui.view import View
@@ -37,7 +38,7 @@ def open_view(paths: LabPaths, *, options: ViewOptions, player: Player | None = 
     if player:
         view = View(paths, options, look, env=env, clock=player.clock, observer=player)
     else:
-        view = View(paths, options, look, env=env, examine=lambda: _examined(paths, env))
+        view = View(paths, options, look, env=env, examine=lambda: _examined(paths, env), start=lambda: start(paths))
     try:
         view.run(mouse=options.mouse)
     finally:

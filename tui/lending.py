@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import asyncio
 import shlex
+import shutil
 import signal
 import subprocess
+import sys
+import tempfile
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual.app import App
+
+from agentcore import launch
+from agentcore.control import Command, EngineUnreachable
+from tui.widgets.welcome import DEMO
+from worktrees.layout import LabPaths
 
 if TYPE_CHECKING:
     from tui.view import View
@@ -35,6 +44,17 @@ class Lender:
         own = [file for name in names if (file := view.paths.directions / f"{name}.md").is_file()]
         self.edit_file(next(iter(own), view.paths.program))
 
+    def demo(self) -> bool:
+        """Give the terminal to a played lab, which ends with its view; return whether that can be done here."""
+        driver = self._view._driver
+        if not (driver and driver.can_suspend):
+            return False
+        folder = Path(tempfile.mkdtemp(prefix="nightlab-demo-"))
+        _, *words = DEMO.split()
+        self._lend([sys.argv[0], *words, str(folder)], self._view.paths.root)
+        self._view.run_worker(asyncio.to_thread(_clear, folder))
+        return True
+
     def edit_file(self, file: Path) -> None:
         """Give the terminal to an editor with a file of the lab."""
         self._lend([*editor(self._view.env), str(file)], self._view.paths.root)
@@ -48,6 +68,15 @@ class Lender:
             front.redraw()
             front.paint()
             front.say(said)
+
+
+def _clear(folder: Path) -> None:
+    """End a played lab whose view was closed, and remove it."""
+    paths = LabPaths(folder)
+    with suppress(EngineUnreachable):
+        launch.send(paths, Command("stop", arguments={"now": True}))
+    launch.wait_until_gone(paths)
+    shutil.rmtree(folder, ignore_errors=True)
 
 
 def editor(env: Mapping[str, str]) -> list[str]:

@@ -67,9 +67,11 @@ class View(App[None], inherit_bindings=False):
         monotonic: Callable[[], float] = time.monotonic,
         env: Mapping[str, str] | None = None,
         examine: Callable[[], Iterable[Check]] | None = None,
+        start: Callable[[], int] | None = None,
         observer: Observer | None = None,
     ) -> None:
-        """`examine` looks at this machine, in a thread, where nothing has run yet; `observer` sees the lab."""
+        """`examine` looks at this machine, in a thread, where nothing has run yet; `start` starts the lab's engine;
+        `observer` sees the lab."""
         super().__init__(ansi_color=True)
         self.animation_level = "none"
         self.paths, self.options, self.look = paths, options, look
@@ -87,7 +89,7 @@ class View(App[None], inherit_bindings=False):
         """What its change is shown against."""
         self.checks: tuple[Check, ...] | None = None if examine else ()
         """What was found on this machine; None while it is being looked at."""
-        self._examine = examine
+        self._examine, self.start_engine = examine, start
         self._poll_s = max(POLL_S, options.refresh_s) if options.refresh_s > 1 else POLL_S
         self._pauses = 0
         self._previous = "lab"
@@ -118,15 +120,17 @@ class View(App[None], inherit_bindings=False):
         self._timer = self.set_interval(self._poll_s, self.beat)
         self.reading.start()
         if self._examine and not self.scene.overview.rows:
-            self.run_worker(self._look_at_machine(self._examine), name="first look")
+            self.run_worker(self.look_at_machine(), name="first look")
         if not self.is_headless:
             loop = asyncio.get_running_loop()
             for number, code in SIGNALS.items():  # Textual alone leaves the terminal raw on these
                 loop.add_signal_handler(number, self.exit, None, code)
 
-    async def _look_at_machine(self, examine: Callable[[], Iterable[Check]]) -> None:
-        self.checks = tuple(await asyncio.to_thread(examine))
-        self.paint()
+    async def look_at_machine(self) -> None:
+        """Find out what this machine has for a lab."""
+        if self._examine:
+            self.checks = tuple(await asyncio.to_thread(self._examine))
+            self.paint()
 
     def _look_first(self) -> None:
         """Read what the lab has been so far. None of it is ever garbage: it would only be searched again and again."""

@@ -12,6 +12,7 @@ from tui.bindings import Target
 from tui.exporting import Listing
 from tui.follow import Scene
 from tui.screens.base import Action, BaseScreen
+from tui.screens.beginning import Beginner
 from tui.screens.change import show_change
 from tui.screens.targets import own_target, target_of_row
 from tui.sheets import new, pause_all
@@ -47,6 +48,7 @@ class LabScreen(BaseScreen):
         self.events = EventsPane(look)
         self.queue = QueuePane(look)
         self.welcome = WelcomePane(look)
+        self.beginner = Beginner(self, self.welcome.steps)
 
     def panes(self) -> Iterable[Pane]:
         """Return the panes."""
@@ -153,6 +155,8 @@ class LabScreen(BaseScreen):
         return tuple(target for target in found if target)
 
     def _move(self, delta: int) -> None:
+        if not self.rows.count():
+            self.welcome.move(delta)
         self.rows.move(delta)
         self._mean_row()
 
@@ -162,7 +166,10 @@ class LabScreen(BaseScreen):
             self.view.select(row.worktree)
 
     def _open(self) -> None:
-        """Open what the pane with the focus is about."""
+        """Open what the pane with the focus is about; before there are worktrees do the step under the cursor."""
+        if not self.view.scene.overview.rows:
+            self.beginner.do(self.welcome.selected)
+            return
         self.view.go({"events": "events", "queue": "queue"}.get((self.mover.pane or self.rows).id or "", "worktree"))
 
 
