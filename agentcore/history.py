@@ -11,10 +11,11 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import cast
 
 from agentcore import events as ev
-from agentcore import promoter, retiring, undoing
+from agentcore import promoter, prompts, retiring, undoing
 from agentcore.control import Answer, Command
 from agentcore.lab import Lab
 from agentcore.retiring import EndAgent
+from agentcore.seed import prompts_folder
 from agentcore.signing import who
 from agentcore.state import Action
 from worktrees.gate import Mode
@@ -96,6 +97,8 @@ class UndoDesk:
                 await self._pin(number, action.text, by)
             case "mode":
                 self._mode(action.was[0], by)
+            case "save":
+                self._read_as(action.was[0], action.text, by)
             case "say":
                 for name in undoing.unread(state, action):
                     record(ev.MessageTakenBack(name, action.text, by))
@@ -136,6 +139,8 @@ class UndoDesk:
                 await self._unpin(number, by)
             case "mode":
                 self._mode(action.text, by)
+            case "save":
+                self._read_as(action.was[1], state.prompts_tree, by)
             case "say":
                 for name in action.names:
                     record(ev.MessageSent(name, action.text, by, action.together))
@@ -164,6 +169,18 @@ class UndoDesk:
         async with self._lab.trunk:
             self._lab.record(ev.ExperimentUnpinned(number, by, ""))
             await self._lab.git(self._lab.repository.unpin, "pinned", number)
+
+    def _read_as(self, commit: str, seen: str, by: str) -> None:
+        """Put the texts back as a version has them, unless they are others by now than those that were `seen`."""
+        carried = prompts_folder()
+        try:
+            prompts.follow(self._lab, carried)
+            if self._lab.state.prompts_tree != seen:
+                raise promoter.Refused("changed while you read: a text was saved since, which is taken back first")
+            prompts.put_back(self._lab, commit)
+            prompts.follow(self._lab, carried, by)
+        except (prompts.PromptError, OSError) as error:
+            raise promoter.Refused(f"the texts cannot be put back: {error}") from error
 
     def _mode(self, mode: str, by: str) -> None:
         if self._lab.walls.backend == "none":

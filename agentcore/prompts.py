@@ -7,7 +7,8 @@ A lab's own files come first, what nightlab carries stands in for the missing on
     directions/wt0.md         fixes the direction of wt0
     prompts/{system,brief,crash}.md   the templates (string.Template: a $name that nobody fills is an error)
 
-They are read again for every proposal. Each change of any of them is a version, which every experiment records.
+They are read again for every proposal. Each change of any of them is a version, which every experiment records. What of
+it is the lab's own is kept in git, one commit a version, so that a save can be looked at and taken back.
 """
 
 from __future__ import annotations
@@ -23,6 +24,7 @@ from string import Template
 from agentcore import events as ev
 from agentcore.lab import Lab
 from worktrees.layout import LabPaths
+from worktrees.repository import Repository, RepositoryError
 
 TEMPLATES: dict[str, frozenset[str]] = {
     "system": frozenset({"program", "edit"}),
@@ -58,8 +60,8 @@ class Texts:
     templates: Mapping[str, str]
     digest: str
     """Changes whenever any of them does."""
-    files: Mapping[str, str]
-    """{file: its digest}."""
+    own_files: Mapping[str, str]
+    """{file: its text} of those that are the lab's own."""
 
 
 def read(paths: LabPaths, carried: Path) -> Texts:
@@ -74,9 +76,10 @@ def read(paths: LabPaths, carried: Path) -> Texts:
         **{f"prompts/{name}.md": text for name, text in templates.items()},
         **{f"directions/{name}.md": text for name, text in (directions | own).items()},
     }
-    files = {name: hashlib.sha256(text.encode()).hexdigest()[:12] for name, text in named.items()}
-    digest = hashlib.sha256(repr(sorted(files.items())).encode()).hexdigest()[:12]
-    return Texts(program, directions, own, templates, digest, files)
+    digests = {name: hashlib.sha256(text.encode()).hexdigest()[:12] for name, text in named.items()}
+    digest = hashlib.sha256(repr(sorted(digests.items())).encode()).hexdigest()[:12]
+    own_files = {name: text for name, text in named.items() if (paths.root / name).is_file()}
+    return Texts(program, directions, own, templates, digest, own_files)
 
 
 def check(texts: Texts) -> None:
@@ -118,15 +121,53 @@ def direction(texts: Texts, order: tuple[str, ...], worktrees: tuple[str, ...], 
     return chosen
 
 
-def follow(lab: Lab, carried: Path, seen: Mapping[str, str] | None = None) -> Texts:
-    """Read the texts, and record a version where they are not those of the last one. Raises PromptError."""
+def follow(lab: Lab, carried: Path, by: str = "you") -> Texts:
+    """Read the texts, and record a version where they are not those of the last one. Raises PromptError.
+
+    Whoever saves a file is not known: it is taken for the person who is here.
+    """
     texts = read(lab.paths, carried)
     if texts.digest != lab.state.prompts_digest:
-        changed = sorted(
-            name for name in {*texts.files, *(seen or {})} if seen and texts.files.get(name) != seen.get(name)
-        )
-        lab.record(ev.PromptsChanged(texts.digest, tuple(changed)))
+        before = lab.state.prompts_commits[-1] if lab.state.prompts_commits else ""
+        lab.record(version(lab.paths, texts, lab.state.prompts + 1, before, by, lab.clock()))
     return texts
+
+
+def version(paths: LabPaths, texts: Texts, number: int, before: str, by: str, at: float) -> ev.PromptsChanged:
+    """Keep the lab's own texts as a version on top of the commit `before`, and return the event that says so.
+
+    A few small files by a repository of its own: the lab's belongs to another thread. Where git refuses, the version
+    counts all the same.
+    """
+    contents = {name: text.encode() for name, text in texts.own_files.items()}
+    try:
+        repository = Repository(paths.root)
+        known = repository.version(before) if before else contents
+        changed = tuple(sorted(name for name in {*known, *contents} if known.get(name) != contents.get(name)))
+        message = f"v{number}: {', '.join(changed) or 'the texts as they are'} (by {by})"
+        commit = repository.add_version(contents, before, message, int(at))
+        return ev.PromptsChanged(texts.digest, changed, commit, repository.tree_of(commit), by)
+    except RepositoryError as error:
+        log.warning("v%d of the texts is not kept in git: %s", number, error)
+        return ev.PromptsChanged(texts.digest, (), by=by)
+
+
+def put_back(lab: Lab, commit: str) -> None:
+    """Make the lab's own texts those of a version, each file at once; what has no text there is removed."""
+    repository = Repository(lab.paths.root)
+    wanted = repository.version(commit)
+    newest = next((each for each in reversed(lab.state.prompts_commits) if each), "")
+    for name in repository.version(newest) if newest else {}:
+        if name not in wanted:
+            (lab.paths.root / name).unlink(missing_ok=True)
+    for name, data in wanted.items():
+        path = lab.paths.root / name
+        if path.is_file() and path.read_bytes() == data:
+            continue
+        path.parent.mkdir(exist_ok=True)
+        beside = path.with_name(f".{path.name}.new")
+        beside.write_bytes(data)
+        beside.replace(path)
 
 
 async def watch(lab: Lab, carried: Path) -> None:
@@ -136,14 +177,13 @@ async def watch(lab: Lab, carried: Path) -> None:
     """
     from watchfiles import awatch  # here: the view imports this package and needs no watcher
 
-    seen: Mapping[str, str] = {}
     while True:
         folders = [each for each in (lab.paths.root, lab.paths.directions, lab.paths.prompts) if each.is_dir()]
-        seen = notice(lab, carried, seen)
+        notice(lab, carried)
         try:
             async for changes in awatch(*folders, recursive=False, step=50, debounce=200):
                 if any(path.endswith(".md") for _, path in changes):
-                    seen = notice(lab, carried, seen)
+                    notice(lab, carried)
                 if any(Path(path).is_dir() for _, path in changes):  # directions/ or prompts/ was made: watch it too
                     break
         except (OSError, RuntimeError) as error:  # no more watches on this machine
@@ -151,18 +191,16 @@ async def watch(lab: Lab, carried: Path) -> None:
             await asyncio.sleep(BLIND_S)
 
 
-def notice(lab: Lab, carried: Path, seen: Mapping[str, str]) -> Mapping[str, str]:
-    """Record a new version and whether it can be used; return the files that were read."""
+def notice(lab: Lab, carried: Path) -> None:
+    """Record a new version and whether it can be used."""
     try:
-        texts = follow(lab, carried, seen)
-        check(texts)
+        check(follow(lab, carried))
     except PromptError as error:
         if lab.state.warnings.get("prompts") != str(error):
             lab.record(ev.WarningRaised("prompts", str(error)))
-        return seen
+        return
     if "prompts" in lab.state.warnings:
         lab.record(ev.WarningCleared("prompts"))
-    return texts.files
 
 
 def _first(own: Path, carried: Path) -> str:

@@ -11,8 +11,9 @@ from agentcore import permits, verbs
 from agentcore.stacks import named
 from agentcore.state import Action, LabState
 
-ON_GIT = ("merge", "revert", "retire")
-"""Kinds that touch trunk, a branch or a folder: a person is asked before they are taken back, or done again."""
+ASKED = ("merge", "revert", "retire", "save")
+"""Kinds that touch trunk, a branch, a folder or a person's files: they are asked before these are taken back, or done
+again."""
 RESTORABLE_S = 14 * 86400.0
 """How long a retired worktree can be brought back."""
 
@@ -71,6 +72,8 @@ def undo_refusal(state: LabState, action: Action) -> str:
             return "" if state.gate.mode == action.text else f"the mode is {state.gate.mode} by now"
         case "say":
             return "" if unread(state, action) else "it was read already"
+        case "save":
+            return "" if state.prompts_tree == action.text else "they were saved again since"
     return f"{action.kind} cannot be taken back"
 
 
@@ -102,6 +105,8 @@ def redo_refusal(state: LabState, action: Action) -> str:
             return "away mode has begun or ended since, with a mode of its own"
         case "mode" if state.gate.mode == action.text:
             return f"the mode is {state.gate.mode} already"
+        case "save" if state.prompts_tree == action.text:
+            return "the texts are that version already"
     return ""
 
 
@@ -145,7 +150,7 @@ def unread(state: LabState, action: Action) -> list[str]:
 
 def asks(action: Action) -> bool:
     """Return True for an action whose taking back a person is asked about."""
-    return action.kind in ON_GIT
+    return action.kind in ASKED
 
 
 def told(state: LabState, action: Action) -> str:
@@ -156,7 +161,7 @@ def told(state: LabState, action: Action) -> str:
             return f"mode {action.was[0]} to {action.text}"
         case "say":
             return f'message to {names}: "{action.text}"'
-        case "pause" | "resume" | "rebase" | "retire":
+        case "pause" | "resume" | "rebase" | "retire" | "save":
             return f"{action.kind} of {names}"
     if action.stack:
         return f"{action.kind} of {named(action.stack)}"
@@ -200,7 +205,16 @@ def back(state: LabState, action: Action) -> str:
             return f"{action.names[0]} stays where it is"
         case "mode":
             return f"the mode is {action.was[0]} again"
+        case "save":
+            return _read_as(state, action, action.was[0])
     return _with_verb(unread(state, action), "does not get to read it", "do not get to read it")
+
+
+def _read_as(state: LabState, action: Action, commit: str) -> str:
+    """Say as which version an action's files read, and who notices when."""
+    names, number = ", ".join(action.names), state.prompts_commits.index(commit) + 1
+    verb = "reads" if len(action.names) == 1 else "read"
+    return f"{names} {verb} as in v{number} again, for each agent from its next proposal on"
 
 
 def _with_verb(names: list[str], one: str, more: str) -> str:
@@ -218,4 +232,6 @@ def again(state: LabState, action: Action) -> str:
             return f"trunk moves to {state.candidates[action.experiment or 0].landing[:7]} again"
         case "revert":
             return f"#{action.experiment} is taken out again"
+        case "save":
+            return _read_as(state, action, action.was[1])
     return told(state, action)

@@ -242,7 +242,12 @@ class View(App[None], inherit_bindings=False):
 
     def read_experiments(self, numbers: tuple[int, ...]) -> None:
         """Show the change of one experiment, or from one's tree to another's, and nothing else."""
-        cast("ReaderScreen", self.screen_of("diff")).experiments = numbers
+        cast("ReaderScreen", self.screen_of("diff")).read(numbers)
+        self.go("diff")
+
+    def read_texts(self, base: int) -> None:
+        """Show how the researcher's texts have changed since version `base`, and nothing else."""
+        cast("ReaderScreen", self.screen_of("diff")).read((), base)
         self.go("diff")
 
     def open_experiments(self, numbers: Sequence[int]) -> None:

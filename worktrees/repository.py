@@ -9,6 +9,7 @@
     refs/lab/kept/wt0/TIME         what lay in a worktree and in no commit when a person rebased or retired it
     refs/lab/pinned/000123         what a person wants kept: no clean-up removes it
     refs/lab/reverts/000123        trunk without that experiment, as it is tried and later lands
+    refs/lab/texts                 every version of the researcher's texts, each on the one before
 
 The researcher's own branches are never written and nothing is pushed. Commits are made with plumbing from trees, never
 from an index that an agent could have prepared: no hooks, no filters, no fsmonitor run (a plain ``git status`` in a
@@ -38,6 +39,7 @@ R = TypeVar("R")
 
 TRUNK = "refs/heads/lab/trunk"
 VERIFIED = "refs/heads/lab/verified"
+TEXTS = "refs/lab/texts"
 
 _GIT_ENVIRONMENT = {"GIT_OPTIONAL_LOCKS": "0", "GIT_TERMINAL_PROMPT": "0", "LC_ALL": "C"}
 _COMMITTER = ("nightlab", "nightlab@localhost")
@@ -493,6 +495,23 @@ class Repository:
             own = checkout[base].peel(pygit2.Tree).diff_to_tree(checkout.head.peel(pygit2.Tree))
             changed |= {side.path for delta in own.deltas for side in (delta.old_file, delta.new_file)}
         return sorted(printable(path) for path in changed - set(allowed))
+
+    @_writes
+    def add_version(self, texts: Mapping[str, bytes], before: str, message: str, at: int | None = None) -> str:
+        """Commit exactly these files on top of the version `before` (empty for the first), as `TEXTS`."""
+        index = pygit2.Index()
+        for path, data in texts.items():
+            index.add(pygit2.IndexEntry(path, self._repo.create_blob(data), FileMode.BLOB))
+        commit = self._commit(str(index.write_tree(self._repo)), (before,) if before else (), message, at)
+        self._point(TEXTS, commit)
+        return commit
+
+    @_reads
+    def version(self, commit: str) -> dict[str, bytes]:
+        """Return {path: content} of one version of the texts."""
+        index = pygit2.Index()
+        index.read_tree(self._repo[commit].peel(pygit2.Tree))
+        return {entry.path: self._repo[entry.id].peel(pygit2.Blob).data for entry in index}
 
     def _contents(self, commit: str, paths: tuple[str, ...]) -> dict[str, bytes]:
         tree = self._repo[commit].peel(pygit2.Tree)

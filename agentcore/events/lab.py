@@ -68,6 +68,10 @@ class PromptsChanged:
 
     digest: str
     files: tuple[str, ...]
+    commit: str = ""
+    """Holds the lab's own texts as they are in this version; empty where git could not keep them."""
+    tree: str = ""
+    by: str = "you"
 
 
 @dataclass(frozen=True)

@@ -107,6 +107,14 @@ def _(event: ev.ModeChanged, state: LabState) -> Action:
 
 
 @_action.register
+def _(event: ev.PromptsChanged, state: LabState) -> Action | None:
+    before = state.prompts_commits[-1] if state.prompts_commits else ""
+    if not (event.files and event.commit and before):
+        return None
+    return Action("save", event.by, event.files, text=event.tree, was=(before, event.commit))
+
+
+@_action.register
 def _(event: ev.MessageSent, state: LabState) -> Action:
     return Action("say", event.by, (event.worktree,), text=event.text, together=event.all)
 

@@ -99,7 +99,14 @@ def _(event: ev.ClockMoved, state: LabState, at: float) -> LabState:
 
 @follow.register
 def _(event: ev.PromptsChanged, state: LabState, at: float) -> LabState:
-    return replace(state, prompts=state.prompts + 1, prompts_digest=event.digest)
+    return replace(
+        state,
+        prompts=state.prompts + 1,
+        prompts_digest=event.digest,
+        prompts_tree=event.tree,
+        prompts_commits=(*state.prompts_commits, event.commit),
+        prompts_at=at,
+    )
 
 
 @follow.register

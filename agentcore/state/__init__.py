@@ -51,6 +51,11 @@ class LabState:
     prompts: int = 0
     """Version of the researcher's texts, counted up with each change."""
     prompts_digest: str = ""
+    prompts_tree: str = ""
+    """The lab's own texts as they were read last."""
+    prompts_commits: tuple[str, ...] = ()
+    """The commit of each version, the first first; empty where git could not keep it."""
+    prompts_at: float = 0.0
     spent: Spending = Spending()
     spent_by: Map[str, Spending] = field(default_factory=Map)
     """{backend: what it has cost, proposals that came to nothing included}."""

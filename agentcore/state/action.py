@@ -10,17 +10,18 @@ class Action:
     """Something that a person did and can take back, see undoing.py."""
 
     kind: str
-    """merge, revert, pause, resume, hold, unhold, cancel, pin, unpin, mode, say."""
+    """merge, revert, pause, resume, hold, unhold, cancel, pin, unpin, mode, say, save."""
     by: str
     names: tuple[str, ...] = ()
-    """The worktrees that it was done to."""
+    """The worktrees that it was done to; of a save the files."""
     experiment: int | None = None
     stack: tuple[int, ...] = ()
     """All that were merged with it; empty where it was alone."""
     text: str = ""
-    """What was said, the new mode, the pinned commit, the reason of a pause."""
+    """What was said, the new mode, the pinned commit, the reason of a pause, the tree of the saved texts."""
     was: tuple[str, ...] = ()
-    """What was so before: the mode, the candidate's state, each worktree's reason to be paused."""
+    """What was so before: the mode, the candidate's state, each worktree's reason to be paused. Of a save the commit
+    before it, and its own."""
     together: bool = False
     """It was done to all worktrees at once."""
     seq: int = 0

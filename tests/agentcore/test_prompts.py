@@ -350,5 +350,5 @@ async def test_notice_says_it_once(tmp_path: Path, broken: str) -> None:
     async with desk(tmp_path / "lab") as at:
         write(at.lab.paths.prompts / "brief.md", broken)
         for _ in range(3):
-            prompts.notice(at.lab, prompts_folder(), {})
+            prompts.notice(at.lab, prompts_folder())
         assert 1 == len(at.told(ev.WarningRaised))

@@ -7,7 +7,9 @@ from pathlib import Path
 import pytest
 
 from agentcore import events as ev
+from agentcore import prompts
 from agentcore.control import Answer, serve
+from agentcore.seed import prompts_folder
 from tests.tui.driving import FakeEngine, crooked, sitting_at
 from tests.tui.labs import LabMaker, small_lab
 
@@ -107,3 +109,65 @@ async def test_x_drops_the_idea_that_was_chosen(lab: LabMaker) -> None:
         await person.press("x")
         await person.until(lambda: bool(engine.commands))
     assert [("drop-idea", {"idea": 2})] == [(each.verb, each.arguments) for each in engine.commands]
+
+
+def save(lab: LabMaker, text: str) -> None:
+    """Save the program, as the engine notices it."""
+    lab.paths.program.write_text(text)
+    state, texts = lab.state, prompts.read(lab.paths, prompts_folder())
+    before = next((each for each in reversed(state.prompts_commits) if each), "")
+    lab.tell(prompts.version(lab.paths, texts, state.prompts + 1, before, "you", lab.now))
+
+
+@pytest.mark.parametrize("size", [(60, 15), (80, 24), (160, 45)])
+async def test_d_shows_what_the_last_save_changed(lab: LabMaker, size: tuple[int, int]) -> None:
+    """Line by line; b goes on to what changed since the first version, esc comes back."""
+    for text in ("# Goal\nLower it.\n", "# Goal\nShrink it.\n", "# Goal\nShrink it, please.\n"):
+        save(lab, text)
+    async with sitting_at(lab, size) as person:
+        await person.press("6", "d")
+        await person.sees("Shrink it, please.")
+        assert "texts v3 to v4" in person.rows[0]
+        assert "Shrink it." in person.text.replace("Shrink it, please.", "")
+        await person.press("b")
+        await person.sees("Lower it.")
+        assert "texts v2 to v4" in person.rows[0]
+        assert [] == crooked(person.rows, size[0])
+        await person.press("escape")
+        assert "6 DIRECTIONS" in person.rows[0]
+
+
+async def test_d_and_b_without_a_second_version_say_so(lab: LabMaker) -> None:
+    """Nothing was saved yet that could be compared."""
+    async with sitting_at(lab) as person:
+        for key in ("d", "b"):
+            await person.press("6", key)
+            assert "there is one version of the texts: each save makes another" == person.strip
+
+
+async def test_b_chooses_what_d_compares_with(lab: LabMaker) -> None:
+    """It says what d will show."""
+    for text in ("one", "two", "three"):
+        save(lab, text)
+    async with sitting_at(lab) as person:
+        await person.press("6", "b")
+        assert "d: texts v2 to v4" == person.strip
+        await person.press("d")
+        assert "texts v2 to v4" in person.rows[0]
+
+
+async def test_u_asks_before_a_save_is_taken_back(lab: LabMaker) -> None:
+    """It names the file and the version that it goes back to; the title says when the last save was."""
+    save(lab, "one")
+    save(lab, "two")
+    engine = FakeEngine(Answer(0, "took the save back"))
+    async with serve(lab.paths.socket, engine), sitting_at(lab) as person:
+        await person.press("6")
+        assert "words v3, saved " in person.rows[0]
+        await person.press("u")
+        assert "Undo the save of program.md?" in person.text
+        assert "program.md reads as in v2 again" in " ".join(person.text.replace("┃", " ").split())
+        await person.moment(0.6)
+        await person.press("y")
+        await person.sees("took the save back")
+    assert ["undo"] == [each.verb for each in engine.commands]

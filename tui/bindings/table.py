@@ -143,6 +143,11 @@ def _moving(steps: int) -> Reason:
     return reason
 
 
+def _compare_texts(situation: Situation) -> str:
+    kept = sum(map(bool, situation.state.prompts_commits))
+    return "" if kept > 1 else "there is one version of the texts: each save makes another"
+
+
 def _deaf(state: LabState, name: str) -> str:
     is_search = name in state.worktrees and state.worktrees[name].agent == "search"
     return f"{name} is worked by the search agent, which samples and reads no words" if is_search else ""
@@ -209,6 +214,26 @@ TABLE: tuple[Binding, ...] = (
     Binding("warnings", ("!",), "warn", "Only what went wrong or needs you; again: all", "E", "looking", rank=12),
     Binding("open-experiment", ("enter",), "open", "Its facts, verdict, runs and curve", "R", "looking", rank=10),
     Binding("diff", ("d",), "diff", "The whole diff of what is selected", "LWQRX", "looking", _row, rank=15),
+    Binding(
+        "diff-texts",
+        ("d",),
+        "diff",
+        "What the last save changed; after b: what changed since then",
+        "I",
+        "looking",
+        _compare_texts,
+        rank=15,
+    ),
+    Binding(
+        "base-texts",
+        ("b",),
+        "base",
+        "Diff against the version before, those that agents work with, the first",
+        "I",
+        "looking",
+        _compare_texts,
+        rank=56,
+    ),
     Binding("compare", ("|",), "compare", "Two marked ones: facts, curves, diff of trees", "R", "looking", rank=24),
     Binding("imported", ("I",), "imported", "Old nights that were imported", "R", "looking", _imported),
     Binding("sort", ("o",), "sort", "Next column to order by", "R", "looking", rank=26),

@@ -7,12 +7,14 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agentcore import format as fmt
 from agentcore.ideas import ideas
 from agentcore.terms import terms
 from tui import layout
 from tui.exporting import Listing
 from tui.follow import Scene
 from tui.screens.base import Action, BaseScreen
+from tui.screens.versions import bases, named, newest, next_base
 from tui.series import Order
 from tui.sheets.entry import Entry
 from tui.widgets.directions import AssignedPane, IdeasPane, ProgramPane, RulesPane, version_of
@@ -40,6 +42,8 @@ class DirectionsScreen(BaseScreen):
         self.ideas = IdeasPane(view.look)
         self.rules = RulesPane(view.look)
         self._rules_of: tuple[tuple[int, int] | None, int] | None = None
+        self._base = 0
+        """The version that a person chose to compare with; 0: the one before the newest."""
 
     def panes(self) -> Iterable[Pane]:
         """Return the panes."""
@@ -65,6 +69,8 @@ class DirectionsScreen(BaseScreen):
             "edit-words": self._edit,
             "new-idea": self._write_idea,
             "drop-idea": self._drop_idea,
+            "diff-texts": self._read_change,
+            "base-texts": self._next_base,
         }
 
     def show(self, scene: Scene) -> None:
@@ -118,6 +124,16 @@ class DirectionsScreen(BaseScreen):
         """Open what the focus is on: the program, a worktree's direction, the rules' lab.toml."""
         self.view.lender.edit_file(self._file())
 
+    def _read_change(self) -> None:
+        """Read what has changed since the version before, or since the one that was chosen."""
+        known = bases(self.view.scene.state)
+        self.view.read_texts(self._base if self._base in known else known[0])
+
+    def _next_base(self) -> None:
+        state = self.view.scene.state
+        self._base = next_base(state, self._base or bases(state)[0])
+        self.say(f"d: {named(self._base, newest(state))}")
+
     def _file(self) -> Path:
         paths = self.view.paths
         match TABS[self.tabs.shown]:
@@ -158,4 +174,5 @@ def _versions(scene: Scene) -> str:
     counts = Counter(version_of(scene.state, name) for name in scene.state.worktrees)
     counts.pop(0, None)
     told = ", ".join(f"on v{version}: {count}" for version, count in sorted(counts.items(), reverse=True))
-    return f"words v{scene.state.prompts}" + (f"   agents {told}" if told else "")
+    saved = f", saved {fmt.clock(scene.state.prompts_at)}" if scene.state.prompts > 1 else ""
+    return f"words v{scene.state.prompts}{saved}" + (f"   agents {told}" if told else "")

@@ -122,7 +122,7 @@ class Script:
             self.tell(ev.WorktreeCreated(name, slot.name, assigned.agents[name], commit, tree))
         self.tell(assigned)
         texts = prompts.read(self.paths, prompts_folder())
-        self.tell(ev.PromptsChanged(texts.digest, ()))
+        self.tell(prompts.version(self.paths, texts, 1, "", "init", self.now))
 
     def calibrate(self) -> None:
         """Run the first trunk as often as the gate asks for."""
