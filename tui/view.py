@@ -71,7 +71,8 @@ class View(App[None], inherit_bindings=False):
         observer: Observer | None = None,
     ) -> None:
         """`examine` looks at this machine, in a thread, where nothing has run yet; `start` starts the lab's engine;
-        `observer` sees the lab."""
+        `observer` sees the lab.
+        """
         super().__init__(ansi_color=True)
         self.animation_level = "none"
         self.paths, self.options, self.look = paths, options, look
