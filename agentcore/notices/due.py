@@ -7,7 +7,7 @@ tell it is told only where it is no older than `STALE_S`.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from agentcore import events as ev
@@ -80,12 +80,21 @@ def _called(state: LabState, after: int, now: float, *, news: bool) -> Iterator[
     start = len(recent)
     while start and recent[start - 1].seq > begin and recent[start - 1].at >= oldest:
         start -= 1
-    for entry in recent[start:]:
+    for place, entry in enumerate(recent[start:], start):
         event = entry.event
         if isinstance(event, ev.WarningRaised) and event.topic == OWN:
             continue
-        if (how := level(event, state)) and (_is_wanted(how, state) or (how == "news" and news and not state.away)):
+        how = level(event, state)
+        if isinstance(event, ev.EngineStarted) and _was_killed(recent[:place]):
+            how = "urgent"  # an open view has seen it and rung
+        if how and (_is_wanted(how, state) or (how == "news" and news and not state.away)):
             yield entry, how
+
+
+def _was_killed(before: Sequence[Entry]) -> bool:
+    """Tell whether the engine that wrote these entries left without a word."""
+    life = (entry.event for entry in reversed(before) if isinstance(entry.event, ev.EngineStarted | ev.EngineStopped))
+    return isinstance(next(life, None), ev.EngineStarted)
 
 
 def _is_within(seconds: float, at: float, now: float) -> bool:

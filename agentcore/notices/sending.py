@@ -28,6 +28,8 @@ async def send(
     for came in await asyncio.gather(*ways, return_exceptions=True):
         if isinstance(came, NotSent):
             missed.append(clean(str(came)))
+        elif isinstance(came, Exception):  # whatever it is, no night ends for a notice
+            missed.append(clean(f"{type(came).__name__}: {came}"))
         elif isinstance(came, BaseException):
             raise came
         else:

@@ -21,6 +21,12 @@ def words(event: object, state: LabState) -> str:
 
 
 @words.register
+def _(event: ev.EngineStarted, state: LabState) -> str:
+    is_this = state.engine is not None and state.engine.pid == event.pid
+    return f"the engine was killed; process {event.pid} goes on in its place" if is_this else ""
+
+
+@words.register
 def _(event: ev.EngineStopped, state: LabState) -> str:
     return "" if state.engine is None or state.engine.stopped is None else f"the lab has stopped: {event.reason}"
 

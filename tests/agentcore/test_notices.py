@@ -60,12 +60,17 @@ def test_what_needs_a_person_is_told(events: tuple[ev.Event, ...], level: Level 
 
 
 def test_nothing_is_told_twice() -> None:
-    """Also by an engine that comes after a kill: what was given is in the journal, and so is nothing else."""
+    """Also by an engine that comes after a kill: what was given is in the journal. It tells that, and no more."""
     tale = asking()
     give(tale)
     assert None is told(tale, AGAIN_S)
     tale.tell(ev.EngineStarted(2, 1, "boot", "0.1.0", tale.state.slots))
-    assert None is told(tale)
+    found = told(tale, APART_S)
+    assert found and ("the engine was killed; process 2 goes on in its place",) == found.texts
+    give(tale)
+    assert None is told(tale, APART_S)
+    tale.tell(ev.EngineStopped("stopped by you"), ev.EngineStarted(3, 1, "boot", "0.1.0", tale.state.slots))
+    assert None is told(tale, APART_S)
 
 
 def test_what_was_not_given_before_a_kill_is_told_by_the_next_engine() -> None:

@@ -326,6 +326,23 @@ def test_only_what_needs_a_person_rings(tmp_path: Path) -> None:
     assert (True, ["stopped"]) == (bell.rings(), [call.level for call in bell.calls])  # now nobody works
 
 
+def test_the_bell_rings_for_what_one_chose_to_hear_while_away(tmp_path: Path) -> None:
+    """The default is that nobody works any more, and the report; what needs a person is told all the same."""
+    bell = Bell(tmp_path)
+    bell.lab.tell(ev.AwayStarted(None, None, "none", "park", "you", "stopped"))
+    assert not bell.rings()
+    bell.lab.tell(ev.AgentBarred("anthropic", "key", "401"))
+    assert (False, ["urgent"]) == (bell.rings(after=60), [call.level for call in bell.calls])
+    bell.lab.tell(ev.WarningRaised("disk", "3G free"))
+    assert bell.rings(after=60)
+    bell.lab.tell(ev.AwayLimitReached("until", "it is 08:00"))
+    bell.lab.tell(ev.ReportWritten(bell.lab.now, ".lab/reports/r.md"))
+    assert (True, ["report"]) == (bell.rings(after=60), [call.level for call in bell.calls])
+    bell.lab.tell(ev.AwayStarted(None, None, "none", "park", "you", "nothing"))
+    bell.lab.tell(ev.WarningRaised("work", "git is gone"))
+    assert not bell.rings(after=60)
+
+
 def test_an_engine_that_was_killed_rings_once(tmp_path: Path) -> None:
     """It writes no event; what was so when the view was opened does not ring."""
     lab = small_lab(tmp_path, alive=False)
