@@ -69,9 +69,12 @@ class Courier:
         await self._wait(end)  # for what is on its way, which what is still due had to wait for
         self.look(last=True)
         await self._wait(end)
-        if self._sending is not None and not self._sending.done():
+
+    async def close(self) -> None:
+        """Give up what is still on its way: the journal is closed next."""
+        if self._sending is not None:
             self._sending.cancel()
-            await asyncio.wait({self._sending})
+            await asyncio.gather(self._sending, return_exceptions=True)
 
     async def _wait(self, end: float) -> None:
         if self._sending is not None:

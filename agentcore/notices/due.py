@@ -85,16 +85,17 @@ def _called(state: LabState, after: int, now: float, *, news: bool) -> Iterator[
         if isinstance(event, ev.WarningRaised) and event.topic == OWN:
             continue
         how = level(event, state)
-        if isinstance(event, ev.EngineStarted) and _was_killed(recent[:place]):
+        if isinstance(event, ev.EngineStarted) and _follows_a_kill(event, recent[:place]):
             how = "urgent"  # an open view has seen it and rung
         if how and (_is_wanted(how, state) or (how == "news" and news and not state.away)):
             yield entry, how
 
 
-def _was_killed(before: Sequence[Entry]) -> bool:
-    """Tell whether the engine that wrote these entries left without a word."""
+def _follows_a_kill(event: ev.EngineStarted, before: Sequence[Entry]) -> bool:
+    """Tell whether the engine before left without a word; one that opens its lab again has waited for a full disk."""
     life = (entry.event for entry in reversed(before) if isinstance(entry.event, ev.EngineStarted | ev.EngineStopped))
-    return isinstance(next(life, None), ev.EngineStarted)
+    last = next(life, None)
+    return isinstance(last, ev.EngineStarted) and last.pid != event.pid
 
 
 def _is_within(seconds: float, at: float, now: float) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
 import sys
@@ -21,6 +22,7 @@ from tests.agentcore.labs import Desk, desk
 from tests.agentcore.topic import Posted, listening
 from tests.engines import end_lab, nightlab, spawn, wait_for
 from tests.toy import LAB, make
+from worktrees import processes
 
 NOTICE = Notice("toy", 1_800_000_000.0, "urgent", "toy: σ is 3", 'wt0 asks: "why?"\nwt1 is parked', "r.md")
 TOKEN = "tk_0123456789abcdef"
@@ -194,6 +196,22 @@ async def test_whatever_goes_wrong_in_sending_ends_no_night(tmp_path: Path) -> N
             tells.look()
         warning = at.lab.state.warnings["notify"]
         assert warning.startswith("a notice did not arrive: ") and "secret" not in warning
+
+
+async def test_what_is_on_its_way_is_given_up_with_the_engine(tmp_path: Path) -> None:
+    """A program that does not end is ended, and nothing is written into a journal that is closed."""
+    async with desk(tmp_path / "lab") as at:
+        script = "import os, time; open('pid', 'w').write(str(os.getpid())); time.sleep(600)"
+        tells = courier(at, tmp_path, f"command = {json.dumps([sys.executable, '-S', '-c', script])}")
+        at.lab.record(ev.WarningRaised("disk", "3G free"))
+        tells.look()
+        file = at.lab.paths.root / "pid"
+        async with asyncio.timeout(20):
+            while not (file.exists() and file.read_text()):
+                await asyncio.sleep(0.01)
+            await tells.close()
+        assert None is processes.stat(int(file.read_text()))
+        assert "notify" not in at.lab.state.warnings
 
 
 async def test_a_file_that_cannot_be_used_is_one_warning(tmp_path: Path) -> None:
