@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from agentcore import events as ev
+from agentcore import gone
 from agentcore.events import Event
 from agentcore.state import Away, LabState
 
@@ -28,9 +29,10 @@ def level(event: Event, state: LabState) -> Level | None:
         case ev.EngineStopped(reason=reason):
             return "news" if "you" in reason.split() else "stopped"
         case ev.WarningRaised(topic=topic, message=message):
-            return "stopped" if topic in STOPPING or STANDSTILL in message else "urgent"
+            is_end = topic in STOPPING or STANDSTILL in message or (_is_lost(topic, state) and _nobody_works(state))
+            return "stopped" if is_end else "urgent"
         case ev.WorktreePaused(by="engine"):  # parked: an agent's own doing, not a person's
-            return "stopped" if all(each.paused for each in state.standing) else "urgent"
+            return "stopped" if _nobody_works(state) else "urgent"
         case ev.AwayLimitReached(limit="usd"):
             return "stopped"
         case ev.RunEnded() if state.trunk and state.broken(state.trunk.tree):
@@ -50,6 +52,16 @@ def level(event: Event, state: LabState) -> Level | None:
         case ev.RetestEnded(word="PROVEN" | "FADED" | "REVERTED"):
             return "news"
     return None
+
+
+def _is_lost(topic: str, state: LabState) -> bool:
+    return topic in {gone.topic(slot) for slot in gone.gone(state)}
+
+
+def _nobody_works(state: LabState) -> bool:
+    """Tell whether every worktree is paused, or at home on a GPU that is gone: none of their agents is asked then."""
+    lost = gone.gone(state)
+    return all(each.paused or each.slot in lost for each in state.standing)
 
 
 def calls(found: Level, away: Away | None) -> bool:

@@ -43,6 +43,8 @@ def asking() -> Tale:
         ((ev.AgentBarred("anthropic", "key", "401"),), "urgent", "anthropic cannot work (key): 401; the search agent"),
         ((FULL,), "stopped", "under 50 GB are free"),
         ((ev.WarningRaised("walls", "bwrap is gone; nothing new starts."),), "stopped", "bwrap is gone"),
+        ((ev.WarningRaised("lost cpu0", "cpu0 is gone"),), "urgent", "cpu0 is gone"),
+        ((PARKED, ev.WarningRaised("lost cpu1", "cpu1 is gone")), "stopped", "wt0 is parked"),
         ((ev.WarningRaised("promotions", "trunk holds another tree"),), "urgent", "trunk holds another tree"),
         ((STOP,), "stopped", "the lab has stopped: the limit of 9 hours is reached"),
         ((ev.TrunkMoved("c0", "c9", "t9", None, "hand"),), None, ""),
