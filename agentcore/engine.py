@@ -301,6 +301,8 @@ async def _serve(lab: Lab, roster: Roster, carried: Path, bounds: Bounds, courie
     except BaseExceptionGroup as group:  # what ended one of the engine's tasks is what ended the engine
         raise group.exceptions[0] from group
     finally:
+        if courier:
+            await courier.close()
         await roster.close()
         lab.close()
 
