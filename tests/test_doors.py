@@ -42,6 +42,7 @@ MODULES = frozenset({"subprocess", "os", "asyncio", "pty", "runpy", "multiproces
 TRUSTED = {
     "agentcore/notices/command.py run": "the researcher's own command for notices, from their own file",
     "agentcore/checkup.py _version": "git and tmux are asked for their versions",
+    "agentcore/logout.py _asked": "logind is asked what a logout ends",
     "agentcore/seed.py python_check": "is torch there?",
     "agentcore/seed.py _run": "the researcher's own prepare and configure, before any agent exists",
     "tui/clipboard.py _to_tmux": "tmux is given what was copied",
@@ -50,7 +51,7 @@ TRUSTED = {
     "worktrees/processes.py detach": "an engine or a shim",
     "worktrees/repository.py _git": "git, with plumbing commands that run no hook and no filter",
     "worktrees/sandbox/choice.py _trouble": "the walls are tried on /bin/sh",
-    "worktrees/sandbox/proof.py self_test": "the walls are tried on our own probe",
+    "worktrees/sandbox/proof.py _run": "the walls are tried on our own probe",
     "worktrees/sandbox/launcher.py main": "it is the wall, and becomes the command behind it",
 }
 BEHIND_WALLS = {"worktrees/confined.py _start", "worktrees/shim.py _spawn"}
