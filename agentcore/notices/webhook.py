@@ -14,6 +14,7 @@ from http import HTTPStatus
 from urllib.parse import urlsplit
 
 from agentcore.notices import Notice, NotSent
+from worktrees.text import printable
 
 Waits = tuple[float, ...]
 WAITS_S: Waits = (2.0, 8.0, 30.0)
@@ -87,7 +88,8 @@ def _named(code: int) -> str:
 
 
 def _header(text: str) -> str:
-    """Return text for a header, as RFC 2047 has it where it is no ASCII."""
+    """Return text for a header: on one line, and as RFC 2047 has it where it is no ASCII."""
+    text = " ".join(printable(text).split())
     if text.isascii():
         return text
     return f"=?UTF-8?B?{base64.b64encode(text.encode()).decode()}?="

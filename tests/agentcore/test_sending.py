@@ -99,6 +99,13 @@ async def test_a_topic_gets_text_and_headers() -> None:
     assert [Posted("/a-secret-topic", *headers, NOTICE.text)] == topic.posted
 
 
+async def test_a_title_brings_no_header_of_its_own() -> None:
+    """Whatever the lab is called."""
+    with listening() as topic:
+        await webhook.post(replace(NOTICE, title="toy\r\nPriority: 5\x00"), topic.url, "")
+    assert [("toy Priority: 5", "4")] == [(each.title, each.priority) for each in topic.posted]
+
+
 async def test_a_long_text_stays_a_message() -> None:
     """Of more than 4096 bytes ntfy makes a file."""
     with listening() as topic:
