@@ -15,8 +15,8 @@ from agentcore import seed as seeding
 from worktrees.layout import LabPaths
 
 SETTINGS: Mapping[str, str] = {
-    "budget = .600 GFLOP.": 'budget = "4 GFLOP"',
-    "budget = .4800 GFLOP.": 'budget = "32 GFLOP"',
+    "budget = .600 GFLOP.": 'budget = "40 GFLOP"',
+    "budget = .4800 GFLOP.": 'budget = "160 GFLOP"',
     "mode = .me.": 'mode = "gate"\ncalibration_runs = 3',
     "max_gain = 0.3": "max_gain = 9.0",
     "backend = .anthropic.": 'backend = "search"',
