@@ -165,13 +165,15 @@ def main() -> int:
     parser.add_argument("--experiments", type=int, help="at least so many; default: 500, with --real 20")
     parser.add_argument("--seed", type=int, default=1, help="of the schedule and of the ideas")
     parser.add_argument("--real", action="store_true", help="train nanochat's miniature")
+    parser.add_argument("--only", default="", metavar="WORD", help="only kinds of faults with this word in their name")
     parser.add_argument("--keep", action="store_true", help="leave the lab's folder, and say where it is")
     options = parser.parse_args()
     began, folder = time.monotonic(), Path(tempfile.mkdtemp(prefix="nightlab-torture-"))
     os.environ["PYTHONPATH"] = str(Path(__file__).parents[2])
     settle(folder)
     scale = MINIATURE if options.real else SYNTHETIC
-    weights = {kind: often for kind, (often, _) in KINDS.items() if kind not in scale.without}
+    possible = [kind for kind in KINDS if kind not in scale.without and options.only in kind]
+    weights = {kind: KINDS[kind][0] for kind in possible}
     faults = drawn(options.seed, options.faults or scale.faults, weights, scale.pace_s)
     night = Night(scale.make(folder / "lab", options.seed), scale.stuck_s)
     found = endure(night, faults, options.experiments or scale.experiments, scale.truth)

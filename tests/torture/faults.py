@@ -143,6 +143,22 @@ def _shim_at_result(night: Night, chance: random.Random) -> None:
     beings.kill(beings.of_role(night.root, "shim", *(["engine"] if chance.random() < 0.3 else [])))
 
 
+def _taken_back(night: Night, chance: random.Random) -> None:
+    """A person takes the last merge back, and the engine dies while it moves trunk."""
+    state = night.state()
+    if not state.merges or state.trunk is None or state.merges[-1].new != state.trunk.commit:
+        beings.kill(beings.of_role(night.root, "engine"))
+        return
+    argv = [sys.executable, "-P", "-m", "tui.cli", "revert", "--lab", str(night.root), "--yes", "--because", "torture"]
+    engine = beings.of_role(night.root, "engine")
+    with subprocess.Popen(
+        [*argv, str(state.merges[-1].experiment)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ):
+        night.caught += await_write([night.root / ".git/refs/heads/lab"], "trunk", 2 * PATIENCE_S)
+        time.sleep(chance.choice((0.0, 0.0, 0.0005, 0.002)))
+        beings.kill(engine)
+
+
 # --- Signals that end nothing, or in order ---
 
 
@@ -299,6 +315,7 @@ KINDS: dict[str, tuple[int, Act]] = {
     "engine while it starts": (4, _start_killed),
     "engine in a ref": (4, _kill_at(_git("refs", "lab", "experiments"), "")),
     "engine in trunk": (6, _kill_at(_git("refs", "heads", "lab"), "trunk")),
+    "engine in a revert": (3, _taken_back),
     "engine in a branch": (3, _kill_at(_git("refs", "heads", "lab"), "wt")),
     "engine in a checkout": (3, _kill_at(_checkouts, "")),
     "engine in the journal": (6, _kill_at(_journal, "journal.sqlite")),

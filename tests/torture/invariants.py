@@ -10,6 +10,7 @@ from itertools import pairwise
 from typing import Literal
 
 from agentcore import events as ev
+from agentcore import retesting
 from tests.torture.evidence import Commit, Evidence
 
 Kind = Literal[
@@ -37,7 +38,7 @@ def check(seen: Evidence, *, is_over: bool) -> list[Violation]:
     return [
         *_lost(seen, events, is_over=is_over),
         *_double(events),
-        *_trunk(seen, events),
+        *_trunk(seen, events, is_over=is_over),
         *(Violation("orphan", f"process {each.pid} lives: {' '.join(each.words)[-160:]}") for each in seen.beings),
         *(Violation("journal", each) for each in seen.findings),
         *_git(seen, events),
@@ -133,13 +134,13 @@ Moves = dict[str, tuple[int, ev.TrunkMoved]]
 """{commit: (place in the journal, how trunk came to it)}."""
 
 
-def _trunk(seen: Evidence, events: Sequence[ev.Event]) -> Iterator[Violation]:
+def _trunk(seen: Evidence, events: Sequence[ev.Event], *, is_over: bool) -> Iterator[Violation]:
     """Trunk is where its moves led, and each of its commits holds a tree that had run as its trailers say."""
     moves = [(place, each) for place, each in enumerate(events) if isinstance(each, ev.TrunkMoved)]
     for (_, before), (_, after) in pairwise(moves):
         if before.new != after.old:
             yield Violation("unmeasured_trunk", f"trunk moved from {after.old[:7]}, where it was not")
-        if after.by == "hand":
+        if after.by == "hand" and after.undone is None:
             yield Violation("unmeasured_trunk", f"trunk {after.new[:7]} counts as moved by a hand, and there was none")
     now, told = seen.trunk[0].commit, moves[-1][1].new
     if now != told:
@@ -156,7 +157,11 @@ def _trunk(seen: Evidence, events: Sequence[ev.Event]) -> Iterator[Violation]:
             yield Violation("unmeasured_trunk", f"trunk {move.new[:7]} holds another tree than was told")
         if move.experiment is not None:
             yield from _promotion(place, move, events, commits.get(move.new))
-        elif not {run.tree for run, _ in _runs(events[:place]) if run.purpose in MEASURES} & {move.tree}:
+        elif move.by != retesting.BY:  # a person's: it is measured before anything is compared with it
+            measured = {run.tree for run, _ in _runs(events) if run.purpose in MEASURES}
+            if is_over and now == move.new and move.tree not in measured:
+                yield Violation("unmeasured_trunk", f"trunk is {now[:7]}, which a person put there and nobody has run")
+        elif move.tree not in {run.tree for run, _ in _runs(events[:place]) if run.purpose in MEASURES}:
             yield Violation("unmeasured_trunk", f"the revert {move.new[:7]} holds a tree that nobody had run")
 
 
