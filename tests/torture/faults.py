@@ -26,6 +26,9 @@ from worktrees.runs import RunFolder
 PATIENCE_S = 2.0
 """How long a kill waits for its moment, e.g. for an agent to think."""
 
+MERGE_PATIENCE_S = 8.0
+"""The same for a merge, which comes once in some experiments."""
+
 Act = Callable[[Night, random.Random], None]
 
 
@@ -90,13 +93,15 @@ def _line_drops(night: Night, chance: random.Random) -> None:
 # --- Kills in the middle of a write ---
 
 
-def _kill_at(place: Callable[[Night], Iterable[Path]], beginning: str, *roles: str) -> Act:
+def _kill_at(
+    place: Callable[[Night], Iterable[Path]], beginning: str, *roles: str, patience_s: float = PATIENCE_S
+) -> Act:
     """End the engine, and what else is named, at the instant at which such a file is written, or a moment later."""
 
     def act(night: Night, chance: random.Random) -> None:
         engine = beings.of_role(night.root, "engine")
         others = beings.of_role(night.root, *roles) if roles else []
-        night.caught += await_write([each for each in place(night) if each.is_dir()], beginning, PATIENCE_S)
+        night.caught += await_write([each for each in place(night) if each.is_dir()], beginning, patience_s)
         time.sleep(chance.choice((0.0, 0.0, 0.0005, 0.002, 0.01)))
         beings.kill(engine + others)
 
@@ -154,7 +159,7 @@ def _taken_back(night: Night, chance: random.Random) -> None:
     with subprocess.Popen(
         [*argv, str(state.merges[-1].experiment)], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ):
-        night.caught += await_write([night.root / ".git/refs/heads/lab"], "trunk", 2 * PATIENCE_S)
+        night.caught += await_write([night.root / ".git/refs/heads/lab"], "trunk", MERGE_PATIENCE_S)
         time.sleep(chance.choice((0.0, 0.0, 0.0005, 0.002)))
         beings.kill(engine)
 
@@ -314,7 +319,7 @@ KINDS: dict[str, tuple[int, Act]] = {
     "engine": (14, _kill("engine")),
     "engine while it starts": (4, _start_killed),
     "engine in a ref": (4, _kill_at(_git("refs", "lab", "experiments"), "")),
-    "engine in trunk": (6, _kill_at(_git("refs", "heads", "lab"), "trunk")),
+    "engine in trunk": (6, _kill_at(_git("refs", "heads", "lab"), "trunk", patience_s=MERGE_PATIENCE_S)),
     "engine in a revert": (3, _taken_back),
     "engine in a branch": (3, _kill_at(_git("refs", "heads", "lab"), "wt")),
     "engine in a checkout": (3, _kill_at(_checkouts, "")),
