@@ -63,7 +63,7 @@ class Scale:
     pace_s: float
     """Between two faults, on average."""
     stuck_s: float
-    """A lab that decides nothing for so long, though nothing is done to it, does not go on."""
+    """A lab with no new outcome and no new score for so long, though nothing is done to it, does not go on."""
     without: tuple[str, ...] = ()
     """Kinds of faults that it cannot have."""
 

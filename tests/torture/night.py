@@ -121,17 +121,18 @@ class Night:
 
     def go_on(self, decided: int, how: str) -> None:
         """Wait until so many experiments have an outcome. Raises Stuck where the lab stands still."""
-        last, since = -1, time.monotonic()
-        while (now := self.decided()) < decided:
-            if now != last:
-                last, since = now, time.monotonic()
-            state = self.state()
+        last, since = (-1, -1), time.monotonic()
+        while (state := self.state()).counts.decided < decided:
+            headway = (state.counts.decided, sum(run.score is not None for run in state.runs.values()))
+            if headway != last:
+                last, since = headway, time.monotonic()
             if state.trunk and state.broken(state.trunk.tree):  # we killed its runs twice in a row: a person looks
                 self.stop()
                 self.start(how)
             if time.monotonic() - since > self._stuck_s:
-                raise Stuck(f"nothing was decided for {self._stuck_s:.0f} s at {now} experiments; {self.last_words()}")
-            time.sleep(0.05)
+                went = f"{headway[0]} outcomes and {headway[1]} scores"
+                raise Stuck(f"still {went} after {self._stuck_s:.0f} s; {self.last_words()}")
+            time.sleep(0.1)
 
     def stop(self) -> None:
         """Stop the engine and end its runs, as a person does. Raises Stuck where it does not leave."""
