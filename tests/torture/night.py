@@ -98,7 +98,7 @@ class Night:
         argv = [sys.executable, "-P", "-m", "tui.cli", "view", "--lab", str(self.root)]
         self.view = Terminal(argv, size=size, env={**os.environ, "TERM": "xterm-256color"})
         try:
-            painted = self.view.wait_for("wt1", timeout_s=30.0)
+            painted = self.view.wait_for("wt0", timeout_s=30.0)
         except TimeoutError as error:
             raise Stuck(f"the view does not come: {error}") from error
         if not self.answers():
