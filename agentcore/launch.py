@@ -74,6 +74,9 @@ def run_engine(
     except JournalError as error:
         print(f"nightlab: {error}; runs in progress go on, start the engine again when this is mended", file=sys.stderr)
         return LIMIT if isinstance(error, Unwritable) else PRECONDITION
+    except PermissionError as error:
+        print(f"nightlab: {error}: this lab is another user's; nightlab --readonly looks at it", file=sys.stderr)
+        return PRECONDITION
     except OSError as error:
         if error.errno not in FULL:
             raise

@@ -7,6 +7,7 @@ yet to say, some hundred rows. Nothing new starts before it lies there again, so
 from __future__ import annotations
 
 import errno
+import os
 import shutil
 from pathlib import Path
 
@@ -27,6 +28,8 @@ class Reserve:
 
         One that was given back needs as much again beside it: else what failed for want of room would fail at once.
         """
+        if not os.access(self._path.parent, os.W_OK):  # read-only by now
+            return False
         is_held = self._path.is_file() and self._path.stat().st_size == BYTES
         if shutil.disk_usage(self._path.parent).free < (BYTES if is_held else 2 * BYTES):
             return False

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+import sqlite3
 import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -17,7 +21,7 @@ from agentcore.plan import Limits
 from agentcore.state import LabState
 from tests import toy
 from tests.agentcore import labs
-from tests.engines import nightlab, state_of
+from tests.engines import end_lab, nightlab, spawn, state_of, wait_for
 from worktrees import processes
 from worktrees.layout import LabPaths
 from worktrees.runs import RunStatus, write_json
@@ -126,6 +130,29 @@ def test_a_journal_of_a_newer_nightlab_is_refused(lab: LabPaths, capsys: pytest.
         journal._db.execute("PRAGMA user_version=9")
         journal._named = journal.head.seq
     assert "has format 9, this nightlab writes 2: install the newer one" in refused(lab, capsys)
+
+
+NEWER = ("walls", "fraction", "token_limit", "transcript_sha256", "broken", "checks", "tokens_per_s", "other_mb")
+"""Fields that events of the first format had not."""
+
+
+def test_a_journal_of_the_first_format_goes_on(lab: LabPaths) -> None:
+    """Rows without a chain, events without what came later: it is chained, and the lab does its next experiment."""
+    db = sqlite3.connect(lab.journal)
+    rows = db.execute("SELECT seq, at, type, body FROM events ORDER BY seq").fetchall()
+    db.execute("DROP TABLE events")
+    db.execute("CREATE TABLE events (seq INTEGER PRIMARY KEY, at REAL NOT NULL, type TEXT NOT NULL, body BLOB)")
+    for seq, at, name, body in rows:
+        old = {key: value for key, value in json.loads(body).items() if key not in NEWER}
+        db.execute("INSERT INTO events VALUES (?, ?, ?, ?)", (seq, at, name, json.dumps(old).encode()))
+    db.execute("PRAGMA user_version=1")
+    db.commit()
+    db.close()
+    for name in ("audit.key", "audit.head"):
+        (lab.dot / name).unlink()
+    state = go_on(lab)
+    assert (EXPERIMENTS + 1, {}) == (len(state.experiments), dict(state.warnings))
+    assert 0 == nightlab("audit", "verify", lab=lab.root).returncode
 
 
 def test_a_state_that_is_garbage_is_folded_anew(lab: LabPaths) -> None:
@@ -306,7 +333,37 @@ async def test_a_candidate_whose_commit_is_gone_is_blocked(tmp_path: Path) -> No
         assert ("BLOCKED", "the change of #1 cannot be read") == (candidate.state, candidate.reason[:31])
 
 
-# The lab's folder
+# The lab's folder and its settings
+
+
+def test_a_lab_toml_that_cannot_be_read_is_refused(lab: LabPaths, capsys: pytest.CaptureFixture[str]) -> None:
+    """The message names the line; what was measured can be looked at all the same."""
+    lab.config.write_text("[project\n")
+    assert "lab.toml: Expected ']' at the end of a table declaration (at line 1, column 9)" in refused(lab, capsys)
+    assert 0 == nightlab("status", lab=lab.root).returncode
+
+
+def test_another_user_is_refused() -> None:
+    """The engine of somebody who may not write here says so; nothing of the lab changes hands."""
+    if os.getuid() != 0:
+        pytest.skip("only root can be somebody else")
+    with TemporaryDirectory(dir="/tmp") as folder:
+        Path(folder).chmod(0o755)
+        paths = toy.make(Path(folder) / "lab")
+        paths.dot.mkdir()
+        nobody = """
+import os, sys
+from pathlib import Path
+import agentcore.engine, agentcore.opening  # while the interpreter's own files can be read
+from agentcore.launch import run_engine
+from worktrees.layout import LabPaths
+os.setegid(65534)
+os.seteuid(65534)
+sys.exit(run_engine(LabPaths(Path(sys.argv[1]))))
+"""
+        argv = [sys.executable, "-c", nobody, str(paths.root)]
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert (4, True) == (done.returncode, "this lab is another user's" in done.stderr), done.stderr
 
 
 def test_a_lab_that_was_moved_goes_on(lab: LabPaths) -> None:
@@ -324,6 +381,26 @@ def test_a_lab_that_was_moved_goes_on(lab: LabPaths) -> None:
         assert "M train.py" == _git(moved, "status", "-s", at=moved.worktree("wt0"))
     finally:
         place.rename(lab.root)
+
+
+def test_a_copy_of_a_lab_at_work_leaves_its_runs_alone(tmp_path: Path) -> None:
+    """The copy's files name the original's shims: they are neither waited for nor ended; its runs are done again."""
+    train = toy.TRAIN.replace("SECONDS = 0.0", "SECONDS = 1.5")
+    paths, copy = toy.make(tmp_path / "lab", train=train), LabPaths(tmp_path / "copy")
+    engine = spawn(paths)
+    try:
+        wait_for(paths, lambda state: len(state.active) == 2, "two runs")
+        running = set(state_of(paths).active)
+        while not all((status := paths.run(each).read_status()) and status.stage_pid for each in running):
+            pass
+        subprocess.run(["cp", "-a", paths.root, copy.root], check=True)
+        assert 0 == launch.run_engine(copy, Limits(experiments=0))
+        assert {"lost"} == {state_of(copy).runs[each].ending for each in running}
+        state = wait_for(paths, lambda state: not running & set(state.active), "the original's runs end")
+        assert {"ok"} == {state.runs[each].ending for each in running}
+    finally:
+        end_lab(paths, engine)
+        end_lab(copy)
 
 
 def test_a_copy_of_a_lab_leaves_the_original_alone(lab: LabPaths) -> None:

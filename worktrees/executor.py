@@ -78,10 +78,9 @@ class LocalExecutor:
                 del self._shims[folder.path]
             return "ended"
         shim = self._shims.get(folder.path)
-        status = folder.read_status()
-        if shim or (status and processes.is_alive(status.pid, status.start_ticks, status.boot_id)):
-            return "running"
-        if processes.is_locked(folder.lock):  # started by another engine, has not written its status yet
+        # The lock tells, and not the status alone: in a copy of a lab a status names the original's shim, which lives.
+        # A shim that another engine started a moment ago holds the lock and has no status yet.
+        if shim or processes.is_locked(folder.lock):
             return "running"
         if folder.read_result() is not None:  # written between the first question and the second
             return "ended"
@@ -94,7 +93,7 @@ class LocalExecutor:
         if shim := self._shims.get(folder.path):
             os.kill(shim, signal.SIGTERM)  # our own child, not reaped: the pid is still its
             return
-        if (status := folder.read_status()) is None:
+        if (status := folder.read_status()) is None or not processes.is_locked(folder.lock):
             return
         try:
             descriptor = os.pidfd_open(status.pid)
@@ -149,7 +148,8 @@ def _orphans(folder: RunFolder) -> list[int]:
     """
     pids = processes.tagged(str(folder.path.resolve()))
     status = folder.read_status()
-    if status and status.boot_id == processes.boot_id():
+    is_of_a_copy = status and processes.is_alive(status.pid, status.start_ticks, status.boot_id)
+    if status and status.boot_id == processes.boot_id() and not is_of_a_copy:
         pids += processes.in_session(status.stage_pid, status.stage_ticks)
     return pids
 
