@@ -117,3 +117,11 @@ def test_room_is_twice_what_was_given_back(disk: Path) -> None:
     (disk / "big").unlink()
     assert (True, False, False, True) == (first, full, given, reserve.hold())
     assert BYTES == (disk / "reserve").stat().st_size
+
+
+def test_a_read_only_disk_does_not_let_an_engine_start(disk: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """The system's words, exit code 8, and no traceback."""
+    paths = toy.make(disk / "lab", lab=SETTINGS)
+    paths.dot.mkdir()
+    subprocess.run(["mount", "-o", "remount,ro", disk], check=True)
+    assert (8, True) == (launch.run_engine(paths), "Read-only file system" in capsys.readouterr().err)
