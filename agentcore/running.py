@@ -14,8 +14,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from statistics import median
 
-import msgspec
-
 from agentcore import events as ev
 from agentcore.contention import TIMES, Contention, applies, contention, speed_of
 from agentcore.gone import gone
@@ -62,17 +60,13 @@ async def collect(lab: Lab) -> None:
         folder = lab.paths.run(run.number)
         match lab.executor.look(folder):
             case "ended":
-                try:
-                    result = folder.read_result()
-                except msgspec.DecodeError as error:  # no shim of ours wrote that
-                    why = f"its result.json is damaged ({error})"
-                    lab.record(_stopped(run) if run.stopped else _lost(lab, run, why))
-                    continue
+                result = folder.read_result()
                 assert result is not None, "ended means that the result is there"
                 if result.ending == "ok" or run.stopped:
                     await _finish(lab, run, result)
                 elif lab.watch.knows(run.number, run.slot):
                     if lab.watch.is_silent(run.slot):
+                        _lighten(folder)
                         lab.record(_lost(lab, run, f"{run.slot} was gone when it ended ({result.reason})"))
                     else:
                         await _finish(lab, run, result)

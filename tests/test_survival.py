@@ -183,7 +183,7 @@ def test_a_damaged_result_is_no_result(lab: LabPaths, text: str) -> None:
     number = _in_progress(lab)
     lab.run(number).result.write_text(text)
     run = go_on(lab, 0).runs[number]
-    assert ("lost", "its result.json is damaged (", None) == (run.ending, run.reason[:28], run.score)
+    assert ("lost", "its shim is gone without a result", None) == (run.ending, run.reason[:33], run.score)
 
 
 @pytest.mark.parametrize("text", ["", '{"pid": 1', "\0" * 200])
