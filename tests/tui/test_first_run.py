@@ -12,7 +12,7 @@ from agentcore.checkup import Check
 from agentcore.control import Answer, serve
 from agentcore.launch import StartError
 from tests.tui.driving import DARK, FakeEngine, Person, crooked, sitting_at
-from tests.tui.labs import LabMaker
+from tests.tui.labs import LabMaker, small_lab
 from tui.options import ViewOptions
 from tui.view import View
 
@@ -75,6 +75,30 @@ async def test_enter_on_the_engine_starts_it(lab: LabMaker) -> None:
         await person.sees("the engine runs as process 4711")
         await person.press("enter")
         await person.sees("the engine did not start: lab.toml: no such key")
+
+
+async def test_capital_s_starts_the_engine_that_the_strip_misses(tmp_path: Path) -> None:
+    """On any screen, where an engine was killed; what comes of it is said."""
+    dead, started = small_lab(tmp_path, alive=False), list[int]()
+
+    def start() -> int:
+        started.append(1)
+        return 4711
+
+    async with sitting_at(dead) as person:
+        person.view.start_engine = start
+        await person.press("3")
+        assert person.strip.endswith("Start it: nightlab start, or S")
+        await person.press("S")
+        await person.sees("the engine runs as process 4711, and goes on when this view is closed")
+    assert [1] == started
+
+
+async def test_an_engine_that_runs_is_not_started(tmp_path: Path) -> None:
+    """One is enough."""
+    async with sitting_at(small_lab(tmp_path)) as person:
+        await person.press("S")
+        assert "the engine runs already" == person.strip
 
 
 async def test_a_view_that_only_looks_starts_nothing(lab: LabMaker) -> None:

@@ -96,6 +96,16 @@ def _lift(situation: Situation) -> str:
     return _changing(situation) or ("" if blocked(situation) else "no candidate is BLOCKED by a rule")
 
 
+def _starting(situation: Situation) -> str:
+    if situation.readonly:
+        return "read-only: this view was opened with --readonly and starts nothing"
+    if situation.engine_alive:
+        return "the engine runs already"
+    engine = situation.state.engine
+    is_bare = engine is not None and engine.walls == "none"  # with walls it would measure everything anew
+    return "this lab ran without a sandbox: nightlab start --no-sandbox" if is_bare else ""
+
+
 def _undo(situation: Situation) -> str:
     if reason := _changing(situation):
         return reason
@@ -396,5 +406,6 @@ TABLE: tuple[Binding, ...] = (
         "copy-selected", ("ctrl+c",), "copy or detach", "Copy what the mouse selected; else as detach", ALL, "the view"
     ),
     Binding("stop-lab", ("Q",), "stop lab", "Stop the lab: after the runs, or now (asks)", ALL, "the view", _changing),
+    Binding("start-engine", ("S",), "start engine", "Start the engine, where none runs", ALL, "the view", _starting),
     Binding("detach", ("q", "ctrl+q"), "detach", "Close this view, work goes on", ALL, "the view", rank=70),
 )

@@ -25,6 +25,7 @@ from tui.screens.finding import Finder
 from tui.screens.moving import Mover
 from tui.screens.placing import Placer
 from tui.screens.standing import alarm, calm
+from tui.screens.starting import start_engine
 from tui.screens.taking import Taker
 from tui.screens.telling import Teller
 from tui.sheets.sheet import Sheet
@@ -111,8 +112,13 @@ class BaseScreen(Screen[None], inherit_bindings=False):
             "undo": lambda: self.asker.turn_back("undo"),
             "away": self.asker.away,
             "stop-lab": self.asker.stop,
+            "start-engine": self.start_engine,
             "redo": lambda: self.asker.turn_back("redo"),
         }
+
+    def start_engine(self) -> None:
+        """Start the engine of the lab, and say what came of it."""
+        self.view.run_worker(start_engine(self), exclusive=True, group="start")
 
     def show(self, scene: Scene) -> None:
         """Hand the scene to the panes."""

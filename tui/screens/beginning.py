@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
-from agentcore.launch import StartError
 from tui.sheets import new
 from tui.widgets.welcome import DEMO, Step
 
@@ -28,7 +26,7 @@ class Beginner:
             case "start" if screen.view.options.readonly:
                 screen.say("read-only: this view was opened with --readonly and starts nothing")
             case "start":
-                screen.view.run_worker(self._start(), exclusive=True, group="start")
+                screen.start_engine()
             case "make":
                 screen.cover.open_form(new.fields(), new.question)
             case "demo" if not screen.view.lender.demo():
@@ -37,21 +35,6 @@ class Beginner:
                 screen.view.run_worker(self._check(step.name), exclusive=True, group="check")
             case "" if step:
                 screen.say(f"{step.name}: {step.text}")
-
-    async def _start(self) -> None:
-        view, say = self._screen.view, self._screen.say
-        if view.start_engine is None:
-            say("start it: nightlab start")
-            return
-        say("starting the engine")
-        try:
-            pid = await asyncio.to_thread(view.start_engine)
-        except (StartError, OSError) as error:
-            say(f"the engine did not start: {error}")
-            return
-        view.look_again()
-        view.paint()
-        say(f"the engine runs as process {pid}, and goes on when this view is closed")
 
     async def _check(self, name: str) -> None:
         view, say = self._screen.view, self._screen.say

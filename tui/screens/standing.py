@@ -24,6 +24,7 @@ def alarm(scene: Scene) -> str:
     if scene.state.engine is None:
         return "" if not scene.state.seq else "the engine has not started here. Start it: nightlab start"
     if scene.state.engine.stopped is not None:
-        return f"The engine stopped at {fmt.clock(scene.state.engine.stopped)}. Start it: nightlab start"
+        return f"The engine stopped at {fmt.clock(scene.state.engine.stopped)}. Start it: nightlab start, or S"
     last = fmt.clock(scene.last_sign or scene.state.at)
-    return f"The engine is not running (last sign {last}). Start it: nightlab start"
+    runs = ". Trainings may still run" if scene.state.active else ""
+    return f"The engine is not running (last sign {last}). Start it: nightlab start, or S{runs}"
