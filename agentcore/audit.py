@@ -8,6 +8,7 @@ is known to be genuine, nothing is written, and no engine is asked: what it appe
 from __future__ import annotations
 
 import hashlib
+import os
 import sqlite3
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -53,6 +54,8 @@ class Report:
     """Transcripts with a hash in the journal."""
     transcripts_without: int
     """Finished turns from before transcripts were hashed."""
+    transcripts_pruned: int = 0
+    """Transcripts that are gone because the lab removed them; their hash is still in the journal."""
 
 
 def verify(paths: LabPaths) -> Report:
@@ -82,7 +85,9 @@ def verify(paths: LabPaths) -> Report:
     findings += _contradictions(named, hashes)
     findings += _alarms(genuine)
     digests = list(_digests(genuine))
-    findings += _transcripts(paths, digests)
+    pruned = {(worktree, number) for _, worktree, number, _ in digests} & set(_pruned(genuine))
+    gone = {each for each in pruned if not os.path.lexists(paths.transcript(*each))}
+    findings += _transcripts(paths, [each for each in digests if each[1:3] not in gone])
     return Report(
         findings=tuple(findings),
         rows=len(rows),
@@ -92,6 +97,7 @@ def verify(paths: LabPaths) -> Report:
         commits_without=without,
         transcripts=sum(bool(digest) for _, _, _, digest in digests),
         transcripts_without=sum(not digest for _, _, _, digest in digests),
+        transcripts_pruned=len(gone),
     )
 
 
@@ -202,6 +208,14 @@ def _digests(rows: Sequence[Row]) -> Iterator[tuple[int, str, int, str]]:
             asked[worktree] += 1
         else:
             yield row.seq, worktree, asked[worktree], str(body.get("transcript_sha256") or "")
+
+
+def _pruned(rows: Sequence[Row]) -> Iterator[tuple[str, int]]:
+    """Yield (worktree, number) of every transcript that the lab has said it removes."""
+    for row in rows:
+        if row.name == "LeftoversPruned":
+            for span in _body(row)["transcripts"]:
+                yield from ((span["worktree"], number) for number in range(span["first"], span["last"] + 1))
 
 
 def _transcripts(paths: LabPaths, digests: Sequence[tuple[int, str, int, str]]) -> Iterator[Finding]:

@@ -11,6 +11,7 @@ from agentcore import events as ev
 from agentcore import importing, permits, promoter, retest, verbs
 from agentcore.control import Answer, Command
 from agentcore.history import UndoDesk
+from agentcore.housekeeping import CareDesk
 from agentcore.journal import JournalError
 from agentcore.lab import Lab
 from agentcore.leaving import AwayDesk
@@ -59,6 +60,7 @@ class Desk:
             **UndoDesk(lab, end_agent).verbs,
             **WorktreeDesk(lab, end_agent).verbs,
             **QueueDesk(lab).verbs,
+            **CareDesk(lab).verbs,
         }
 
     async def handle(self, command: Command) -> Answer:

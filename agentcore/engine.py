@@ -17,7 +17,18 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from agentcore import away, promoter, prompts, proposing, questions, reporting, retesting, running, stacking
+from agentcore import (
+    away,
+    housekeeping,
+    promoter,
+    prompts,
+    proposing,
+    questions,
+    reporting,
+    retesting,
+    running,
+    stacking,
+)
 from agentcore import events as ev
 from agentcore.agents.roster import Roster
 from agentcore.bounds import Bounds
@@ -142,6 +153,7 @@ class Engine:
         async with asyncio.TaskGroup() as tasks:
             besides = [
                 tasks.create_task(publish(self.lab)),
+                tasks.create_task(housekeeping.keep(self.lab)),
                 tasks.create_task(prompts.watch(self.lab, self._carried)),
             ]
             while not self._is_over():
@@ -304,6 +316,7 @@ async def _serve(lab: Lab, roster: Roster, carried: Path, bounds: Bounds, courie
         if courier:
             await courier.close()
         await roster.close()
+        housekeeping.leave_last_state(lab)
         lab.close()
 
 

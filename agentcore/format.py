@@ -50,6 +50,11 @@ def memory(megabytes: float | None) -> str:
     return f"{gigabytes:.1f}G" if gigabytes < 9.95 else f"{gigabytes:.0f}G"
 
 
+def size(number: int) -> str:
+    """Write bytes on a disk: `0`, `12K`, `812M`, `1.2G`."""
+    return f"{-(-number // 1024)}K" if 0 < number < 999.5 * 1024 else memory(number / 2**20) if number else "0"
+
+
 def duration(seconds: float) -> str:
     """Write a length of time by its two largest units: `18s`, `1m58s`, `5h19m`, `2d3h`."""
     total = max(0, int(seconds))

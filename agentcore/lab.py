@@ -70,6 +70,8 @@ class Lab:
         """Held by whatever reads trunk and then acts on what it read: two merges at once, or a merge in the middle of a
         rebase, would each be right alone."""
         self.reserve = Reserve(paths.reserve)
+        self.pruning = asyncio.Lock()
+        """Held while leftovers are removed: what two find at once is told once."""
         self._git = ThreadPoolExecutor(1, thread_name_prefix="git")
         _refuse_lost(paths)
         self.journal = Journal(paths.journal)

@@ -21,6 +21,7 @@ from agentcore.lab import Lab
 from agentcore.plan import StartRun
 from agentcore.state import Run
 from agentcore.walls import absent, hidden, memory_mb, readable, run_uid
+from worktrees import leftovers
 from worktrees.project import Guard
 from worktrees.repository import Gone
 from worktrees.runs import LARGE, SCORING, Ending, Reading, RunFolder, RunResult, RunSpec, Stage, Walls, write_json
@@ -71,13 +72,13 @@ async def collect(lab: Lab) -> None:
                     else:
                         await _finish(lab, run, result)
             case "absent" if run.stopped:
-                _lighten(folder)
+                _lighten(lab, folder)
                 lab.record(_stopped(run))
             case "absent":
                 await _launch(lab, run)
             case "lost":
                 lab.executor.clear(folder)
-                _lighten(folder)
+                _lighten(lab, folder)
                 lab.record(_stopped(run) if run.stopped else _lost(lab, run))
             case "running":
                 if run.stopped or run.slot in lost:  # again: a shim that has just been started does not listen yet
@@ -219,7 +220,9 @@ async def _finish(lab: Lab, run: Run, result: RunResult) -> None:
         speed = await asyncio.to_thread(speed_of, lab.paths.run(run.number), result)
         shared = contention(lab.state, run, speed, other_mb)
         _tell(lab, run, shared)
-    _lighten(lab.paths.run(run.number))  # before its end is told: an engine that dies in between does both again
+    await asyncio.to_thread(
+        _lighten, lab, lab.paths.run(run.number)
+    )  # before its end is told: an engine that dies in between does both again
     is_void = bool(doubt) or (shared is not None and not shared.counts)
     if result.ending == "breach":
         lab.breach = result.reason
@@ -244,11 +247,11 @@ async def _finish(lab: Lab, run: Run, result: RunResult) -> None:
     )
 
 
-def _lighten(folder: RunFolder) -> None:
-    """Remove what nobody needs of a run that has ended; the checkpoint is the large part, and git has the checkout."""
-    shutil.rmtree(folder.checkout, ignore_errors=True)
-    for checkpoint in folder.out.glob("*.pt"):
-        checkpoint.unlink()
+def _lighten(lab: Lab, folder: RunFolder) -> None:
+    """Remove the large part of what a run leaves. What stays goes with the lab's other leftovers (housekeeping.py)."""
+    for leftover in leftovers.of_run(folder):
+        if leftover.kind == "checkout" or all(path.suffix == ".pt" for path in leftover.paths):
+            leftovers.remove(lab.paths, leftover)
 
 
 def _tell(lab: Lab, run: Run, shared: Contention | None) -> None:

@@ -3,7 +3,8 @@
 To fold its journal takes more than a second, and gives the same state each time. So whoever had to fold many entries
 leaves the state in `.lab/state`, and whoever comes next folds only what came after. The journal stays the truth: a
 state is taken only where it was made by exactly this code, from a journal that still has the row it goes up to, and a
-file that is missing, torn or foreign is no loss. Views and commands use it; the engine folds its journal itself.
+file that is missing, torn or foreign is no loss. Views and commands use it; the engine folds its journal itself, and
+has it left anew now and then: ``python -m agentcore.snapshot LAB``.
 
 The file holds pickled nouns. Nothing but our own dataclasses is ever made of it, and no type stays changed by it: a lab
 may come from somebody else.
@@ -15,7 +16,9 @@ import dataclasses
 import importlib
 import os
 import pickle
+import sys
 from collections.abc import Mapping
+from contextlib import closing
 from functools import cache
 from hashlib import sha256
 from pathlib import Path
@@ -25,8 +28,10 @@ from immutables import Map
 
 import agentcore
 import worktrees
+from agentcore.fold import fold
 from agentcore.journal import Reader
 from agentcore.state import LabState
+from worktrees.layout import LabPaths
 
 WORTH = 10_000
 """Entries that must have been folded for the state to be kept: a quarter of a second."""
@@ -60,6 +65,15 @@ def save(path: Path, reader: Reader, state: LabState) -> None:
         own.replace(path)
     except OSError:
         own.unlink(missing_ok=True)
+
+
+def renew(paths: LabPaths) -> None:
+    """Bring what is left of a lab up to its newest row. Raises JournalError where the journal cannot be read."""
+    with closing(Reader(paths.journal)) as reader:
+        left = load(paths.state, reader)
+        state = fold(reader.after(left.seq), left)
+        if state.seq > left.seq:
+            save(paths.state, reader, state)
 
 
 @cache
@@ -110,3 +124,8 @@ class _Nouns(pickle.Unpickler):
                 self._were.setdefault(found, dict(vars(found)))
                 return found
         raise pickle.UnpicklingError(f"{module}.{name} is no part of a state")
+
+
+if __name__ == "__main__":
+    os.nice(10)  # no run, and no view, waits for it
+    renew(LabPaths(Path(sys.argv[1])))

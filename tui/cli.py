@@ -462,6 +462,25 @@ COMMANDS = (
         "nightlab notify --test",
     ),
     Entry(
+        "gc",
+        "gc:gc",
+        "remove what nothing needs: checkouts and checkpoints of runs that ended, worktrees retired 14 days ago",
+        (
+            Argument(
+                ("--transcripts",),
+                {
+                    "type": float,
+                    "metavar": "DAYS",
+                    "help": "also transcripts older than that which no candidate and no merge needs; hashes stay",
+                },
+            ),
+            YES,
+            DRY_RUN,
+            JSON,
+        ),
+        "nightlab gc --dry-run",
+    ),
+    Entry(
         "snapshot",
         "care:snapshot",
         "one frame of a screen as text",

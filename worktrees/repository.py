@@ -320,6 +320,16 @@ class Repository:
         if name in self._repo.references:
             self._repo.references.delete(name)
 
+    def kept_of(self, name: str) -> tuple[str, ...]:
+        """Return the refs of what `keep` has found in a worktree, oldest first. Reads every ref."""
+        return tuple(sorted(ref for ref in self._repo.listall_references() if ref.startswith(f"refs/lab/kept/{name}/")))
+
+    @_writes
+    def forget(self, ref: str) -> None:
+        """Remove a ref that `keep` made, if it is there."""
+        if ref in self._repo.references:
+            self._repo.references.delete(ref)
+
     @_writes
     def verify(self, commit: str) -> None:
         """Let ``lab/verified`` point at a trunk commit."""

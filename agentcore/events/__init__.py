@@ -59,6 +59,7 @@ from agentcore.events.lab import (
     WarningRaised,
 )
 from agentcore.events.notice import NoticeGiven
+from agentcore.events.pruning import LeftoversPruned, TranscriptSpan
 from agentcore.events.report import ReportWritten
 from agentcore.events.retest import (
     RetestEnded,
@@ -160,6 +161,7 @@ Event = (
     | AwayEnded
     | ReportWritten
     | NoticeGiven
+    | LeftoversPruned
     | ActionUndone
     | ActionRedone
 )

@@ -20,6 +20,7 @@ from agentcore.fold import (  # noqa: F401 (each registers its events)
     imported,
     lab,
     notice,
+    pruning,
     report,
     retest,
     trunk,

@@ -86,6 +86,7 @@ EVENTS: tuple[Event, ...] = (
     ev.AwayStarted(1.5, 25.0, "gate", "park", "ada"),
     ev.AwayLimitReached("usd", "$25.00 are used"),
     ev.AwayEnded("ada came back", "ada"),
+    ev.LeftoversPruned("ada", "asked for", {"checkout": 2}, 4096, (ev.TranscriptSpan("wt0", 1, 3),)),
     ev.ReportWritten(1.5, ".lab/reports/2026-03-14-0800.md"),
     ev.NoticeGiven(40, "urgent", ("wt3 asks: raise the batch?",)),
     ev.ActionUndone(7, 9, "ada"),

@@ -62,6 +62,8 @@ def _print_report(report: Report) -> None:
     commits = fmt.count(report.commits, "commit")
     print(f"trunk        {commits} with the hash of a row, {report.commits_without} without")
     print(f"transcripts  {report.transcripts} with their hash in the journal, {report.transcripts_without} without")
+    if report.transcripts_pruned:
+        print(f"             {report.transcripts_pruned} of them pruned (nightlab gc): only the hash is left")
     for finding in report.findings:
         print(f"! {finding.kind}: {printable(finding.text)}")
     print("BROKEN: not all is as it was written" if report.findings else "all is as it was written")

@@ -164,6 +164,8 @@ def transcript(arguments: Namespace) -> int:
         raise Ending(USAGE, f"{arguments.worktree!r} is no worktree ({known})")
     number = arguments.number or worktree.asked
     tail = Tail(observer.paths.transcript(worktree.name, number))
+    if not tail.path.exists() and number < worktree.asked:
+        raise Ending(FAILED, f"transcript {number} of {worktree.name} is gone: nightlab audit verify says how")
     if not tail.path.exists() and not arguments.follow:
         raise Ending(FAILED, f"{worktree.name} has no transcript {number or ''} yet; the search agent's hold one line")
     while True:

@@ -22,6 +22,7 @@ from tui.story import (  # noqa: F401 (each registers its events)
     imported,
     lab,
     notice,
+    pruning,
     report,
     retest,
     trunk,
