@@ -8,7 +8,7 @@ ARGS ?=
 # Tests start some thousand processes of ours: each would compile every module anew where the environment says so.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: demo test tests check fast acceptance torture snapshots bench walls clean
+.PHONY: demo test tests check fast acceptance torture snapshots bench soak walls clean
 
 # `make demo ARGS="--headless --experiments 6"` passes arguments on; DEMO names the lab's folder.
 demo: $(READY)
@@ -47,6 +47,10 @@ snapshots: $(READY)
 bench: $(READY)
 	$(VENV)/bin/python -m tests.bench.start --quick
 	$(VENV)/bin/python -m tests.bench.view --quick
+
+# 10,000 experiments of a synthetic lab: memory, files, disk, latency (about fifteen minutes; ARGS="--experiments 500" is short).
+soak: $(READY)
+	$(VENV)/bin/python -m tests.bench.soak $(ARGS)
 
 $(READY): pyproject.toml
 	@command -v git >/dev/null || { echo "nightlab needs git: install it first"; exit 1; }

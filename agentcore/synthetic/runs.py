@@ -72,6 +72,7 @@ class SyntheticExecutor:
             self._expect(folder.path, result.ended)
         if self._clock() < self._ends[folder.path]:
             return "running"
+        del self._ends[folder.path]  # nobody asks again, but after a kill
         return "ended"
 
     def cancel(self, folder: RunFolder) -> None:

@@ -74,7 +74,7 @@ def is_transferred(world: World, idea: int) -> bool:
     return _random(world, "transfer", idea).random() < world.transfers
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=256)  # sets of a trunk of hundreds of ideas take 10 KB each
 def true_gain(world: World, ideas: frozenset[int], scale: int = 1) -> float:
     """Return the gain of a set of ideas over none, in σ: effects minus clashes."""
     kept = [idea for idea in sorted(ideas) if scale == 1 or is_transferred(world, idea)]

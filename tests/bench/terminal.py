@@ -70,6 +70,11 @@ class Terminal:
         with self._arrived:
             return b"".join(piece for at, piece in self._pieces if at >= since)
 
+    def forget(self) -> None:
+        """Forget what has arrived so far: a program that is watched for hours sends more than is of use."""
+        with self._arrived:
+            self._pieces.clear()
+
     def cpu_s(self) -> float:
         """Return the CPU seconds that the program has used so far."""
         with open(f"/proc/{self.process.pid}/stat") as file:
