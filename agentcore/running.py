@@ -220,9 +220,8 @@ async def _finish(lab: Lab, run: Run, result: RunResult) -> None:
         speed = await asyncio.to_thread(speed_of, lab.paths.run(run.number), result)
         shared = contention(lab.state, run, speed, other_mb)
         _tell(lab, run, shared)
-    await asyncio.to_thread(
-        _lighten, lab, lab.paths.run(run.number)
-    )  # before its end is told: an engine that dies in between does both again
+    # Before its end is told: an engine that dies in between does both again.
+    await asyncio.to_thread(_lighten, lab, lab.paths.run(run.number))
     is_void = bool(doubt) or (shared is not None and not shared.counts)
     if result.ending == "breach":
         lab.breach = result.reason

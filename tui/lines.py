@@ -118,7 +118,7 @@ def wrap(text: str, width: int) -> list[str]:
     return [*lines, line] if line or not lines else lines
 
 
-@lru_cache(maxsize=8192)
+@lru_cache(maxsize=2048)  # a dozen screens of lines; a strip takes some kilobytes
 def strip(line: Line, width: int, theme: Theme, over: str = "") -> Strip:
     """Return `line` as exactly `width` painted cells; `over` is laid over all of it, the padding included."""
     segments = []

@@ -151,7 +151,7 @@ class Pane(Widget):
         return "focus" if self.heavy else "frame"
 
 
-@lru_cache(maxsize=4096)
+@lru_cache(maxsize=1024)
 def _between(side: Span, line: Line, width: int, look: Theme, over: str) -> Strip:
     """Return `line` between the two sides of a box."""
     edge = strip((side,), 1, look, over)

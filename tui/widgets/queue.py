@@ -47,7 +47,8 @@ class QueuePane(Pane):
         if self.scene is None:
             return []
         rows = self.scene.overview.queue
-        lines = [_summary(row, width) for row in rows] or [((f" {part}", "grey"),) for part in wrap(EMPTY, width - 2)]
+        shown = rows[: height + 1]  # of a thousand candidates in a new lab's queue only those are composed
+        lines = [_summary(row, width) for row in shown] or [((f" {part}", "grey"),) for part in wrap(EMPTY, width - 2)]
         gate = gate_sentences(self.scene.state)
         if len(lines) + len(gate) + 1 <= height:
             lines += [BLANK] * (height - len(lines) - len(gate))
