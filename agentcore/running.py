@@ -20,7 +20,7 @@ from agentcore.gone import gone
 from agentcore.lab import Lab
 from agentcore.plan import StartRun
 from agentcore.state import Run
-from agentcore.walls import absent, hidden, memory_mb, readable, run_uid
+from agentcore.walls import absent, hidden, memory_mb, readable, run_uid, shown
 from worktrees import leftovers
 from worktrees.project import Guard
 from worktrees.repository import Gone
@@ -125,14 +125,13 @@ def _spec(lab: Lab, run: Run, folder: RunFolder, slot: Slot) -> RunSpec:
             argv=lab.project.argv(commands.evaluate),
             env={**env, **asked},
             wall_s=profile.evaluate_wall_s * longer,
-            reads=(*_existing(lab.paths.data / split, train_data), *map(str, readable(lab.project))),
+            reads=_existing(lab.paths.data / split, train_data),
             is_trusted=commands.trusts_evaluate,
         )
 
     train_data = lab.paths.data / "train"
     train = lab.project.argv(commands.train, lab.profile_name, run.seed)
-    reads = (*_existing(train_data), *map(str, readable(lab.project)))
-    stages = [Stage("train", train, env, profile.train_wall_s * longer, reads=reads)]
+    stages = [Stage("train", train, env, profile.train_wall_s * longer, reads=_existing(train_data))]
     if commands.evaluate:
         stages.append(scoring("evaluate", "validation", folder.score))
     moves_trunk = run.purpose not in ("screen", "speed")
@@ -151,6 +150,7 @@ def _spec(lab: Lab, run: Run, folder: RunFolder, slot: Slot) -> RunSpec:
         walls=Walls(
             backend=lab.walls.backend,
             hidden=tuple(map(str, hidden(lab.project))),
+            shown=tuple(map(str, shown(lab.project))),
             absent=absent(lab.paths),
             uid=run_uid(lab.paths, [each.name for each in lab.slots], slot.name),
             memory_mb=memory_mb(lab.project, len(lab.slots)),

@@ -67,9 +67,12 @@ def choose(project: Project, paths: LabPaths, *, bare: bool) -> Walls:
 
 def _try(backend: Backend, project: Project, paths: LabPaths) -> None:
     """Prove them once before anything is written. Raises Uncontained."""
-    if gone := [str(path) for path in readable(project) if not path.exists()]:
-        raise Uncontained(f"lab.toml [sandbox] read names what is not there: {', '.join(gone)}")
-    policy = Policy(readable=(paths.config, *readable(project)), hidden=hidden(project))
+    for path in shown(project):
+        if not path.exists():
+            raise Uncontained(f"lab.toml [sandbox] read names what is not there: {path}")
+        if paths.root.is_relative_to(path.resolve()) or path.resolve().is_relative_to(paths.dot.resolve()):
+            raise Uncontained(f"lab.toml [sandbox] read: {path} would show the lab itself to the code that it judges")
+    policy = Policy(readable=(paths.config, *shown(project)), hidden=hidden(project))
     try:
         rooms.enter(policy, backend, absent(paths))
     except rooms.Breach as breach:
@@ -81,9 +84,9 @@ def hidden(project: Project) -> tuple[Path, ...]:
     return tuple(path for name in project.sandbox.hide_packages for path in _installed(name))
 
 
-def readable(project: Project) -> tuple[Path, ...]:
+def shown(project: Project) -> tuple[Path, ...]:
     """Return what lies outside of the project and every room shows."""
-    return tuple(Path(each).expanduser() for each in project.sandbox.read)
+    return tuple(Path(os.path.abspath(Path(each).expanduser())) for each in project.sandbox.read)
 
 
 def absent(paths: LabPaths) -> tuple[str, ...]:
@@ -100,7 +103,7 @@ def desk(project: Project, paths: LabPaths, worktree: str) -> Desk:
         scratch=paths.scratch_of(worktree),
         edit=project.project.edit,
         data=paths.data / "train",
-        readable=readable(project),
+        shown=shown(project),
         hidden=hidden(project),
         uid=agent_uid(paths, worktree),
     )

@@ -18,6 +18,7 @@ from tests import toy
 from tests.engines import PATIENCE_S, state_of
 from tests.worktrees.walls.rooms import without
 from tests.worktrees.walls.test_backend import REFUSES_LANDLOCK
+from tui.cli import main
 from worktrees import sandbox
 from worktrees.layout import LabPaths
 from worktrees.project import load
@@ -165,3 +166,38 @@ def test_a_wall_that_falls_ends_the_lab_with_its_reason(
     state = state_of(lab)
     assert state.engine is not None
     assert ({"breach"}, True) == ({each.ending for each in state.runs.values()}, "bwrap is not" in state.engine.reason)
+
+
+READS = 'from pathlib import Path\nOFFSET = Path("SHARED").read_text()\n'
+
+
+def test_what_lab_toml_shows_is_readable_where_trainings_run(tmp_path: Path) -> None:
+    """A data folder outside of the project; without it the same training crashes."""
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    (shared / "offset").write_text("1")
+    train = READS.replace("SHARED", str(shared / "offset")) + toy.TRAIN
+    scores = []
+    for name, read in (("shown", f'[sandbox]\nread = ["{shared}"]\n'), ("hidden", "")):
+        paths = toy.make(tmp_path / name, lab=f"{toy.LAB}\n{read}", train=train)
+        launch.run_engine(paths, Limits(experiments=0))
+        scores.append({run.score is not None for run in state_of(paths).runs.values()})
+    assert [{True}, {False}] == scores
+
+
+@pytest.mark.parametrize(
+    ("read", "why"),
+    [
+        ("/nowhere/at/all", "names what is not there: /nowhere/at/all"),
+        ("{lab}/..", "would show the lab itself"),
+        ("{lab}/.lab/runs", "would show the lab itself"),
+    ],
+)
+def test_what_must_not_be_shown_starts_nothing(
+    read: str, why: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A path that is misspelt, or one that holds the journal and the text that scores are made of."""
+    root = tmp_path / "lab"
+    paths = toy.make(root, lab=f'{toy.LAB}\n[sandbox]\nread = ["{read.format(lab=root)}"]\n')
+    (paths.dot / "runs").mkdir(parents=True)
+    assert (4, True) == (main(["run", "--lab", str(root), "--experiments", "0"]), why in capsys.readouterr().err)

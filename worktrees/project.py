@@ -347,6 +347,9 @@ def parse(text: str, name: str = "lab.toml") -> Project:
             raise ProjectError(f"{name}: {path!r} must lie inside the project")
         if path != (short := str(PurePosixPath(path))):
             raise ProjectError(f"{name}: write {short!r} for {path!r}, as git does")
+    for path in project.sandbox.read:
+        if not path.startswith(("/", "~")):
+            raise ProjectError(f"{name} [sandbox] read: {path!r} must begin with / or ~")
     _check_metric(project, name)
     _check_agents(project.agents, name)
     _check_privacy(project, f"{name} [privacy] local_only")

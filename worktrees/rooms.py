@@ -35,8 +35,8 @@ class Desk:
     """What it may change, relative to the worktree."""
     data: Path
     """The training text; left out where there is none."""
-    readable: tuple[Path, ...] = ()
-    """What lies outside of the project and is shown."""
+    shown: tuple[Path, ...] = ()
+    """What lies outside of the project and is readable all the same."""
     hidden: tuple[Path, ...] = ()
     uid: int = FIRST_UID
 
@@ -49,7 +49,7 @@ def think(desk: Desk, using: Backend, *, network: bool = False, limits: Limits |
     files to be edited are writable, and nothing can be made beside them.
     """
     edit = [path for each in desk.edit if (path := desk.worktree / each).exists() and not path.is_symlink()]
-    readable = [*desk.readable, *([desk.data] if desk.data.is_dir() else [])]
+    readable = [*desk.shown, *([desk.data] if desk.data.is_dir() else [])]
     if using == "full":
         writable = [desk.worktree]
         readable += _around(desk.worktree, edit)
@@ -69,9 +69,9 @@ def think(desk: Desk, using: Backend, *, network: bool = False, limits: Limits |
 
 def of_stage(folder: RunFolder, spec: RunSpec, stage: Stage) -> Policy:
     """Return the room of a run's stage; for a trusted evaluation the one that it opens."""
-    reads = tuple(map(Path, stage.reads))
+    reads, shown = (tuple(map(Path, paths)) for paths in (stage.reads, spec.walls.shown))
     policy = Policy(
-        readable=(folder.checkout, *reads),
+        readable=(folder.checkout, *shown, *reads),
         writable=(folder.out,),
         hidden=tuple(map(Path, spec.walls.hidden)),
         gpu=spec.slot.uuid,
@@ -82,8 +82,9 @@ def of_stage(folder: RunFolder, spec: RunSpec, stage: Stage) -> Policy:
     if stage.name not in SCORING:
         return policy
     if stage.is_trusted:
-        return replace(policy, readable=(folder.checkout, folder.out), writable=_private(folder, spec))
-    return replace(policy, readable=(folder.checkout, folder.out, *reads), writable=(folder.scores, folder.scratch))
+        return replace(policy, readable=(folder.checkout, folder.out, *shown), writable=_private(folder, spec))
+    readable = (folder.checkout, folder.out, *shown, *reads)
+    return replace(policy, readable=readable, writable=(folder.scores, folder.scratch))
 
 
 def private_folder(folder: RunFolder, spec: RunSpec) -> Path:

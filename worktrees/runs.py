@@ -80,6 +80,8 @@ class Walls:
     backend: Backend
     hidden: tuple[str, ...] = ()
     """Paths that no room shows though they lie in what every room reads: installed packages that hold the corpus."""
+    shown: tuple[str, ...] = ()
+    """What lies outside of the project and every room shows: another interpreter, data, caches."""
     absent: tuple[str, ...] = ()
     """Folders of which a self-test must see nothing: the home folder, the lab."""
     uid: int = FIRST_UID
