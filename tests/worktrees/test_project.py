@@ -75,9 +75,7 @@ def test_an_unknown_key_names_the_nearest(old: str, new: str, message: str) -> N
         pytest.param("[slots]", "[gate]\npool_min = 0\n[slots]", "pool_min", id="trunk without a number"),
         pytest.param("[slots]", "[limits]\ncrashes_in_a_row = 0\n[slots]", "crashes_in_a_row", id="paused at once"),
         pytest.param("[slots]", "[run]\nprofile = 'gpu'\n[slots]", "gpu", id="unknown profile"),
-        pytest.param(
-            "[slots]", '[sandbox]\nread = ["data"]\n[slots]', "must begin with / or ~", id="shown, and relative"
-        ),
+        pytest.param("[slots]", '[sandbox]\nread = ["data"]\n[slots]', "must begin with / or ~", id="a relative path"),
         pytest.param("[slots]", "[slots", "line", id="no TOML"),
     ],
 )
