@@ -8,8 +8,8 @@ out of the lab.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from agentcore.prompts import TEMPLATES
@@ -80,10 +80,12 @@ def look(folder: Path, environment: Mapping[str, str], home: Path, script: str =
     env = {found.seed_variable: "{seed}"} if found.seed_variable not in ("", "NIGHTLAB_SEED") else {}
     env |= {"HOME": str(home)} if caches else {}
     env |= {"HF_HUB_OFFLINE": "1"} if any("huggingface" in each for each in caches) else {}
-    return Place(
-        paths, inside, head, frozenset(files), found, python, (*prefix, *caches), env, repo.uncommitted(),
-        tuple(_notes(repo, top, head, files, found, text)),
-    )  # fmt: skip
+    place = Place(
+        paths, inside, head, frozenset(files), found, python, (*prefix, *caches), env, repo.uncommitted(), notes=()
+    )
+    absent = [each for each in caches if not (home / each.removeprefix("~/")).exists()]
+    notes = [f"{each} is not there yet: make it first (prepare.py?), or the lab does not start" for each in absent]
+    return replace(place, notes=(*notes, *_notes(place, repo, text)))
 
 
 def adopt(place: Place, texts: Mapping[str, str], say: Callable[[str], None]) -> LabPaths:
@@ -139,45 +141,49 @@ def _prefixes(folder: Path, python: Path) -> tuple[str, ...]:
     return tuple(str(each) for each in dict.fromkeys(found) if each.is_dir() and each not in system)
 
 
+_CACHE = re.compile(r"""\.cache["']?\s*[,/]\s*["']?([A-Za-z0-9][\w.-]*)""")
+"""As in ``os.path.join(home, ".cache", "NAME")``, ``home / ".cache" / "NAME"`` and ``"~/.cache/NAME"``."""
+
+
 def _caches(text: str, home: Path) -> tuple[str, ...]:
     """Return the folders in the home folder that the sources read: by their names, as far as they exist."""
     if not re.search(r"expanduser|Path\.home|~/|huggingface_hub|from kernels|import (?:datasets|transformers)", text):
         return ()
+    named = [home / ".cache" / name for name in _CACHE.findall(text)]  # also where it is not there yet
     literals = set(re.findall(r"""["']~?/?(?:\.cache/)?([\w.-]+)/?["']""", text))
     found = [home / ".cache" / name for name in sorted(literals) if name not in (".cache", ".", "..")]
     found += [home / each for each in sorted(set(re.findall(r"""["']~/([\w./-]+)["']""", text))) if ".." not in each]
     if re.search(r"huggingface_hub|from kernels|import (?:datasets|transformers)", text):
         found.append(home / ".cache" / "huggingface")
-    return tuple(f"~/{each.relative_to(home)}" for each in dict.fromkeys(found) if each.exists())
+    there = (each for each in dict.fromkeys((*named, *found)) if each in named or each.exists())
+    return tuple(f"~/{each.relative_to(home)}" for each in there)
 
 
-def _notes(repo: Repository, top: Path, head: str, files: Mapping[str, int], found: Recognised, text: str) -> list[str]:
-    notes = []
+def _notes(place: Place, repo: Repository, text: str) -> Iterator[str]:
+    """Yield what a person should know. `text`: the sources of the training."""
+    found, files, top = place.found, place.files, place.paths.root
+    if "uv.lock" in files and place.python == "{python}":
+        yield "uv.lock without .venv: `uv sync` first, or name an interpreter in [commands] train and [sandbox] read"
     if found.script and not (found.seed_flag or found.seed_variable):
-        notes.append(
+        yield (
             f"{found.script} takes no seed: runs of one commit differ only by what hardware and clock do, and where "
             "they do not at all, σ is 0 and any gain passes. Let it read NIGHTLAB_SEED"
         )
     if found.results:
-        notes.append(f"{found.results} holds earlier runs: nightlab import {found.results} brings them in")
+        yield f"{found.results} holds earlier runs: nightlab import {found.results} brings them in"
     if found.program:
-        notes.append(
-            f"{found.program} stays as it is, and agents are told it; a loop that it describes is the lab's work"
-        )
+        yield (f"{found.program} stays as it is, and agents are told it; a loop that it describes is the lab's work")
     for name in TEMPLATES:
         if f"prompts/{name}.md" in files:
-            notes.append(f"prompts/{name}.md is taken as the template of what agents are told: rename it if it is not")
+            yield f"prompts/{name}.md is taken as the template of what agents are told: rename it if it is not"
     if ".gitmodules" in files:
-        notes.append(
-            "submodules are not in a run's checkout: copy what the training needs, or name it in [sandbox] read"
-        )
-    if ".gitattributes" in files and b"filter=lfs" in repo.read(head, ".gitattributes"):
-        notes.append("files in Git LFS are pointers in a run's checkout: name the real ones in [sandbox] read")
+        yield ("submodules are not in a run's checkout: copy what the training needs, or name it in [sandbox] read")
+    if ".gitattributes" in files and b"filter=lfs" in repo.read(place.head, ".gitattributes"):
+        yield "files in Git LFS are pointers in a run's checkout: name the real ones in [sandbox] read"
     tops = {path.split("/")[0] for path in files}
     for name in sorted(set(re.findall(r"""["']([\w.-]+)(?:/[^"'\n]*)?["']""", text)) - tops):
         if name not in (".", "..", ".git", ".lab") and (top / name).is_dir():
-            notes.append(
+            yield (
                 f"{name}/ is not committed, so a run's checkout has none: give its path by an argument or a variable, "
                 f'and add "{top / name}" to [sandbox] read'
             )
-    return notes

@@ -95,7 +95,7 @@ def _devices() -> Iterator[Check]:
     if found[0].kind == "cuda":
         yield Check("ok", "gpus", f"{len(found)}x {found[0].model}")
     else:
-        text = f"no GPU: {len(found)} CPU slots on {devices.cpu_model()}, the small corpus and a short budget"
+        text = f"no GPU: {len(found)} CPU slots on {devices.cpu_model()}"
         yield Check("ok", "gpus", text)
 
 

@@ -39,7 +39,9 @@ _SEED_VARIABLE = re.compile(r"""(?:environ(?:\.get\(|\[)|getenv\()\s*["'](\w*SEE
 _NO_TRAINING = re.compile(r"(?:^|/)(?:tests?|docs|\.[^/]*)/|(?:^|/)(?:test_[^/]*|conftest|setup|__init__)\.py$")
 _NUMBER = "\0"
 """Stands for a number in the template of what is printed."""
-_LABELLED = re.compile(r"([A-Za-z_][\w./-]*)(\s*[:=]\s*|\s+)\0(\S?)")
+_LABELLED = re.compile(
+    r"((?:(?:train|val|valid|validation|test|eval|dev|best|final) +)?[A-Za-z_][\w./-]*)(\s*[:=]\s*|\s+)\0(\S?)"
+)
 
 
 @dataclass(frozen=True)
@@ -223,12 +225,13 @@ def _calls(node: ast.AST, path: str, *, in_loop: bool) -> Iterator[Printed]:
 def _labelled(template: str, path: str, line: int, in_loop: bool, *, is_bare: bool) -> Iterator[Printed]:
     for row in re.split(r"[\r\n]", template):
         for match in _LABELLED.finditer(row):
-            name, between, following = match.groups()
+            label, between, following = match.groups()
             start = "^" if is_bare and match.start() == 0 else r"(?<![\w./-])"
             sign = between.strip()
             gap = rf"{sign}\s*" if sign == ":" else rf"\s*{sign}\s*" if sign else r"\s+"
             value = r"([^\s,;|)\]%]+)" if following and following != _NUMBER else r"(\S+)"
-            yield Printed(name, f"{start}{re.escape(name)}{gap}{value}", path, line, in_loop)
+            words = r" +".join(map(re.escape, label.split()))
+            yield Printed("_".join(label.split()), f"{start}{words}{gap}{value}", path, line, in_loop)
 
 
 def _template(call: ast.Call) -> str:

@@ -114,4 +114,5 @@ def notes(state: LabState) -> Iterator[str]:
     if state.slots and not state.counts.decided and all(slot.kind == "cpu" for slot in state.slots):
         count = len(state.slots)
         slots = f"{count} CPU slot" if count == 1 else f"{count} CPU slots"
-        yield f"No GPU (no NVIDIA driver): {slots}, the small corpus and a short budget"
+        ours = state.config is not None and not state.config.self_reported
+        yield f"No GPU (no NVIDIA driver): {slots}" + (", the small corpus and a short budget" if ours else "")

@@ -44,11 +44,22 @@ def test_a_cache_in_the_home_folder_is_shown_to_runs(tmp_path: Path) -> None:
     assert (("~/.cache/mylab",), str(home)) == (place.read, place.env["HOME"])
 
 
+@pytest.mark.parametrize("words", ['"~/.cache/mylab/x"', '".cache", "mylab"', 'Path.home() / ".cache" / "mylab"'])
+def test_a_cache_that_is_not_there_yet_is_named(words: str, tmp_path: Path) -> None:
+    """The lab will not start without it, however it is written."""
+    place = look(repository(tmp_path / "research", f"{foreign.TRAIN}expanduser({words})\n"), {}, tmp_path)
+    assert (("~/.cache/mylab",), True) == (
+        place.read,
+        any(note.startswith("~/.cache/mylab is not there yet") for note in place.notes),
+    )
+
+
 @pytest.mark.parametrize(
     ("train", "more", "note"),
     [
         (foreign.TRAIN.replace("TRAIN_SEED", "X"), {}, "takes no seed"),
         (foreign.TRAIN + "open('corpus/a.txt')\n", {"__gitignore": "corpus\n"}, "corpus/ is not committed"),
+        (foreign.TRAIN, {"uv__lock": ""}, "uv.lock without .venv"),
         (foreign.TRAIN, {"__gitmodules": ""}, "submodules are not in a run's checkout"),
         (foreign.TRAIN, {"__gitattributes": "*.bin filter=lfs\n"}, "Git LFS"),
         (foreign.TRAIN, {"results__tsv": "commit\n"}, "nightlab import results.tsv"),

@@ -81,6 +81,12 @@ def test_nothing_is_recognised_in_nothing() -> None:
         ("print('val_loss =', x)", "val_loss", "val_loss = 1e-3", 0.001),
         ("print('step %d test_acc %.2f%%' % (1, x))", "test_acc", "step 1 test_acc 93.21%", 93.21),
         ("print('eval/f1: {:.3f}, n'.format(x))", "eval/f1", "eval/f1: 0.812, n", 0.812),
+        (
+            "print(f'step {i}: train loss {x:.4f}, val loss {y:.4f}')",
+            "val_loss",
+            "step 5: train loss 9, val loss 3.5",
+            3.5,
+        ),
         ("log.info(f'val_acc={x}')", "val_acc", "2026-01-01 INFO val_acc=0.25", 0.25),
         ("print(f'a\\nfinal_reward: {x} (best)')", "final_reward", "a\nfinal_reward: -12.5 (best)", -12.5),
     ],
