@@ -118,6 +118,23 @@ def test_the_night_has_not_touched_what_is_the_researchers(lab: LabPaths) -> Non
     )
 
 
+def test_a_script_without_a_seed_is_told_as_what_it_is(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """Equal runs score equally: σ is 0, a gain passes by a bounded number of standard errors, and it is said."""
+    train = foreign.TRAIN.replace('os.environ.get("TRAIN_SEED", "42")', '"42"')
+    files = {"train.py": train, "prepare.py": foreign.PREPARE, "program.md": foreign.PROGRAM}
+    root = foreign.make(tmp_path / "research", files)
+    assert 0 == main(["init", str(root), "--goal", GOAL])
+    assert "train.py takes no seed" in capsys.readouterr().out
+    state = state_of(night(root, experiments=3))
+    assert 0 == main(["report", "--lab", str(root)])
+    told = capsys.readouterr().out
+    assert (True, False, True) == (
+        "val_error is self-reported, σ 0: runs ignore their seed" in told,
+        "000.0σ" in told,
+        all(abs(each.z) <= 99 for each in state.experiments.values() if each.z is not None),
+    )
+
+
 # --- What init leaves alone ---
 
 

@@ -13,6 +13,7 @@ from agentcore.faults import Fault, faults
 from agentcore.judging import claimed, noise
 from agentcore.state import Candidate, Experiment, Merge
 from agentcore.window import Window
+from worktrees.statistics import Z_MAX
 
 EXAMPLES = 3
 """Experiments that are named for each way to fail."""
@@ -187,6 +188,7 @@ def _trunk(window: Window) -> TrunkWay:
     sign = 1 if state.config is None or state.config.lower_is_better else -1
     gain = sign * (old - after)
     z = gain / (spread.used * sqrt(1 / len(before) + 1 / len(pool))) if spread and pool else None
+    z = max(-Z_MAX, min(Z_MAX, z)) if z is not None else None
     return TrunkWay(commit, old, after, gain, z, len(window.merges), taken_back)
 
 
