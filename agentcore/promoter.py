@@ -16,6 +16,7 @@ from statistics import fmean
 from agentcore import events as ev
 from agentcore import guards, verbs
 from agentcore.judging import (
+    SELF_REPORTED,
     complete_pairs,
     confirmation_seeds,
     doubt,
@@ -422,6 +423,10 @@ def message(
         **(besides or {}),
         "Journal": str(lab.journal.head),
     }
+    if found := guards.readings(state, candidate):
+        trailers["Guards"] = " | ".join(each.text for each in found)
+    if state.config is not None and state.config.self_reported:
+        trailers["Score-From"] = f"{SELF_REPORTED}: the training printed it"
     if candidate.simpler:
         trailers["Simpler"] = _simpler(lab, experiment).partition(": ")[2]
     return _with_trailers(experiment.hypothesis, trailers)

@@ -109,6 +109,13 @@ def test_status_and_show_say_it_too(lab: LabPaths, capsys: pytest.CaptureFixture
     assert "guard     accuracy " in told and "at least 0.1: holds" in told
 
 
+def test_trunks_commits_carry_it(lab: LabPaths) -> None:
+    """Whoever reads the branch alone knows who said the score, and what the guards read."""
+    told = git(lab.root, "log", "-1", "--format=%B", "lab/trunk")
+    assert "Score-From: self-reported: the training printed it\n" in told
+    assert "\nGuards: accuracy " in told and "at least 0.1: holds\n" in told
+
+
 def test_the_night_has_not_touched_what_is_the_researchers(lab: LabPaths) -> None:
     """One commit on main as before, an index and files as they were; what is new is what init has said."""
     assert ("1\n", "main\n", "?? directions/\n?? lab.toml\n") == (
