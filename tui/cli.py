@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from difflib import get_close_matches
 from typing import Any, NoReturn, cast
 
+from tui import manual
 from tui.exits import OK, USAGE, Ending
 
 Handler = Callable[[argparse.Namespace], int]
@@ -35,7 +36,6 @@ class Entry:
     target: str
     about: str
     arguments: tuple[Argument, ...] = ()
-    example: str = ""
 
 
 def _flag(*names: str, about: str) -> Argument:
@@ -48,17 +48,17 @@ UNTIL = Argument(("--until",), {"metavar": "TIME", "help": "end then: 08:00, 90m
 SINCE = Argument(("--since",), {"metavar": "T", "help": "from then on: 2h, 22:41, ISO 8601, or away"})
 NO_SANDBOX = _flag("--no-sandbox", about="let agents' code do what you can; nothing moves trunk then")
 MERGE = Argument(("--merge",), {"choices": ("me", "gate", "hold"), "help": "who merges READY candidates"})
-CANDIDATE = Argument(("candidate",), {"metavar": "N"})
+CANDIDATE = Argument(("candidate",), {"metavar": "N", "help": "the candidate's experiment: 12 or '#12'"})
 DRY_RUN = _flag("--dry-run", about="only say what would happen")
 WHY = Argument(("--because",), {"metavar": "TEXT", "default": "", "help": "why; it is recorded with your name"})
 NEEDED_WHY = Argument(("--because",), {"metavar": "TEXT", "required": True, "help": "why; it is recorded"})
 EXPERIMENTS = Argument(("--experiments",), {"type": int, "metavar": "N", "help": "end after N experiments"})
-WORKTREE = Argument(("worktree",), {"metavar": "WT"})
+WORKTREE = Argument(("worktree",), {"metavar": "WT", "help": "a worktree, as wt0"})
 SOME_WORKTREE = Argument(("worktree",), {"metavar": "WT", "nargs": "?", "help": "a worktree; left out with --all"})
 ALL_WORKTREES = _flag("--all", about="all worktrees")
 FOLDER = Argument(("dir",), {"nargs": "?", "help": "folder of the lab"})
 SCENARIO = Argument(("--scenario",), {"metavar": "NAME", "help": "a lab in the middle of something, all of it played"})
-SEED = Argument(("--seed",), {"type": int, "default": 1, "metavar": "N", "help": "of the scenario's draws"})
+SEED = Argument(("--seed",), {"type": int, "default": 1, "metavar": "N", "help": "of the scenario's draws; default: 1"})
 LOOKS = (
     Argument(("--theme",), {"help": "colours: cb-dark, cb-light, ansi, mono, contrast"}),
     _flag("--ascii", about="no character outside ASCII"),
@@ -77,14 +77,16 @@ COMMANDS = (
             FOLDER,
             SCENARIO,
             SEED,
-            Argument(("--speed",), {"type": float, "default": 1.0, "metavar": "X", "help": "play X times as fast"}),
+            Argument(
+                ("--speed",),
+                {"type": float, "default": 1.0, "metavar": "X", "help": "play X times as fast; default: 1"},
+            ),
             _flag("--headless", about="no view: run here, then print a summary"),
             EXPERIMENTS,
             UNTIL,
             MERGE,
             *VIEW,
         ),
-        "nightlab demo --headless --experiments 6 /tmp/lab",
     ),
     Entry(
         "replay",
@@ -112,7 +114,6 @@ COMMANDS = (
             _flag("--at-end", about="begin at its end: the lab as it was left"),
             *LOOKS,
         ),
-        "nightlab replay night.sqlite --from '#12' --speed 120",
     ),
     Entry(
         "init",
@@ -126,8 +127,14 @@ COMMANDS = (
             Argument(("--frozen",), {"metavar": "FILE", "nargs": "+", "help": "what must stay as it is"}),
             Argument(("--metric",), {"metavar": "NAME", "help": "the number that counts"}),
             Argument(("--pattern",), {"metavar": "REGEX", "help": "finds it in the output; its first group is it"}),
-            Argument(("--higher-is-better",), {"dest": "lower", "action": "store_const", "const": "higher"}),
-            Argument(("--lower-is-better",), {"dest": "lower", "action": "store_const", "const": "lower"}),
+            Argument(
+                ("--higher-is-better",),
+                {"dest": "lower", "action": "store_const", "const": "higher", "help": "of that number"},
+            ),
+            Argument(
+                ("--lower-is-better",),
+                {"dest": "lower", "action": "store_const", "const": "lower", "help": "of that number"},
+            ),
             Argument(("--budget",), {"metavar": "SECONDS", "help": "how long a run takes"}),
             Argument(
                 ("--guard",),
@@ -140,14 +147,12 @@ COMMANDS = (
             _flag("--yes", about="take what was found without asking"),
             _flag("--dry-run", about="only print the lab.toml"),
         ),
-        'nightlab init --goal "improve quality and speed"',
     ),
     Entry(
         "import",
         "importing:bring",
         "bring an old night in as history: what was tried is shown, and told to agents, but is no measurement here",
         (Argument(("file",), {"metavar": "results.tsv", "help": "autoresearch's five columns"}), DRY_RUN, JSON),
-        "nightlab import ~/autoresearch/results.tsv --dry-run",
     ),
     Entry("start", "work:start", "start this lab's engine in the background", (NO_SANDBOX,)),
     Entry(
@@ -161,7 +166,6 @@ COMMANDS = (
         "work:run",
         "run the engine in the foreground",
         (EXPERIMENTS, UNTIL, MERGE, NO_SANDBOX),
-        "nightlab run --until 08:00 --merge gate",
     ),
     Entry(
         "status",
@@ -189,7 +193,6 @@ COMMANDS = (
             ),
             Argument(("--by",), {"choices": ("agent",), "help": "what each agent found, and what that took"}),
         ),
-        "nightlab results --tsv > results.tsv",
     ),
     Entry(
         "queue",
@@ -201,45 +204,49 @@ COMMANDS = (
         "show",
         "show:show",
         "all that is known of a worktree, or of an experiment: verdict, runs, commits, what its merge would change",
-        (Argument(("what",), {"metavar": "WT|N"}), JSON),
-        "nightlab show '#12'",
+        (Argument(("what",), {"metavar": "WT|N", "help": "a worktree (wt0), or an experiment (12 or '#12')"}), JSON),
     ),
     Entry(
         "diff",
         "look:diff",
         "what a worktree changes now, or an experiment or an imported commit changed",
-        (Argument(("what",), {"metavar": "WT|N|COMMIT"}),),
-        "nightlab diff wt0",
+        (
+            Argument(
+                ("what",), {"metavar": "WT|N|COMMIT", "help": "a worktree, an experiment, or an imported row's commit"}
+            ),
+        ),
     ),
     Entry(
         "log",
         "look:log",
         "what a run printed",
-        (Argument(("what",), {"metavar": "WT|N"}), Argument(("--lines",), {"type": int, "default": 200})),
-        "nightlab log '#12'",
+        (
+            Argument(("what",), {"metavar": "WT|N", "help": "a worktree (wt0), or an experiment (12 or '#12')"}),
+            Argument(
+                ("--lines",), {"type": int, "metavar": "N", "default": 200, "help": "the last N lines; default: 200"}
+            ),
+        ),
     ),
     Entry(
         "transcript",
         "look:transcript",
         "what a worktree's agent did, step by step",
         (
-            Argument(("worktree",), {"metavar": "WT"}),
+            WORKTREE,
             _flag("-f", "--follow", about="go on with what it does next, until ctrl+c"),
             Argument(("--number",), {"type": int, "metavar": "N", "help": "an older one; default: the newest"}),
             JSON,
         ),
-        "nightlab transcript wt0 -f",
     ),
     Entry(
         "audit",
         "audit:audit",
         "verify: is the journal as it was written (exit 5 if not); show: who ran and decided what",
         (
-            Argument(("what",), {"choices": ("verify", "show")}),
+            Argument(("what",), {"choices": ("verify", "show"), "help": "verify the chain, or show who did what"}),
             Argument(("of",), {"metavar": "WT|N", "nargs": "?", "help": "show only that worktree, or experiment"}),
             JSON,
         ),
-        "nightlab audit show '#12'",
     ),
     Entry(
         "report",
@@ -253,7 +260,6 @@ COMMANDS = (
             ),
             JSON,
         ),
-        "nightlab report --since away -o night.html",
     ),
     Entry(
         "events",
@@ -262,48 +268,55 @@ COMMANDS = (
         (
             Argument(("--lines",), {"type": int, "metavar": "N", "help": "the newest N; default 40, all with --since"}),
             SINCE,
-            Argument(("--level",), {"choices": ("info", "warn"), "default": "info", "help": "warn: what went wrong"}),
+            Argument(
+                ("--level",),
+                {"choices": ("info", "warn"), "default": "info", "help": "warn: only what went wrong; default: info"},
+            ),
             _flag("-f", "--follow", about="go on with what happens next, until ctrl+c"),
             JSON,
         ),
-        "nightlab events --since away --level warn",
     ),
     Entry(
         "merge",
         "decide:merge",
         "merge READY candidates into trunk, in that order; each that follows is confirmed on the new trunk first",
         (
-            Argument(("candidates",), {"metavar": "N", "nargs": "+"}),
+            Argument(
+                ("candidates",), {"metavar": "N", "nargs": "+", "help": "their experiments, in the order to merge"}
+            ),
             YES,
             _flag("--dry-run", about="only say what would happen"),
             JSON,
         ),
-        "nightlab merge 12 --yes",
     ),
     Entry(
         "release",
         "decide:release",
         "let a BLOCKED candidate go on, after somebody has read its diff",
         (
-            Argument(("candidate",), {"metavar": "N"}),
+            CANDIDATE,
             Argument(("--because",), {"metavar": "TEXT", "required": True, "help": "why; it is recorded"}),
             JSON,
         ),
-        'nightlab release 12 --because "read it: a real change of the optimizer"',
     ),
     Entry(
         "retest",
         "retests:retest",
         "try trunk at the larger size now, against the last verified trunk; list: what they have said; stop: drop it",
-        (Argument(("what",), {"choices": ("add", "list", "stop"), "nargs": "?", "default": "add"}), YES, DRY_RUN, JSON),
-        "nightlab retest list --json",
+        (
+            Argument(
+                ("what",), {"choices": ("add", "list", "stop"), "nargs": "?", "default": "add", "help": "default: add"}
+            ),
+            YES,
+            DRY_RUN,
+            JSON,
+        ),
     ),
     Entry(
         "undo",
         "undo:undo",
         "take back what a person did last; asks where trunk, a branch or a folder is touched",
         (_flag("--list", about="what was done, and what of it can be taken back"), YES, DRY_RUN, JSON),
-        "nightlab undo --list",
     ),
     Entry("redo", "undo:redo", "do again what was just undone", (YES, DRY_RUN, JSON)),
     Entry(
@@ -311,7 +324,6 @@ COMMANDS = (
         "queueing:verify",
         "run three more fresh seeds of a candidate, and of trunk; its verdict is made anew",
         (CANDIDATE, WHY, DRY_RUN, JSON),
-        "nightlab verify 12",
     ),
     Entry("hold", "queueing:hold", "let the queue leave a candidate alone", (CANDIDATE, WHY, DRY_RUN, JSON)),
     Entry("unhold", "queueing:unhold", "let a HELD candidate go on", (CANDIDATE, WHY, DRY_RUN, JSON)),
@@ -320,7 +332,6 @@ COMMANDS = (
         "queueing:cancel",
         "take a candidate out of the queue for good",
         (CANDIDATE, NEEDED_WHY, YES, DRY_RUN, JSON),
-        'nightlab cancel 12 --because "it reads the clock"',
     ),
     Entry(
         "pin", "queueing:pin", "keep an experiment's commit, whatever is cleaned up", (CANDIDATE, WHY, DRY_RUN, JSON)
@@ -331,21 +342,23 @@ COMMANDS = (
         "queueing:force",
         "merge a candidate although its verdict did not pass; it is marked forced",
         (CANDIDATE, NEEDED_WHY, YES, DRY_RUN, JSON),
-        'nightlab force 12 --because "half the code, the same score" --yes',
     ),
     Entry(
         "revert",
         "queueing:revert",
         "take exactly one merge back with a new commit, also where others lie on top",
         (CANDIDATE, NEEDED_WHY, YES, DRY_RUN, JSON),
-        'nightlab revert 12 --because "worse on long texts" --yes',
     ),
     Entry(
         "mode",
         "queueing:mode",
         "who merges READY candidates from now on, until the engine is started again",
-        (Argument(("mode",), {"choices": ("me", "gate", "hold")}), WHY, DRY_RUN, JSON),
-        "nightlab mode gate",
+        (
+            Argument(("mode",), {"choices": ("me", "gate", "hold"), "help": "me: only you; hold: nobody"}),
+            WHY,
+            DRY_RUN,
+            JSON,
+        ),
     ),
     Entry(
         "say",
@@ -353,29 +366,29 @@ COMMANDS = (
         "tell a worktree's agent something; it reads it at its next turn",
         (
             Argument(("worktree",), {"metavar": "WT", "nargs": "?", "help": "a worktree; left out with --all"}),
-            Argument(("text",), {"metavar": "TEXT", "nargs": "?"}),
+            Argument(("text",), {"metavar": "TEXT", "nargs": "?", "help": "what to say, quoted"}),
             _flag("--all", about="tell every agent"),
             JSON,
         ),
-        'nightlab say wt0 "prefer changes that shrink the code"',
     ),
     Entry(
         "ideas",
         "ideas:ideas",
         "ideas that wait for an agent, and what became of them",
         (
-            Argument(("action",), {"choices": ("list", "add", "drop"), "nargs": "?", "default": "list"}),
+            Argument(
+                ("action",),
+                {"choices": ("list", "add", "drop"), "nargs": "?", "default": "list", "help": "default: list"},
+            ),
             Argument(("text",), {"metavar": "TEXT|N", "nargs": "*", "help": "the idea in words, or its number"}),
             JSON,
         ),
-        'nightlab ideas add "value embeddings on alternate layers"',
     ),
     Entry(
         "pause",
         "steer:pause",
         "let a worktree, or all, start nothing new; runs in progress end by themselves",
         (SOME_WORKTREE, ALL_WORKTREES, DRY_RUN, JSON),
-        "nightlab pause --all",
     ),
     Entry(
         "resume",
@@ -389,11 +402,25 @@ COMMANDS = (
         "leave the lab alone: the engine holds these limits, also with no view open",
         (
             Argument(("--until",), {"metavar": "TIME", "help": "nothing new starts then: 08:00, 90m, 2h or ISO 8601"}),
-            Argument(("--budget",), {"type": float, "metavar": "USD", "help": "what models may cost from now on"}),
+            Argument(
+                ("--budget",),
+                {
+                    "type": float,
+                    "metavar": "USD",
+                    "help": "dollars that models may cost from now on; default: no limit but [limits]",
+                },
+            ),
             Argument(
                 ("--merge",), {"choices": ("gate", "none"), "default": "none", "help": "who merges; default: none"}
             ),
-            Argument(("--questions",), {"choices": ("park", "wait"), "default": "park", "help": "of agents"}),
+            Argument(
+                ("--questions",),
+                {
+                    "choices": ("park", "wait"),
+                    "default": "park",
+                    "help": "of agents: they take another idea, or wait for you; default: park",
+                },
+            ),
             Argument(
                 ("--tell",),
                 {
@@ -405,48 +432,54 @@ COMMANDS = (
             DRY_RUN,
             JSON,
         ),
-        "nightlab away --until 08:00 --budget 25 --merge gate",
     ),
     Entry("back", "leave:back", "end away mode: you are here again", (JSON,)),
     Entry(
         "rebase",
         "steer:rebase",
         "put a worktree on its base of today as soon as its agent does not think; a candidate: confirm it again there",
-        (Argument(("what",), {"metavar": "WT|N"}), WHY, DRY_RUN, JSON),
-        "nightlab rebase wt0",
+        (
+            Argument(("what",), {"metavar": "WT|N", "help": "a worktree (wt0), or an experiment (12 or '#12')"}),
+            WHY,
+            DRY_RUN,
+            JSON,
+        ),
     ),
     Entry(
         "move",
         "queueing:move",
         "confirm, or merge, a candidate earlier (--by -1) or later",
-        (CANDIDATE, Argument(("--by",), {"type": int, "required": True, "metavar": "PLACES"}), DRY_RUN, JSON),
-        "nightlab move 12 --by -1",
+        (
+            CANDIDATE,
+            Argument(("--by",), {"type": int, "required": True, "metavar": "PLACES", "help": "-1: one place earlier"}),
+            DRY_RUN,
+            JSON,
+        ),
     ),
     Entry(
         "new",
         "steer:new",
         "make more worktrees; there may be more than slots, each has its turn",
         (
-            Argument(("count",), {"type": int, "nargs": "?", "default": 1, "metavar": "N"}),
+            Argument(
+                ("count",), {"type": int, "nargs": "?", "default": 1, "metavar": "N", "help": "how many; default: 1"}
+            ),
             Argument(("--direction",), {"metavar": "TEXT", "default": "", "help": "what their agents look into"}),
             DRY_RUN,
             JSON,
         ),
-        'nightlab new 2 --direction "only remove code"',
     ),
     Entry(
         "retire",
         "steer:retire",
         "stop a worktree's agent, keep its work and its branch, put its folder away; undo brings it back for 14 days",
         (WORKTREE, YES, DRY_RUN, JSON),
-        "nightlab retire wt2",
     ),
     Entry(
         "kill",
         "steer:kill",
         "end the run of a worktree; its agent is told and goes on",
         (WORKTREE, YES, DRY_RUN, JSON),
-        "nightlab kill wt0",
     ),
     Entry(
         "doctor",
@@ -459,7 +492,6 @@ COMMANDS = (
         "tell:notify",
         "by which ways you are told what needs you while you do not look; with --test send one",
         (_flag("--test", about="send one notice and say what came back"), JSON),
-        "nightlab notify --test",
     ),
     Entry(
         "gc",
@@ -485,13 +517,14 @@ COMMANDS = (
         "care:snapshot",
         "one frame of a screen as text",
         (
-            Argument(("screen",), {"nargs": "?", "default": "lab"}),
+            Argument(("screen",), {"nargs": "?", "default": "lab", "help": "its name, or help; default: lab"}),
             SCENARIO,
             SEED,
-            Argument(("--size",), {"default": "80x24", "metavar": "COLUMNSxLINES"}),
+            Argument(
+                ("--size",), {"default": "80x24", "metavar": "COLUMNSxLINES", "help": "in characters; default: 80x24"}
+            ),
             Argument(("--svg",), {"metavar": "FILE", "help": "also write a picture"}),
         ),
-        "nightlab snapshot queue --size 160x45 --svg queue.svg",
     ),
     Entry(
         "keys",
@@ -508,19 +541,27 @@ COMMANDS = (
         "config:config",
         "path: where settings lie; get: what one is; list: all of them, and where each comes from",
         (
-            Argument(("what",), {"choices": ("get", "list", "path")}),
+            Argument(("what",), {"choices": ("get", "list", "path"), "help": "what to tell"}),
             Argument(("key",), {"nargs": "?", "metavar": "KEY", "help": "of get: its dotted name, as limits.usd"}),
             _flag("--where", about="of get: also the file and line, or the variable, or default"),
             JSON,
         ),
-        "nightlab config get limits.usd --where",
     ),
     Entry(
         "completion",
         "taste:completion",
         "what a shell needs to complete nightlab's words",
-        (Argument(("shell",), {"choices": ("bash", "zsh", "fish")}),),
-        "source <(nightlab completion bash)",
+        (Argument(("shell",), {"choices": ("bash", "zsh", "fish"), "help": "which shell's script"}),),
+    ),
+    Entry(
+        "help",
+        "manual:explain",
+        "what there is, or all of one command: arguments, examples, exit codes",
+        (
+            Argument(
+                ("command",), {"metavar": "COMMAND", "nargs": "?", "help": "default: all of them, by their groups"}
+            ),
+        ),
     ),
     Entry("version", "care:version", "print the version"),
 )
@@ -531,6 +572,20 @@ class _Parser(argparse.ArgumentParser):
 
     def error(self, message: str) -> NoReturn:
         raise Ending(USAGE, f"{message}; see {self.prog} --help")
+
+
+class _Whole(_Parser):
+    """The parser of the first word, whose help lists the commands by what they are for."""
+
+    def format_help(self) -> str:
+        return manual.overview((entry.name, entry.about) for entry in COMMANDS)
+
+
+class _Layout(argparse.RawDescriptionHelpFormatter):
+    """Examples keep their lines; a long flag leaves no more than a line of its own before its help."""
+
+    def __init__(self, prog: str) -> None:
+        super().__init__(prog, max_help_position=22, width=100)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -556,24 +611,43 @@ def _parse(words: list[str]) -> argparse.Namespace:
     if first is None and not {"-h", "--help"} & set(words):
         words = ["view", *words]
     elif first is not None and first == words[0] and first not in names:
-        near = get_close_matches(first, names, n=1)
-        hint = f"did you mean `nightlab {near[0]}`?" if near else "see nightlab --help"
-        raise Ending(USAGE, f"unknown command {first!r}; {hint}")
+        raise Ending(USAGE, _unknown(first))
     return words_of.parse_args(words)
 
 
 def parser() -> argparse.ArgumentParser:
     """Return the parser of the whole command line."""
-    whole = _Parser(prog="nightlab", description="A research lab in a terminal.")
+    whole = _Whole(prog="nightlab")
     commands = whole.add_subparsers(metavar="COMMAND", required=True, parser_class=_Parser)
     for entry in COMMANDS:
-        example = f"example: {entry.example}" if entry.example else None
-        sub = commands.add_parser(entry.name, help=entry.about, description=entry.about, epilog=example)
+        sub = commands.add_parser(
+            entry.name,
+            help=entry.about,
+            description=f"{entry.about[0].upper()}{entry.about[1:]}.",
+            epilog=manual.end_of(entry.name),
+            formatter_class=_Layout,
+        )
         sub.set_defaults(target=entry.target)
         sub.add_argument("--lab", metavar="DIR", help="the lab's folder; default: the current one, or $NIGHTLAB_DIR")
         for argument in entry.arguments:
             sub.add_argument(*argument.names, **argument.options)
     return whole
+
+
+def help_of(command: str | None) -> str:
+    """Return the help of one command, or of all. Raises Ending for an unknown one."""
+    whole = parser()
+    if command is None:
+        return whole.format_help()
+    commands = next(each for each in whole._actions if isinstance(each, argparse._SubParsersAction))
+    if command not in commands.choices:
+        raise Ending(USAGE, _unknown(command))
+    return str(commands.choices[command].format_help())
+
+
+def _unknown(word: str) -> str:
+    near = get_close_matches(word, [entry.name for entry in COMMANDS], n=1)
+    return f"unknown command {word!r}; {f'did you mean `nightlab {near[0]}`?' if near else 'see nightlab help'}"
 
 
 def _handler(target: str) -> Handler:
