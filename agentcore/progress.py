@@ -56,6 +56,11 @@ def progress(state: LabState) -> Progress:
     return follow(Progress(), state)
 
 
+def kept_ideas(state: LabState) -> dict[int, str]:
+    """Return {experiment: its hypothesis} of those that were kept: what stands beside their dots in a picture."""
+    return {each.number: each.hypothesis for each in state.experiments.values() if each.outcome == "keep"}
+
+
 def follow(before: Progress, state: LabState) -> Progress:
     """Return the course with what `state` has decided since; the same object where that is nothing.
 

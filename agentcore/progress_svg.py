@@ -35,7 +35,7 @@ def svg(progress: Progress, ideas: Mapping[int, str], metric: str) -> str:
     better = "lower" if progress.lower_is_better else "higher"
     parts = [
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {HEIGHT}" role="img"><style>{STYLE}</style>',
-        f'<text x="{LEFT}" y="18">{len(points)} experiments, {progress.kept} kept</text>',
+        f'<text x="{right}" y="18" text-anchor="end">{len(points)} experiments, {progress.kept} kept</text>',
         f'<text x="{LEFT}" y="{HEIGHT - 8}">experiment; {escape(metric)}, {better} is better</text>',
     ]
     if not points:

@@ -8,6 +8,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from agentcore import progress_png
+from agentcore.progress import Progress, kept_ideas
+from tui.follow import Scene
 from tui.lines import tame
 
 FORMS: Mapping[str, tuple[str, str]] = {
@@ -51,6 +54,16 @@ def as_json(listing: Listing, schema: str) -> str:
     names = [name.lower() for name in listing.head]
     rows = [dict(zip(names, row, strict=True)) for row in listing.rows]
     return json.dumps({"schema": f"nightlab.{schema}/1", "rows": rows}, indent=2, ensure_ascii=False) + "\n"
+
+
+def plot(scene: Scene, shown: Progress | None = None, measure: str = "") -> Maker:
+    """Return how the course of the lab becomes a PNG. `shown`, `measure`: another course than that of the score.
+
+    To be made in a thread: its library takes a second to come. Raises NoPlotter where it is not installed.
+    """
+    course, config = shown or scene.progress, scene.state.config
+    metric, ideas = measure or (config.metric if config else "score"), kept_ideas(scene.state)
+    return lambda: progress_png.png(course, ideas, metric)
 
 
 def save(content: str | bytes, folder: Path, name: str, ending: str, now: float) -> Path:

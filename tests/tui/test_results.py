@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -189,6 +190,28 @@ async def test_files_of_the_screen_are_what_the_command_prints(
     printed = json.loads(capsys.readouterr().out)["experiments"]
     assert printed == json.loads(written[".json"])["experiments"]
     assert shown == [row["experiment"] for row in printed]
+
+
+async def test_the_plot_is_written_as_a_picture(lab: LabMaker) -> None:
+    """Of screens 4 and 7; the library for it is waited for in a thread."""
+    pytest.importorskip("matplotlib.figure", reason="matplotlib (the extra report) is not installed here")
+    async with sitting_at(lab) as person:
+        await person.press("4", "E", "p")
+        await person.sees("written: .lab/exports/results-")
+        await person.press("7")
+        await person.until(lambda: person.view.reading.report is not None)
+        await person.press("E", "p")
+        await person.sees("written: .lab/exports/report-")
+    assert {b"\x89PNG"} == {path.read_bytes()[:4] for path in lab.paths.exports.iterdir()}
+
+
+async def test_without_the_plotter_the_extra_is_named(lab: LabMaker, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And what can be written without it."""
+    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)  # as where it is not installed
+    async with sitting_at(lab, (160, 45)) as person:
+        await person.press("4", "E", "p")
+        await person.sees("a PNG needs matplotlib: pip install 'nightlab[report]'")
+    assert not lab.paths.exports.exists()
 
 
 def test_the_command_takes_a_time_and_an_order(lab: LabMaker, capsys: pytest.CaptureFixture[str]) -> None:

@@ -100,16 +100,16 @@ def _write(path: Path, observer: Observer, found: Report) -> None:
 
 def _content(form: str, observer: Observer, found: Report) -> bytes:
     from agentcore import progress_png
-    from agentcore.progress import progress
+    from agentcore.progress import kept_ideas, progress
     from agentcore.progress_svg import svg
     from agentcore.report import file  # here: a form needs only its own
     from agentcore.report.page import page
 
     state = observer.state
-    ideas = {each.number: each.hypothesis for each in state.experiments.values() if each.outcome == "keep"}
+    ideas = kept_ideas(state)
     if form == ".png":
         try:
-            return progress_png.png(progress(state), found.metric)
+            return progress_png.png(progress(state), ideas, found.metric)
         except progress_png.NoPlotter as error:
             raise Ending(PRECONDITION, str(error)) from error
     body = {"schema": file.SCHEMA, **file.as_object(found)}

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from agentcore import format as fmt
 from tui import layout
-from tui.exporting import Maker
+from tui.exporting import Maker, plot
 from tui.follow import Scene
 from tui.screens.base import Action, BaseScreen
 from tui.widgets.pane import Pane
@@ -85,14 +85,18 @@ class ReportScreen(BaseScreen):
         return whole if len(whole) + len(f" 7 {self.NAME}  ") < self.size.width else text
 
     def exportable(self) -> dict[str, Maker]:
-        """Return the report as Markdown and as JSON."""
+        """Return the report as Markdown and as JSON, and the plot that belongs to it."""
         from agentcore.report import file  # here: only who takes it along needs it
 
         report = self.view.reading.report
         if report is None:
             return {}
         body = {"schema": file.SCHEMA, **file.as_object(report)}
-        return {"m": lambda: file.markdown(report), "j": lambda: json.dumps(body, indent=2, ensure_ascii=False)}
+        return {
+            "m": lambda: file.markdown(report),
+            "j": lambda: json.dumps(body, indent=2, ensure_ascii=False),
+            "p": plot(self.view.scene),
+        }
 
     def _move(self, delta: int) -> None:
         self.answers.move(delta)

@@ -16,7 +16,7 @@ from agentcore.results import COLUMNS, ResultRow, Results, follow, is_rising, or
 from agentcore.sieve import sift
 from tui import layout
 from tui.bindings import Target
-from tui.exporting import Maker
+from tui.exporting import Maker, plot
 from tui.follow import Scene
 from tui.screens.base import Action, BaseScreen
 from tui.screens.lab import PREVIEW_LINES, waiting
@@ -164,6 +164,7 @@ class ResultsScreen(BaseScreen):
             "m": lambda: results_file.markdown(rows, state),
             "t": lambda: results_file.tsv(sorted(rows, key=lambda row: row.experiment), state),
             "j": lambda: results_file.as_json(rows, state),
+            "p": plot(self.view.scene, self.progress.progress, self.progress.measure),
         }
 
     def _follow(self, scene: Scene) -> None:

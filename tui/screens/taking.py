@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
+from agentcore.progress_png import NoPlotter
 from tui.clipboard import give
 from tui.exporting import FORMS, Maker, save
 from tui.sheets.menu import Menu
@@ -69,8 +71,20 @@ class Taker:
         view = self._screen.view
         if letter == "s":  # the picture is of the screen as it is once the menu has gone
             view.call_after_refresh(lambda: self._write(forms[letter], letter))
+        elif letter == "p":
+            self._screen.say("drawing")
+            view.run_worker(self._draw(forms[letter]), exclusive=True, group="drawing")
         else:
             self._write(forms[letter], letter)
+
+    async def _draw(self, make: Maker) -> None:
+        """Draw in a thread: the library for it takes a second to come."""
+        try:
+            picture = await asyncio.to_thread(make)
+        except NoPlotter as error:
+            self._screen.say(str(error))
+            return
+        self._write(lambda: picture, "p")
 
     def _write(self, make: Maker, letter: str) -> None:
         view = self._screen.view
