@@ -42,6 +42,7 @@ DECISIONS = (
     ev.IdeaAdded,
     ev.IdeaDropped,
     ev.HistoryImported,
+    ev.HistoryDropped,
     ev.MergesWanted,
     ev.TrunkMoved,
     ev.WarningRaised,

@@ -102,6 +102,8 @@ class UndoDesk:
             case "say":
                 for name in undoing.unread(state, action):
                     record(ev.MessageTakenBack(name, action.text, by))
+            case "import":
+                record(ev.HistoryDropped(action.text, by))
 
     async def _again(self, action: Action, by: str, expected: Mapping[str, object]) -> None:
         state, record, number = self._lab.state, self._lab.record, action.experiment or 0
@@ -144,6 +146,9 @@ class UndoDesk:
             case "say":
                 for name in action.names:
                     record(ev.MessageSent(name, action.text, by, action.together))
+            case "import":
+                old = next(each for each in state.dropped_imports if each.digest == action.text)
+                record(ev.HistoryImported(old.source, old.digest, old.metric, old.rows, by))
 
     async def _revert_again(self, number: int, by: str) -> None:
         """Before it is merged again it only has to leave the queue; afterwards trunk has to let go of it."""

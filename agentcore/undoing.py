@@ -74,6 +74,8 @@ def undo_refusal(state: LabState, action: Action) -> str:
             return "" if unread(state, action) else "it was read already"
         case "save":
             return "" if state.prompts_tree == action.text else "they were saved again since"
+        case "import":
+            return "" if any(each.digest == action.text for each in state.imports) else "its rows are gone already"
     return f"{action.kind} cannot be taken back"
 
 
@@ -159,6 +161,9 @@ def told(state: LabState, action: Action) -> str:
     match action.kind:
         case "mode":
             return f"mode {action.was[0]} to {action.text}"
+        case "import":
+            night = next(each for each in (*state.imports, *state.dropped_imports) if each.digest == action.text)
+            return f"import of {len(night.rows)} rows from {night.source}"
         case "say":
             return f'message to {names}: "{action.text}"'
         case "pause" | "resume" | "rebase" | "retire" | "save":
@@ -207,6 +212,8 @@ def back(state: LabState, action: Action) -> str:
             return f"the mode is {action.was[0]} again"
         case "save":
             return _read_as(state, action, action.was[0])
+        case "import":
+            return "nobody is told of them any more; what agents have read they have read"
     return _with_verb(unread(state, action), "does not get to read it", "do not get to read it")
 
 

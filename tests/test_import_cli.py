@@ -104,12 +104,19 @@ def test_an_event_tells_of_it(lab: LabMaker, capsys: pytest.CaptureFixture[str])
 
 
 async def test_an_engine_that_runs_writes_it(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    """And refuses it a second time, and what a caller of its socket sends as no table."""
+    """It can be taken back and done again; a second time it is refused."""
     (tmp_path / "old.tsv").write_text(NIGHT)
     async with shell(tmp_path / "lab", capsys) as at:
         body = json.loads((await at.run("import", str(tmp_path / "old.tsv"), "--json")).out)
         assert ("nightlab.import/1", 4, 2, 1, 1, 0) == (
             body["schema"], body["rows"], body["keep"], body["drop"], body["crash"], body["linked"],
         )  # fmt: skip
-        assert 4 == len(at.at.lab.state.imports[0].rows)
+        imported = at.at.lab.state.imports
+        assert 4 == len(imported[0].rows)
+        assert "import of 4 rows from " in (await at.run("undo", "--list")).out
+        assert (await at.run("undo")).out.startswith("took the import of 4 rows from ")
+        assert () == at.at.lab.state.imports
+        assert "taken back" in (await at.run("events", "--lines", "2")).out
+        assert (await at.run("redo")).out.startswith("again: import of 4 rows")
+        assert [each.rows for each in imported] == [each.rows for each in at.at.lab.state.imports]
         assert 5 == (await at.run("import", str(tmp_path / "old.tsv"))).code

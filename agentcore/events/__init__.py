@@ -46,7 +46,7 @@ from agentcore.events.experiment import (
     RunStopped,
 )
 from agentcore.events.idea import IdeaAdded, IdeaDropped
-from agentcore.events.imported import HistoryImported, OldOutcome, OldRow
+from agentcore.events.imported import HistoryDropped, HistoryImported, OldOutcome, OldRow
 from agentcore.events.lab import (
     ClockMoved,
     EngineStarted,
@@ -154,6 +154,7 @@ Event = (
     | IdeaAdded
     | IdeaDropped
     | HistoryImported
+    | HistoryDropped
     | WarningRaised
     | WarningCleared
     | AwayStarted

@@ -35,3 +35,11 @@ class HistoryImported:
     """What its second column is called."""
     rows: tuple[OldRow, ...]
     by: str
+
+
+@dataclass(frozen=True)
+class HistoryDropped:
+    """Somebody took an import back: neither people nor agents are told of its rows any more."""
+
+    digest: str
+    by: str

@@ -115,6 +115,11 @@ def _(event: ev.PromptsChanged, state: LabState) -> Action | None:
 
 
 @_action.register
+def _(event: ev.HistoryImported, state: LabState) -> Action:
+    return Action("import", event.by, text=event.digest)
+
+
+@_action.register
 def _(event: ev.MessageSent, state: LabState) -> Action:
     return Action("say", event.by, (event.worktree,), text=event.text, together=event.all)
 

@@ -104,6 +104,8 @@ class LabState:
     ideas: Map[int, Idea] = field(default_factory=Map)
     imports: tuple[Import, ...] = ()
     """Old nights of other machines, oldest import first: history, see importing.py."""
+    dropped_imports: tuple[Import, ...] = ()
+    """Those that were taken back."""
     away: Away | None = None
     """None while somebody is there."""
     last_away: Absence | None = None

@@ -10,7 +10,7 @@ class Action:
     """Something that a person did and can take back, see undoing.py."""
 
     kind: str
-    """merge, revert, pause, resume, hold, unhold, cancel, pin, unpin, mode, say, save."""
+    """merge, revert, pause, resume, hold, unhold, cancel, pin, unpin, mode, say, save, import."""
     by: str
     names: tuple[str, ...] = ()
     """The worktrees that it was done to; of a save the files."""
@@ -18,7 +18,8 @@ class Action:
     stack: tuple[int, ...] = ()
     """All that were merged with it; empty where it was alone."""
     text: str = ""
-    """What was said, the new mode, the pinned commit, the reason of a pause, the tree of the saved texts."""
+    """What was said, the new mode, the pinned commit, the reason of a pause, the tree of the saved texts, the digest of
+    an import."""
     was: tuple[str, ...] = ()
     """What was so before: the mode, the candidate's state, each worktree's reason to be paused. Of a save the commit
     before it, and its own."""

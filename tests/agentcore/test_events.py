@@ -74,6 +74,7 @@ EVENTS: tuple[Event, ...] = (
     ev.IdeaAdded(1, "tie the embeddings", "ada"),
     ev.IdeaDropped(1, "ada"),
     ev.HistoryImported("/old/results.tsv", "d1", "val_bpb", (ev.OldRow("c9", "crash", None, 44.0, "x", ""),), "ada"),
+    ev.HistoryDropped("d1", "ada"),
     ev.RunStopped(3, "ada"),
     ev.MessageTakenBack("wt0", "prefer fewer layers", "ada"),
     ev.CandidateReordered(2, (2, 1, 3), "ada"),
