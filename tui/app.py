@@ -64,6 +64,8 @@ def farewell(view: View) -> int:
 
 def _file(view: View) -> str:
     """Put a fault's traceback into the lab and return where; into the words themselves where that cannot be."""
+    if view.follower.observer.label:  # the copy's folder goes now
+        return f"no file:\n{view.fault}"
     log = view.paths.dot / "view.log"
     try:
         with log.open("a", encoding="utf-8") as file:

@@ -162,6 +162,18 @@ async def test_the_view_shows_the_moment_that_is_played(lab: LabMaker, tmp_path:
         assert person.view.scene.live.engine_alive
 
 
+async def test_what_is_taken_along_lies_where_the_person_is(lab: LabMaker, tmp_path: Path) -> None:
+    """The copy's own folder is gone afterwards."""
+    recording = recorded(lab, tmp_path / "copy")
+    recording.paths.exports = tmp_path / "here"
+    async with watching(recording, Watch(), 9999.0) as person:
+        await person.press("4", "E")
+        assert "write to the current folder" in person.text
+        await person.press("t")
+        await person.sees("written: ")
+    assert 1 == len(list((tmp_path / "here").glob("results-*.tsv")))
+
+
 async def test_no_key_changes_a_recording(lab: LabMaker, tmp_path: Path) -> None:
     """Each says that this view only looks."""
     recording = recorded(lab, tmp_path / "copy")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agentcore.progress_png import NoPlotter
@@ -35,8 +36,9 @@ class Taker:
         """Offer the forms in which this screen can be written to a file."""
         forms = {**self._screen.exportable(), "s": self._picture}
         items = [(letter, FORMS.get(letter, (letter, ""))[0]) for letter in forms]
-        look = self._screen.view.look
-        self._screen.cover.lay(Menu(look, "write to .lab/exports", items, lambda letter: self._export(forms, letter)))
+        look, paths = self._screen.view.look, self._screen.view.paths
+        folder = ".lab/exports" if paths.exports.is_relative_to(paths.root) else "the current folder"
+        self._screen.cover.lay(Menu(look, f"write to {folder}", items, lambda letter: self._export(forms, letter)))
 
     def copy_selected(self) -> None:
         """Copy what the mouse selected; without a selection close the view."""
@@ -93,10 +95,15 @@ class Taker:
         except OSError as error:
             self._screen.say(f"not written: {error}")
             return
-        self._screen.say(f"written: {path.relative_to(view.paths.root)}")
+        self._screen.say(f"written: {_in_lab(path, view.paths.root)}")
 
 
 def _described(name: str, text: str) -> str:
     """Return what a letter stands for, with its first words or its size."""
     lines = text.splitlines()
     return f"{name:<8} {lines[0] if len(lines) == 1 else f'{len(lines)} lines'}"
+
+
+def _in_lab(path: Path, root: Path) -> Path:
+    """Return how a file is called: from the lab's folder on, where it lies there."""
+    return path.relative_to(root) if path.is_relative_to(root) else path
