@@ -71,15 +71,16 @@ _DARK = {
     "comment": "#969696 italic",
 }
 
+# Dark enough to be read on white is nearly the same for colour-blind eyes, so these differ in how dark they are.
 _LIGHT = {
     **_DARK,
     "text": "#262626 on #fafafa",
-    "run": "#00598c",
-    "good": "#00664b",
-    "bad": "#a63c00",
-    "you": "bold #6b5f00",
-    "grey": "#5f5f5f",
-    "wait": "#5f5f5f",
+    "run": "#2850dd",
+    "good": "#195238",
+    "bad": "#a2410a",
+    "you": "bold #543f16",
+    "grey": "#5e5f64",
+    "wait": "#5e5f64",
     "frame": "#a8a8a8",
     "focus": "#262626",
     "title": "bold #000000",

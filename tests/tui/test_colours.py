@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from tests.tui.colours import contrast, distance, ground, ink
+from tests.tui.colours import contrast, distance, ground, ink, nearest
 from tui.snapshot import PLAIN
 from tui.theme import Theme, choose
 
@@ -43,6 +43,14 @@ def test_good_and_bad_are_told_apart_by_all_eyes(name: str, colours: int, eyes: 
     pair = distance(ink(look, "good"), ink(look, "bad"), eyes)
     lines = distance(ground(look, "add"), ground(look, "remove"), eyes)
     assert pair >= 25 and lines >= 25
+
+
+@pytest.mark.parametrize("eyes", ["normal", "protanopia", "deuteranopia"])
+def test_no_two_colours_on_white_are_one_to_any_eyes(eyes: str) -> None:
+    """Working, good, bad, needs you and rest are 15 apart, each from each; 256 colours hold no such five."""
+    look = theme("cb-light", 1 << 24)
+    apart, pair = nearest({role: ink(look, role) for role in ("run", "good", "bad", "you", "grey")}, eyes)
+    assert apart >= 15, pair
 
 
 def test_the_default_theme_is_as_measured() -> None:
