@@ -15,6 +15,7 @@ from agentcore.progress import Progress
 from agentcore.results import COLUMNS, ResultRow, Results, follow, is_rising, ordered
 from agentcore.sieve import sift
 from tui import layout
+from tui.axis import SCORE
 from tui.bindings import Target
 from tui.exporting import Maker, plot
 from tui.follow import Scene
@@ -199,7 +200,7 @@ class ResultsScreen(BaseScreen):
         plot.marked, plot.experiments = row.experiment if row else None, len(self._results.rows)
         plot.waiting = waiting(scene)
         if measure is None:
-            plot.progress, plot.measure, plot.write = scene.progress, "", "{:.4f}".format
+            plot.progress, plot.measure, plot.write = scene.progress, "", SCORE
             return
         known = self._measured
         if known is None or known[0] is not self._results or known[1] is not measure:

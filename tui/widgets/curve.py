@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from functools import partial
 from math import log10
 
 from agentcore import format as fmt
 from agentcore.curve import Curve, Reading, curve, measured, reading
+from tui.axis import FINER_SCORES, Writer, labels
 from tui.canvas import FIRST, OTHERS, draw
 from tui.curves import Points
 from tui.lines import Line, clip
@@ -100,10 +102,13 @@ class CurvePane(Pane):
         roles = ("run", "grey")
         drawn = draw(list(zip(courses, roles, strict=True)), columns, rows, bottom, top, plain=self.look.ascii)
         lines = [words]
+        last = rows - 1
+        numbered = [row for row in range(rows) if row == last or (row % EVERY == 0 and last - row >= EVERY // 2)]
+        values = [top - (top - bottom) * row / last for row in numbered]
+        values = [10**value if is_log else value for value in values]
+        names = dict(zip(numbered, labels(values, partial(written, self.metric), finer(self.metric)), strict=True))
         for row, line in enumerate(drawn):
-            value = top - (top - bottom) * row / (rows - 1)
-            shown = row == rows - 1 or (row % EVERY == 0 and rows - 1 - row >= EVERY // 2)
-            name = written(self.metric, 10**value if is_log else value) if shown else ""
+            name, shown = names.get(row, ""), row in names
             lines.append(((f"{name:>{MARGIN - 1}} ", "grey"), ("┤" if shown else "│", "frame"), *line))
         return [*lines, *_axis(columns)]
 
@@ -129,6 +134,18 @@ def written(metric: str, value: float) -> str:
         case "memory":
             return fmt.memory(value)
     return fmt.rate(value)
+
+
+def finer(metric: str) -> tuple[Writer, ...]:
+    """Return how values of a metric are written where they are nearly the same."""
+    match metric:
+        case "loss":
+            return FINER_SCORES
+        case "mfu":
+            return (lambda value: f"{100 * value:.2f}%", lambda value: f"{100 * value:.3f}%")
+        case "memory":
+            return ("{:.0f}M".format, "{:.1f}M".format)
+    return ("{:.0f}".format, "{:.1f}".format)
 
 
 def _range(own: Curve, other: Curve) -> tuple[float, float]:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from math import log10
 
 from agentcore import format as fmt
 from agentcore.progress import Progress
+from tui.axis import FINER_SCORES, SCORE, Writer, labels
 from tui.lines import Line, wrap
 from tui.theme import Theme
 from tui.widgets.pane import Pane
@@ -35,7 +36,7 @@ class ProgressPane(Pane):
         self.experiments = 0
         self.measure = ""
         """What is drawn, where it is not the score."""
-        self.write: Callable[[float], str] = "{:.4f}".format
+        self.write: Writer = SCORE
         self.is_log = False
         self.marked: int | None = None
         """The experiment whose place is shown."""
@@ -116,7 +117,7 @@ def plot(
     width: int,
     height: int,
     *,
-    write: Callable[[float], str] = "{:.4f}".format,
+    write: Writer = SCORE,
     is_log: bool = False,
 ) -> list[Line]:
     """Draw `progress` into `width` by `height` cells; the axis has numbers from eight lines on."""
@@ -135,7 +136,10 @@ def plot(
         if point.kept:
             grid[axes.row(point.score)][column] = ("●", "good")
     every = 1 if axes.rows <= 6 else 3
-    lines = [_labelled(write(axes.score(row)), grid, row, every) for row in range(axes.rows)]
+    numbered = [row for row in range(axes.rows) if _is_numbered(row, axes.rows, every)]
+    values, finer = [axes.score(row) for row in numbered], FINER_SCORES if write is SCORE else ()
+    names = dict(zip(numbered, labels(values, write, finer), strict=True))
+    lines = [_labelled(names.get(row), grid[row]) for row in range(axes.rows)]
     return [*lines, *_axis(axes.span, axes.columns, axes.is_numbered)]
 
 
@@ -167,11 +171,14 @@ def _draw_best(grid: list[list[tuple[str, str]]], row: int, bests: Mapping[int, 
         row = best
 
 
-def _labelled(name: str, grid: list[list[tuple[str, str]]], row: int, every: int) -> Line:
-    shown = row % every == 0 and (row == len(grid) - 1 or len(grid) - 1 - row >= every or every == 1)
-    shown = shown or row == len(grid) - 1
-    head = f" {name}"[: MARGIN - 2] if shown else ""
-    return ((f"{head:<{MARGIN - 1}}", "grey"), ("┤" if shown else "│", "frame"), *_merged(grid[row]))
+def _is_numbered(row: int, rows: int, every: int) -> bool:
+    return row == rows - 1 or (row % every == 0 and (rows - 1 - row >= every or every == 1))
+
+
+def _labelled(name: str | None, cells: list[tuple[str, str]]) -> Line:
+    """Return one row of the plot; `name` is None where it has no number."""
+    head = f" {name or ''}"[: MARGIN - 1]
+    return ((f"{head:<{MARGIN - 1}}", "grey"), ("│" if name is None else "┤", "frame"), *_merged(cells))
 
 
 def _axis(span: int, columns: int, numbered: bool) -> list[Line]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import islice
 
 from agentcore import format as fmt
@@ -65,6 +66,8 @@ class QueueList(ListPane):
         super().__init__(look, id="candidates", heavy=True)
         self.scene: Scene | None = None
         self.rows: tuple[QueueRow, ...] = ()
+        self.named = NAME
+        """Cells of a candidate's name."""
         self.wanted = ""
         """Only candidates are listed that hold it."""
 
@@ -72,6 +75,7 @@ class QueueList(ListPane):
         """Take the scene's candidates."""
         self.scene = scene
         self.rows = tuple(row for row in scene.overview.queue if holds(told(row), self.wanted))
+        self.named = _name_width(self.rows)
 
     def head(self) -> tuple[str, str]:
         """Return the titles; on the right how far what passed can be believed, once anything was confirmed."""
@@ -88,7 +92,7 @@ class QueueList(ListPane):
 
     def header(self, width: int) -> list[Line]:
         """Return the column titles."""
-        words = [fit("STATE", 9), fit("CAND", 9), fit("IDEA", _idea_width(width))]
+        words = [fit("STATE", 9), fit("CAND", self.named), fit("IDEA", _idea_width(width, self.named))]
         numbers = [("SCORE", 6), ("GAIN", 7), ("σ", 4), ("SEEDS", 5), ("±LINES", 7), *_last_columns(width)]
         titles = " ".join([*words, *(flush(title, cells) for title, cells in numbers)])
         return [(((INDENT if self.frame == "box" else INDENT[1:]) + titles, "grey"),)]
@@ -111,7 +115,7 @@ class QueueList(ListPane):
         line: Line = (
             (_sign(self, index, row.experiment), "bold"),
             (fit(row.state, 9), role),
-            (f" {_name(row)} {fit(marked(row), _idea_width(width))} ", "text"),
+            (f" {fit(_name(row), self.named)} {fit(marked(row), _idea_width(width, self.named))} ", "text"),
             (f"{flush(fmt.score(row.score), 6)} ", "text"),
             (f"{flush(fmt.gain(row.gain), 7)} {flush(fmt.sigmas(row.z), 4)}", gain_role(row.gain, row.z)),
             (f" {flush(seeds_cell(row), 5)} {flush(fmt.change(row.added, row.removed), 7)}", "text"),
@@ -134,6 +138,7 @@ class MergedList(ListPane):
         super().__init__(look, id="merged")
         self.scene: Scene | None = None
         self.rows: tuple[MergedRow | QueueRow, ...] = ()
+        self.named = NAME
         self.wanted = self.aside = ""
         self.has_cursor = False
         self._made: tuple[LabState, tuple[MergedRow | QueueRow, ...]] | None = None
@@ -145,6 +150,7 @@ class MergedList(ListPane):
             left = sorted(queue_rows(scene.state, LEFT), key=lambda row: -row.since)
             self._made = (scene.state, (*merged_rows(scene.state), *left))
         self.rows = tuple(row for row in self._made[1] if holds(told(row), self.wanted))
+        self.named = _name_width(self.rows)
 
     def head(self) -> tuple[str, str]:
         """Return the titles; on the right what the queue does now and next."""
@@ -158,7 +164,7 @@ class MergedList(ListPane):
         """Return the column titles, where there is room for them."""
         if self.frame != "box":
             return []
-        words = [fit("STATE", 9), fit("CAND", 9), fit("IDEA", _merged_idea_width(self, width))]
+        words = [fit("STATE", 9), fit("CAND", self.named), fit("IDEA", _merged_idea_width(self, width))]
         numbers = " ".join(flush(title, cells) for title, cells in (("SCORE", 6), ("GAIN", 7), ("AT", 5)))
         return [((f"{INDENT}{' '.join(words)} {numbers} {fit('BY', 4)} RETEST, OR WHY NOT", "grey"),)]
 
@@ -172,10 +178,7 @@ class MergedList(ListPane):
         line: Line = (
             (_sign(self, index, row.experiment), "bold"),
             (fit(row.state, 9), role),
-            (
-                f" {fit(f'{row.worktree} #{row.experiment}', 9)} {fit(marked(row), _merged_idea_width(self, width))} ",
-                "text",
-            ),
+            (f" {fit(_name(row), self.named)} {fit(marked(row), _merged_idea_width(self, width))} ", "text"),
             (f"{flush(fmt.score(row.score), 6)} ", "text"),
             (flush(fmt.gain(row.gain), 7), gain_role(row.gain, row.z)),
             (f"{when} ", "text"),
@@ -208,6 +211,9 @@ class HistoryPane(Pane):
 
 INDENT = "   "
 
+NAME = 9
+"""Cells of a candidate's name, at least: `wt0 #1234`."""
+
 LEFT = ("NOISE", "REJECTED", "CANCELLED")
 """States of a candidate that has left the queue and was not merged."""
 
@@ -225,7 +231,12 @@ def marked(row: QueueRow | MergedRow) -> str:
 
 
 def _name(row: QueueRow | MergedRow) -> str:
-    return fit(f"{row.worktree} #{row.experiment}", 9)
+    return f"{row.worktree} #{row.experiment}"
+
+
+def _name_width(rows: Sequence[QueueRow | MergedRow]) -> int:
+    """Return the cells of the longest name: `wt12 #10384` is worth more than the last words of an idea."""
+    return max([NAME, *(len(_name(row)) for row in rows)])
 
 
 def _sign(pane: QueueList | MergedList, index: int, experiment: int) -> str:
@@ -239,13 +250,13 @@ def _last_columns(width: int) -> list[tuple[str, int]]:
     return [("MEM", 4)] if width < WIDE else [("MEM", 4), ("BASE", 7), ("WAIT", 4)]
 
 
-def _idea_width(width: int) -> int:
-    fixed = 3 + 10 + 10 + 7 + 8 + 5 + 6 + 8 + 1 + sum(cells + 1 for _, cells in _last_columns(width))
+def _idea_width(width: int, named: int) -> int:
+    fixed = 3 + 10 + named + 1 + 7 + 8 + 5 + 6 + 8 + 1 + sum(cells + 1 for _, cells in _last_columns(width))
     return max(8, min(100, width - fixed))
 
 
-def _merged_idea_width(pane: Pane, width: int) -> int:
-    fixed = 2 + 10 + 10 + 7 + 8 + RETEST + (13 if pane.frame == "box" else 0)
+def _merged_idea_width(pane: MergedList, width: int) -> int:
+    fixed = 2 + 10 + pane.named + 1 + 7 + 8 + RETEST + (13 if pane.frame == "box" else 0)
     return max(12, min(60, width - fixed))
 
 
@@ -269,7 +280,7 @@ def _summary(row: QueueRow, width: int) -> Line:
     measured = row.state in ("CONFIRM", "READY", "MERGING") or not row.reason
     tail = f"{flush(fmt.gain(row.gain), 6)} {flush(fmt.sigmas(row.z), 4)}σ {seeds_cell(row)}"
     tail = fit(tail if measured else row.reason, TAIL)
-    name = fit(f"{row.worktree} #{row.experiment}", max(8, len(f"{row.worktree} #{row.experiment}")))
+    name = fit(_name(row), max(8, len(_name(row))))
     room = max(4, width - 10 - len(name) - 2 - TAIL - 2)
     return (
         (f" {fit(row.state, 9)} ", role),

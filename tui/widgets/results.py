@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from agentcore import format as fmt
 from agentcore.results import COLUMNS, Column, ResultRow, became
 from agentcore.results_file import minutes
@@ -27,6 +29,8 @@ class ResultsList(KeyedList[ResultRow]):
         super().__init__(look, id="results", heavy=True)
         self.by: Column = COLUMNS[0]
         self.is_rising = False
+        self._number = NUMBER
+        """Cells of an experiment's number."""
         self.sought = ""
         """What was filtered by."""
         self.empty = ""
@@ -36,6 +40,11 @@ class ResultsList(KeyedList[ResultRow]):
         """Return its experiment's number."""
         return row.experiment
 
+    def feed(self, rows: Sequence[ResultRow]) -> None:
+        """Show these rows, with as many digits as the largest number has."""
+        super().feed(rows)
+        self._number = max(NUMBER, len(str(max((row.experiment for row in rows), default=0))))
+
     def head(self) -> tuple[str, str]:
         """Return how many there are, and the order."""
         sought = f" with {self.sought}" if self.sought else ""
@@ -43,10 +52,10 @@ class ResultsList(KeyedList[ResultRow]):
 
     def header(self, width: int) -> list[Line]:
         """Return the column titles; an arrow stands at the one that the rows are ordered by."""
-        has_run, has_lines = _shown(width)
+        has_run, has_lines = _shown(width, self._number)
         titles = {each.name: each.title for each in COLUMNS}
         titles[self.by.name] += self.arrow
-        cells = [flush(titles["time"], NUMBER), fit("WT", WORKTREE), fit("OUTCOME", OUTCOME)]
+        cells = [flush(titles["time"], self._number), fit("WT", WORKTREE), fit("OUTCOME", OUTCOME)]
         cells += [flush(titles["score"], SCORE), flush(titles["gain"], GAIN), flush(titles["sigma"], SIGMA)]
         if has_run:
             cells += [flush(titles["memory"], MEMORY), flush(titles["minutes"], MINUTES)]
@@ -55,14 +64,14 @@ class ResultsList(KeyedList[ResultRow]):
 
     def item(self, index: int, width: int) -> Line:
         """Return the line of one experiment."""
-        row, (has_run, has_lines) = self.rows[index], _shown(width)
+        row, (has_run, has_lines) = self.rows[index], _shown(width, self._number)
         glyph, role, _ = OUTCOMES[row.outcome]
         measured = f"{flush(fmt.gain(row.gain), GAIN)} {flush(fmt.sigmas(row.z), SIGMA)}"
         rest = f" {flush(fmt.memory(row.peak_mb or None), MEMORY)} {flush(minutes(row), MINUTES)}" if has_run else ""
         rest += f" {flush(fmt.change(row.added, row.removed), LINES)}" if has_lines else ""
         line: Line = (
             (self.sign(index, row.experiment), "bold"),
-            (f"{flush(str(row.experiment), NUMBER)} {fit(row.worktree, WORKTREE)} ", "text"),
+            (f"{flush(str(row.experiment), self._number)} {fit(row.worktree, WORKTREE)} ", "text"),
             (fit(f"{glyph} {row.outcome.upper()}", OUTCOME), role),
             (f" {flush(fmt.score(row.score), SCORE)} ", "text"),
             (measured, gain_role(row.gain, row.z)),
@@ -114,8 +123,8 @@ class ResultPane(Pane):
         return [*(((f" {part}", "text"),) for part in above), *below]
 
 
-def _shown(width: int) -> tuple[bool, bool]:
+def _shown(width: int, number: int) -> tuple[bool, bool]:
     """Return whether memory and minutes have room, and whether the size of the change has."""
-    fixed = LEAD + NUMBER + WORKTREE + OUTCOME + SCORE + GAIN + SIGMA + 6
+    fixed = LEAD + number + WORKTREE + OUTCOME + SCORE + GAIN + SIGMA + 6
     has_lines = fixed + LINES + 1 + IDEA <= width
     return fixed + LINES + MEMORY + MINUTES + 3 + IDEA <= width, has_lines
