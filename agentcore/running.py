@@ -20,7 +20,7 @@ from agentcore.gone import gone
 from agentcore.lab import Lab
 from agentcore.plan import StartRun
 from agentcore.state import Run
-from agentcore.walls import absent, hidden, memory_mb, readable, run_uid, shown
+from agentcore.walls import absent, hidden, memory_mb, run_uid, shown
 from worktrees import leftovers
 from worktrees.project import Guard
 from worktrees.repository import Gone
