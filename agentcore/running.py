@@ -67,7 +67,7 @@ async def collect(lab: Lab) -> None:
                     await _finish(lab, run, result)
                 elif lab.watch.knows(run.number, run.slot):
                     if lab.watch.is_silent(run.slot):
-                        _lighten(folder)
+                        _lighten(lab, folder)
                         lab.record(_lost(lab, run, f"{run.slot} was gone when it ended ({result.reason})"))
                     else:
                         await _finish(lab, run, result)

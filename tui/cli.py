@@ -510,7 +510,6 @@ COMMANDS = (
             DRY_RUN,
             JSON,
         ),
-        "nightlab gc --dry-run",
     ),
     Entry(
         "snapshot",

@@ -148,6 +148,11 @@ PAGES: Mapping[str, Page] = {
         (OK, USAGE, PRECONDITION),
         ("nightlab config get limits.usd --where", "nightlab config list", "nightlab config path"),
     ),
+    "gc": Page(
+        "care",
+        CONFIRMS,
+        ("nightlab gc --dry-run", "nightlab gc --transcripts 30 --yes"),
+    ),
     "notify": Page("care", (OK, FAILED, USAGE), ("nightlab notify --test",)),
     "keys": Page("care", (OK, FAILED, USAGE), ("nightlab keys", "nightlab keys --check")),
     "completion": Page(
