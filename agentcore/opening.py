@@ -65,9 +65,23 @@ async def open_lab(
             "alone, write accept_reduced = true under [sandbox] in lab.toml"
         )
     lab = Lab(paths, project, found, LocalExecutor(), clock, secrets, walls)
+    if reason := _without_gpus(lab):
+        lab.close()
+        raise ProjectError(reason)
     roster = Roster(project, secrets, os.environ, clock)
     await make_ready(lab, roster, mode, carried)
     return lab, roster
+
+
+def _without_gpus(lab: Lab) -> str:
+    """Return why a lab of GPUs does not go on where none answers: in silence it would measure all anew, on cores."""
+    before = [slot.name for slot in lab.state.slots if slot.kind == "cuda"]
+    if not before or lab.slots[0].kind == "cuda" or lab.project.run.profile != "auto":
+        return ""
+    return (
+        f"no GPU answers (NVML), and this lab has worked on {', '.join(before)}: nightlab doctor. To go on on this "
+        'machine\'s cores, where trunk is measured anew: profile = "cpu" under [run] in lab.toml'
+    )
 
 
 async def make_ready(lab: Lab, roster: Roster, mode: str | None, carried: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
@@ -10,7 +11,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from agentcore import running, telemetry
+from agentcore import launch, running, telemetry
 from agentcore.gone import LOOKS, gone
 from agentcore.overview import overview
 from agentcore.overview.live import Live
@@ -22,8 +23,11 @@ from tests.agentcore import labs
 from tests.agentcore.labs import Desk, Instant
 from worktrees.devices import Sampler, list_gpus
 from worktrees.executor import Life
+from worktrees.layout import LabPaths
 from worktrees.runs import Ending, RunFolder
+from worktrees.slots import discover
 
+CUDA = '\n[profile.cuda]\nbudget = "1 GFLOP"\ntrain_wall_s = 20\nevaluate_wall_s = 20\n'
 TWO = gpus.slots("cuda", 2)
 
 
@@ -49,7 +53,7 @@ class Machine:
 @asynccontextmanager
 async def machine(root: Path) -> AsyncIterator[Machine]:
     """Open a lab of two GPUs that have answered once, after its calibration."""
-    toy.make(root, lab=toy.LAB.replace("[profile.cpu]", "[profile.cuda]"))
+    toy.make(root, lab=toy.LAB + CUDA)
     async with labs.desk(root, slots=TWO) as desk:
         await desk.work({})
         nvml = PlayedGpus(lambda: desk.lab.state, "")
@@ -173,6 +177,18 @@ async def test_a_crash_on_a_gpu_that_answers_is_a_crash(tmp_path: Path) -> None:
         lab.look(times=2)
         await running.collect(lab.desk.lab)
         assert "crash" == lab.desk.lab.state.runs[number].ending
+
+
+@pytest.mark.skipif(discover()[0].kind == "cuda", reason="here a GPU answers")
+async def test_an_engine_that_starts_without_any_gpu_is_refused(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """It does not measure everything anew on the processor because a driver is missing after a reboot."""
+    async with machine(tmp_path / "lab"):
+        pass
+    code = await asyncio.to_thread(launch.run_engine, LabPaths(tmp_path / "lab"))
+    said = "no GPU answers (NVML), and this lab has worked on gpu0, gpu1: nightlab doctor" in capsys.readouterr().err
+    assert (4, True) == (code, said)
 
 
 async def test_an_engine_that_starts_without_one_gpu_keeps_the_others(tmp_path: Path) -> None:
