@@ -175,7 +175,7 @@ def _distinct(experiments: Iterable[Experiment]) -> Iterator[Experiment]:
             yield each
 
 
-@lru_cache(maxsize=2 * LOOKED)
+@lru_cache(maxsize=LOOKED + 500)  # of several worktrees' briefs the newest differ a little
 def _words(hypothesis: str) -> str:
     return re.sub(r"\W+", " ", hypothesis.lower()).strip()
 

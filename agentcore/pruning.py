@@ -124,13 +124,13 @@ def _of_retired(state: LabState, each: Leftover, now: float) -> Item:
     if worktree.retired is None:
         return Item(each, "", "its worktree is at work")
     if now - max(each.at, worktree.retired) < RESTORABLE_S:
-        return Item(each, "", f"undo brings it back until {_days(RESTORABLE_S)} after it was retired")
-    return Item(each, f"its worktree was retired more than {_days(RESTORABLE_S)} ago")
+        return Item(each, "", f"undo brings it back for {_days(RESTORABLE_S)}")
+    return Item(each, f"retired more than {_days(RESTORABLE_S)} ago")
 
 
 def _transcript(state: LabState, each: Leftover, experiment: int | None, age_s: float | None, now: float) -> Item:
     if age_s is None:
-        return Item(each, "", "transcripts stay until you say how old they may get: --transcripts DAYS")
+        return Item(each, "", "--transcripts DAYS lets old ones go")
     if now - each.at < age_s:
         return Item(each, "", f"it is younger than {_days(age_s)}")
     worktree = state.worktrees.get(each.of)

@@ -53,7 +53,7 @@ class World:
     """Lines of the project between which ideas are written: two ideas in one place conflict."""
 
 
-@lru_cache(maxsize=1 << 16)
+@lru_cache(maxsize=1 << 12)
 def effect(world: World, idea: int) -> float:
     """Return an idea's own effect in σ."""
     drawn = _random(world, "effect", idea)

@@ -71,7 +71,7 @@ def test_a_retired_worktree_goes_when_undo_cannot_bring_it_back(kind: Kind) -> N
     tale.tell(ev.WorktreeRetired("wt1", "wt1-1", "", "you"))
     retired = tale.state.at
     early, late = (needed(tale, leftover(kind, "wt1", 0), now=retired + days * DAY_S) for days in (13, 15))
-    assert ("its worktree is at work", "undo brings it back until 14 days after it was retired", "") == (
+    assert ("its worktree is at work", "undo brings it back for 14 days", "") == (
         at_work, early, late,
     )  # fmt: skip
 
@@ -85,7 +85,7 @@ def test_transcripts_stay_until_somebody_names_an_age() -> None:
     each = leftover("transcript", "wt0", dropped.transcript, at=NOW - 30 * DAY_S)
     ages = (None, 31 * DAY_S, 29 * DAY_S)
     told = [needed(tale, each, Age(transcript_s=age)) for age in ages]
-    stays = "transcripts stay until you say how old they may get: --transcripts DAYS"
+    stays = "--transcripts DAYS lets old ones go"
     assert [stays, "it is younger than 31 days", ""] == told
 
 

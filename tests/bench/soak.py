@@ -8,14 +8,16 @@ process of its own, with a view attached all along. A line each 500 experiments,
     rss_mb, fds          of the engine's process
     journal_mb           with its log; lab_mb, lab_files: all of `.lab`; git_mb: `.git`
     turn_p50_ms, _p95_ms one turn of the engine's loop: collect, plan, act
+    cpu_ms               that the engine's process computed for each experiment since the line before
     view_rss_mb, view_fds, key_p95_ms    of the view, from a key to the painted cursor
 
 The last line is the verdict, as JSON:
 
-    growth_mb_per_1000   of the engine's process, fitted after the first 1,000 (caches fill); aim under 5
+    growth_mb_per_1000   of the engine's process, fitted after the first 2,500 (caches fill); aim under 5
     view_growth_mb_per_1000, lab_mb_per_1000, git_mb_per_1000, lab_files_per_1000
     fds_growth           between the first and the last line; aim 0
-    turn_p95_ratio       the last line's over the median of the first three
+    cpu_ratio            CPU for an experiment: the last three lines over the first three; aim under 2
+    turn_p95_ratio       the same for turns by the clock, which tells of the machine's other work too
     opening_s            of a new view to its painted rows, on what the engine left in .lab/state; aim under 1
     opening_first_s      the same where nothing was left;  *_cpu_s: what of it the view computed, on a busy machine
     experiments, seconds, holds (all aims are met)
@@ -48,9 +50,9 @@ from worktrees.layout import LabPaths
 
 EVERY = 500
 """Experiments between two lines; a soak of fewer than 5,000 has ten lines."""
-WARM = 1000
-"""Experiments before growth counts: caches have a bound, and reach it."""
-MOST_MB, MOST_S = 5.0, 1.0
+WARM = 2500
+"""Experiments before growth counts: caches have a bound, and the largest of a brief reaches it there."""
+MOST_MB, MOST_S, MOST_CPU = 5.0, 1.0, 2.0
 PRESSES = 28
 """Twice down to the last row and up to the first."""
 LAST_ROW = "wt7"
@@ -65,28 +67,25 @@ Line = dict[str, float]
 async def work(paths: LabPaths, experiments: int, every: int) -> None:
     """Let a lab work through so many experiments; print a line each `every`."""
     world, clock = World(), Clock(night.EPOCH)
-    turns, told, back = list[float](), 0, time.perf_counter()
+    turns, told, back, spent = list[float](), 0, time.perf_counter(), time.process_time()
     async with night.opened(paths, world, clock) as (lab, executor, make):
         jump = night.Jump(lab, clock, executor)
 
         async def rest(wake: asyncio.Event) -> None:
-            nonlocal told, back
+            nonlocal told, back, spent
             turns.append(time.perf_counter() - back)
             await jump(wake)
             decided = lab.state.counts.decided
             if decided - told >= every or decided == experiments > told:
-                told = decided
-                print(json.dumps({"experiments": decided, **own_cost(), **turn_cost(turns)}), flush=True)
+                cpu_ms = 1000 * (time.process_time() - spent) / (decided - told)
+                line = {"experiments": decided, **cost(os.getpid()), **turn_cost(turns), "cpu_ms": cpu_ms}
+                print(json.dumps(line), flush=True)
                 turns.clear()
+                told, spent = decided, time.process_time()
             back = time.perf_counter()
 
         await make(Limits(experiments=experiments), rest).run()
         housekeeping.leave_last_state(lab)
-
-
-def own_cost() -> Line:
-    """Return what this process holds."""
-    return cost(os.getpid())
 
 
 def cost(pid: int) -> Line:
@@ -172,7 +171,11 @@ def per_1000(lines: Sequence[Line], name: str) -> float:
 
 def verdict(lines: Sequence[Line], opened: Mapping[str, float]) -> dict[str, Any]:
     """Return what the soak says."""
-    first = median(line["turn_p95_ms"] for line in lines[:3])
+
+    def ratio(name: str) -> float:
+        first, last = (median(line[name] for line in part) for part in (lines[:3], lines[-3:]))
+        return last / first
+
     figures = {
         "experiments": lines[-1]["experiments"],
         "growth_mb_per_1000": per_1000(lines, "rss_mb"),
@@ -181,12 +184,14 @@ def verdict(lines: Sequence[Line], opened: Mapping[str, float]) -> dict[str, Any
         "git_mb_per_1000": per_1000(lines, "git_mb"),
         "lab_files_per_1000": per_1000(lines, "lab_files"),
         "fds_growth": lines[-1]["fds"] - lines[0]["fds"],
-        "turn_p95_ratio": lines[-1]["turn_p95_ms"] / first,
+        "cpu_ratio": ratio("cpu_ms"),
+        "turn_p95_ratio": ratio("turn_p95_ms"),
         **opened,
     }
     is_long = lines[-1]["experiments"] > 2 * WARM
     grows = is_long and figures["growth_mb_per_1000"] > MOST_MB
-    holds = not grows and figures["fds_growth"] <= 0 and opened["opening_s"] <= MOST_S
+    is_quick = figures["cpu_ratio"] <= MOST_CPU and opened["opening_s"] <= MOST_S
+    holds = not grows and figures["fds_growth"] <= 0 and is_quick
     return {**{name: round(value, 3) for name, value in figures.items()}, "holds": holds}
 
 
