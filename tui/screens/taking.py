@@ -6,7 +6,6 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agentcore.progress_png import NoPlotter
 from tui.clipboard import give
 from tui.exporting import FORMS, Maker, save
 from tui.sheets.menu import Menu
@@ -81,6 +80,8 @@ class Taker:
 
     async def _draw(self, make: Maker) -> None:
         """Draw in a thread: the library for it takes a second to come."""
+        from agentcore.progress_png import NoPlotter  # here: the first paint draws nothing
+
         try:
             picture = await asyncio.to_thread(make)
         except NoPlotter as error:
