@@ -121,9 +121,14 @@ def queue(width: int, height: int, candidates: int, merged: int) -> Places:
 
 
 def directions(width: int, height: int, pane: str, worktrees: int) -> Places:
-    """The chosen pane under its tabs; where there is room all four: the program beside the others."""
-    if width < WIDE:
+    """The chosen pane under its tabs, and from 100 columns on the ideas below it; where there is room all four: the
+    program beside the others.
+    """
+    if width < MEDIUM or (width < WIDE and height < 20):
         return _stack(width, [("tabs", 1), (pane, height - 1)])
+    if width < WIDE:
+        above, listed = pane if pane != "ideas" else "program", (height - 1) * 2 // 5
+        return _stack(width, [("tabs", 1), (above, height - 1 - listed), ("ideas", listed)])
     left = max(60, min(100, width // 2))
     listed = min(worktrees + 3, height // 3)
     rules = min(20, (height - listed) * 3 // 5)
@@ -201,14 +206,19 @@ def report(width: int, height: int, answers: int) -> Places:
 
 
 def worktree(width: int, height: int, pane: str, *, agent: bool) -> Places:
-    """Facts above; below them diff, log, curve and agent at once where there is room, else the chosen one.
+    """Facts above; below them diff, log, curve and agent at once where there is room, else the chosen one, and from 100
+    columns on a second one below it.
 
     What goes on now stands below the chosen one, and in the place of an agent that has no steps to show.
     """
     if width < WIDE:
         facts = 1 if height >= 12 else 0
         now = 0 if height < 17 else 4 if width < MEDIUM else 5
-        return _stack(width, [("facts", facts), ("tabs", 1), (pane, height - 1 - facts - now), ("now", now)])
+        rest = height - 1 - facts - now
+        second = "log" if pane != "log" else "agent" if agent else "curve"
+        beside = rest * 2 // 5 if width >= MEDIUM and rest >= 20 else 0
+        parts = [("facts", facts), ("tabs", 1), (pane, rest - beside), (second, beside), ("now", now)]
+        return _stack(width, parts)
     rest = height - 2
     left, log = max(width // 2, min(100, width * 54 // 100)), rest * 3 // 7
     low = rest if rest < 20 else rest * 3 // 5

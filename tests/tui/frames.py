@@ -1,4 +1,4 @@
-"""What do the screens show of each scenario? Stills at two sizes, as stored in tests/tui/snapshots/.
+"""What do the screens show of each scenario? Stills, as stored in tests/tui/snapshots/.
 
 python -m tests.tui.frames        (make snapshots) writes them anew; read the difference before you commit it
 """
@@ -21,7 +21,7 @@ from tui.theme import choose
 from tui.view import View
 
 STORED = Path(__file__).parent / "snapshots"
-SIZES = ((80, 24), (160, 45))
+SIZES = ((80, 24), (120, 35), (160, 45))
 
 SHOWN = {
     "busy": SCREENS,
@@ -32,6 +32,9 @@ SHOWN = {
     "crash": ("lab", "worktree"),
 }
 """The screens on which a scenario has something of its own to show; the lab alone for all others."""
+
+MIDDLE = {"busy": ("lab", "worktree", "queue", "directions")}
+"""The screens that stand differently on a terminal of middle width, where one scenario is enough to see that."""
 
 
 def stored(name: str) -> Path:
@@ -53,7 +56,7 @@ async def _frames(view: View, name: str) -> str:
     async with view.run_test(size=SIZES[0]) as pilot:
         for width, height in SIZES:
             await pilot.resize_terminal(width, height)
-            for screen in SHOWN.get(name, ("lab",)):
+            for screen in MIDDLE.get(name, ()) if (width, height) == SIZES[1] else SHOWN.get(name, ("lab",)):
                 parts.append(f"======== {screen} {width}x{height}\n{await show(view, pilot, screen)}")
     return "".join(parts)
 

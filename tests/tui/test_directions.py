@@ -171,3 +171,16 @@ async def test_u_asks_before_a_save_is_taken_back(lab: LabMaker) -> None:
         await person.press("y")
         await person.sees("took the save back")
     assert ["undo"] == [each.verb for each in engine.commands]
+
+
+async def test_a_terminal_of_middle_width_has_the_ideas_below(lab: LabMaker) -> None:
+    """Below 100 columns one pane under the tabs; from there on the list stays while tab goes through the others."""
+    async with sitting_at(lab, (120, 35)) as person:
+        await person.press("6")
+        assert ("Lower it by any means." in person.text, "ideas: 1 open of 2" in person.text) == (True, True)
+        await person.press("tab")
+        assert ("per worktree" in person.text, "ideas: 1 open of 2" in person.text) == (True, True)
+        await person.press("tab", "j")
+        assert ">" in person.row("tie the embeddings")[:3]
+        await person.resize(99, 35)
+        assert "Lower it by any means." not in person.text

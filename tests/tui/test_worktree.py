@@ -306,3 +306,12 @@ async def test_what_is_shown_can_be_copied_and_exported(lab: LabMaker) -> None:
 def test_a_window_of_a_line_is_cut_by_cells(shown: str, text: str, start: int, width: int) -> None:
     """A glyph of two cells that is cut in two leaves a blank, so that everything behind it keeps its place."""
     assert shown == "".join(part for part, _ in window(((text, "text"),), start, width))
+
+
+async def test_a_terminal_of_middle_width_has_a_second_pane(tmp_path: Path) -> None:
+    """The log below the chosen pane; below 100 columns the chosen one alone."""
+    async with sitting_at(small_lab(tmp_path), (120, 35)) as person:
+        await person.press("2")
+        assert ("[Diff]" in person.text, "no run yet" in person.text) == (True, True)
+        await person.resize(99, 35)
+        assert "no run yet" not in person.text
