@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Set
 from pathlib import Path
 
-from tui.bindings import Table
+from tui.bindings import Table, names
 from tui.follow import Scene
 
 WORDS = {
@@ -23,8 +23,7 @@ def due(scene: Scene, known: Set[str]) -> str:
 
 def words(name: str, table: Table) -> str:
     """Return the hint, with the key as it is now."""
-    key = next((binding.shown for binding in table if binding.id == name), "")
-    return WORDS[name].format(key=key)
+    return WORDS[name].format(key=names(table).get(name, ""))
 
 
 def known(file: Path) -> set[str]:

@@ -59,8 +59,7 @@ class Presence:
         if self._absent is None or self._has_looked:
             return ""
         since, until = self._absent
-        key = next((binding.shown for binding in self._view.table if binding.id == "report"), ":report")
-        return f"away {fmt.duration(until - since)}: {key} for the report"
+        return f"away {fmt.duration(until - since)}: {self._view.look.keys['report']} for the report"
 
     def _look_back(self, now: float) -> None:
         """Remember the absence that is over now, if there was one."""

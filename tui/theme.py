@@ -9,11 +9,13 @@ and its glyph, and `mono` tells the same by bold, underline and reverse. A *role
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from difflib import get_close_matches
 from functools import lru_cache
 
 from rich.style import Style
+
+from tui.bindings import names
 
 
 @dataclass(frozen=True, eq=False)  # compared by identity: it is a key of the caches that painting lives on
@@ -24,10 +26,16 @@ class Theme:
     ascii: bool
     roles: tuple[tuple[str, str], ...]
     """(role, rich style definition); the role "text" is the ground of all others."""
+    keys: Mapping[str, str] = field(default_factory=names)
+    """{action: its key}, for sentences that name one: people choose keys of their own."""
 
     def style(self, role: str) -> Style:
         """Return the style of `role`; words after the first ("run bold", "text selected") are laid over it."""
         return _style(self, role)
+
+    def keyed(self, text: str) -> str:
+        """Return a sentence of ours with the key in the place of each action: `{undo}: …`."""
+        return text.format_map(self.keys)
 
     @property
     def ground(self) -> str:

@@ -13,11 +13,13 @@ import signal
 import time
 import traceback
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING, cast
 
 from textual.app import App
 
 from agentcore.observer import Observer
+from tui.bindings import names
 from tui.calling import Caller
 from tui.follow import Follower, Scene
 from tui.lending import Lender
@@ -75,7 +77,9 @@ class View(App[None], inherit_bindings=False):
         """
         super().__init__(ansi_color=True)
         self.animation_level = "none"
-        self.paths, self.options, self.look = paths, options, look
+        self.paths, self.options = paths, options
+        own = names(options.table)
+        self.look = look = look if own == look.keys else replace(look, keys=own)
         self.clock, self.monotonic = clock, monotonic
         self.env = env or {}
         """The environment as it was before the toolkit changed it; children get it."""

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from agentcore import events as ev
 from tests.tui.driving import sitting_at
 from tests.tui.labs import small_lab
 from tui import bindings
@@ -35,6 +36,20 @@ async def test_an_own_key_acts_and_stands_in_the_key_line(tmp_path: Path) -> Non
         assert person.strip.startswith("nothing to merge yet")
         await person.press("m")
         assert "m does nothing here; ? lists the keys" == person.strip
+
+
+async def test_sentences_name_ones_own_keys(tmp_path: Path) -> None:
+    """In the strip, in an answer, in a pane's title and in what a sheet says of undo."""
+    own = {"attend": ("Z",), "help": ("H",), "events": ("Y",), "undo": ("z",), "pause-all": ("B",)}
+    lab = small_lab(tmp_path)
+    lab.tell(ev.WarningRaised("disk", "2 GB free"))
+    async with sitting_at(lab, options=ViewOptions(table=remap(own))) as person:
+        assert person.strip.endswith("Z:go")
+        assert "Y:all" in person.row("events")
+        await person.press("u")
+        assert "u does nothing here; H lists the keys" == person.strip
+        await person.press("B")
+        assert "z, or B again" in person.row("undo ")
 
 
 def test_a_list_gives_an_action_several_keys() -> None:

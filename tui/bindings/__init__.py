@@ -7,7 +7,7 @@ that sentence.
 
 from tui.bindings.binding import Binding, Situation, Table, Target, shown
 from tui.bindings.listing import keys_of, where
-from tui.bindings.lookup import conflicts, find, key_line, on_screen
+from tui.bindings.lookup import conflicts, find, key_line, names, on_screen
 from tui.bindings.own import KeymapError, remap
 from tui.bindings.table import ALL, SCREENS, TABLE, blocked
 
@@ -25,6 +25,7 @@ __all__ = [
     "find",
     "key_line",
     "keys_of",
+    "names",
     "on_screen",
     "remap",
     "shown",

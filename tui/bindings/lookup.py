@@ -24,6 +24,11 @@ def key_line(screen: str, table: Table = TABLE) -> list[Binding]:
     return sorted(ranked, key=lambda binding: binding.rank)
 
 
+def names(table: Table = TABLE) -> dict[str, str]:
+    """Return {action: its key as people know it}, or how the palette calls one without a key."""
+    return {binding.id: binding.shown or f":{binding.name}" for binding in table}
+
+
 def conflicts(table: Table = TABLE) -> list[str]:
     """Return one sentence for each key with two meanings on one screen."""
     found = []

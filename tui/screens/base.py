@@ -198,8 +198,8 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         self.clock.now = scene.now
         self.strip.needs = tuple(need.text for need in scene.overview.needs)
         self.strip.headline = headline(scene.overview.speed, ascii_only=self.view.look.ascii)
-        self.strip.alarm = alarm(scene)
-        self.strip.calm = calm(scene)
+        self.strip.alarm = alarm(scene, self.view.look.keys)
+        self.strip.calm = calm(scene, self.view.look.keys)
         self.strip.notice = self.view.presence.absence
         self.show(scene)
         self.placer.stand()
@@ -243,7 +243,7 @@ class BaseScreen(Screen[None], inherit_bindings=False):
         self._is_answering = True
         try:
             if binding is None:
-                self.say(f"{key} does nothing here; ? lists the keys")
+                self.say(f"{key} does nothing here; {self.view.look.keys['help']} lists the keys")
             else:
                 self.do(binding)
         finally:

@@ -132,7 +132,7 @@ class DirectionsScreen(BaseScreen):
     def _next_base(self) -> None:
         state = self.view.scene.state
         self._base = next_base(state, self._base or bases(state)[0])
-        self.say(f"d: {named(self._base, newest(state))}")
+        self.say(f"{self.view.look.keys['diff-texts']}: {named(self._base, newest(state))}")
 
     def _file(self) -> Path:
         paths = self.view.paths

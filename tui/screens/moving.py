@@ -75,7 +75,8 @@ class Mover:
         for pane in self._screen.ring():
             pane.heavy = pane is chosen
         self._screen.paint()
-        self._screen.say(f"keys move {chosen.id}; tab: the next pane   f: full screen")
+        keys = self._screen.view.look.keyed("{tab}: the next pane   {full}: full screen")
+        self._screen.say(f"keys move {chosen.id}; {keys}")
 
     def toggle_full(self) -> None:
         """Give the whole screen to the pane that has the focus, or take it back."""

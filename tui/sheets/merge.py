@@ -33,7 +33,7 @@ def question(scene: Scene, experiment: int, change_of: ChangeOf) -> Question:
         ("trunk", f"{fmt.short(trunk)} to {fmt.short(candidate.landing)}, not pushed anywhere"),
         ("after", _others(effect(state, candidate.members, change_of))),
         *_then(state),
-        ("undo", f"u: trunk goes back to {fmt.short(trunk)}; once it has moved on, by a new commit"),
+        ("undo", f"{{undo}}: trunk goes back to {fmt.short(trunk)}; once it has moved on, by a new commit"),
     )
     expect = {"trunk": trunk, "landing": candidate.landing}
     arguments = {"experiment": experiment, "expect": expect}
@@ -64,7 +64,10 @@ def question_of_all(scene: Scene, numbers: Sequence[int], change_of: ChangeOf) -
             "view is open; the first that does not pass ends the list",
         ),
         ("after", _others(effect(state, (*groups[0], *following), change_of))),
-        ("undo", "u takes the last merge back, and ends the list; p or x on one that waits ends it there"),
+        (
+            "undo",
+            "{undo} takes the last merge back, and ends the list; {hold} or {take-out} on one that waits ends it there",
+        ),
         ("pushed", "nothing, anywhere"),
     )
     expect = {"trunk": _trunk(state), "landing": first.landing}

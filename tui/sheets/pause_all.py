@@ -20,12 +20,12 @@ def question(scene: Scene) -> Question:
         facts += [
             ("after", f"{runs} in progress end by themselves; no agent is asked and no experiment starts"),
             ("not paused", "the merge queue and retests, which work on what is found already"),
-            ("undo", "u, or P again"),
+            ("undo", "{undo}, or {pause-all} again"),
         ]
     else:
         facts += [
             ("after", "agents are asked again; what was parked after failures gets another try"),
-            ("undo", "u, or P again"),
+            ("undo", "{undo}, or {pause-all} again"),
         ]
     title = f"{verb.capitalize()} all {len(names)} worktrees?" if not others else f"{verb.capitalize()} the others?"
     return Question(title, tuple(facts), f"{verb} all", (verb, *names), verb, {"all": True})

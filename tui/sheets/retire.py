@@ -59,7 +59,7 @@ def _question(scene: Scene, worktree: str, first: tuple[tuple[str, str], ...], *
         ("agent", f"{known.agent} is stopped; a run in progress ends by itself and counts{lost}"),
         ("work", "what is in no commit is committed first, as refs/lab/kept" if named else "all of it is in a commit"),
         ("after", f"its folder goes to .lab/trash, the branch lab/{worktree} stays; it is not made again"),
-        ("undo", "u, for 14 days: the folder comes back with its files as they were"),
+        ("undo", "{undo}, for 14 days: the folder comes back with its files as they were"),
     )
     arguments = {"worktree": worktree, "named": named}
     return Question(title, facts, "retire", (worktree, known.agent), "retire", arguments)

@@ -26,6 +26,9 @@ BLINK_S = 0.3
 LABEL = 16
 """Cells left of the facts, inside the frame."""
 
+UNDO = "undo"
+"""The fact that says how the answer is taken back. Its sentence is ours alone, and names keys by their action."""
+
 CHANGED = "changed while you read"
 
 
@@ -194,7 +197,7 @@ class Sheet(Pane):
 
     def _fact(self, place: int, label: str, text: str, width: int) -> list[Line]:
         """Return the lines of the fact at that place."""
-        first, *rest = wrap(text, width - LABEL - 2)
+        first, *rest = wrap(self.look.keyed(text) if label == UNDO else text, width - LABEL - 2)
         lines: list[Line] = [((f"  {label:<{LABEL - 2}}", "grey"), (first, "text"))]
         return [*lines, *(((" " * LABEL + part, "text"),) for part in rest)]
 

@@ -32,7 +32,7 @@ def question(scene: Scene, number: int) -> Question:
         facts: tuple[tuple[str, str], ...] = (
             ("candidate", f'"{idea.hypothesis}" is {candidate.state}'),
             ("after", f"it is CANCELLED for good; its runs stay in the journal{dissolved}"),
-            ("undo", "u: it comes back to the queue"),
+            ("undo", "{undo}: it comes back to the queue"),
         )
         arguments: dict[str, object] = {"experiment": number, "because": BECAUSE}
         return Question(f"Take {name} out of the queue?", facts, "take out", pins, verb, arguments, about=number)
@@ -40,7 +40,7 @@ def question(scene: Scene, number: int) -> Question:
         ("merge", f'"{idea.hypothesis}"'),
         ("trunk", f"a new commit on {fmt.short(trunk)} takes exactly this change back; other merges stay"),
         ("after", "the new trunk is measured first; what is in the queue is confirmed again"),
-        ("undo", "u: it comes back to the queue and is confirmed again; the commits stay"),
+        ("undo", "{undo}: it comes back to the queue and is confirmed again; the commits stay"),
     )
     arguments = {"experiment": number, "because": BECAUSE, "expect": {"trunk": trunk}}
     return Question(f"Take {name} back from trunk?", facts, "take back", pins, verb, arguments, about=number)

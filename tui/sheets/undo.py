@@ -33,7 +33,7 @@ def question(scene: Scene, verb: Verb) -> Question:
         ("action", f"{undoing.told(state, action)}, by {action.by} at {fmt.clock(action.at)}"),
         ("so", f"{comes_to}; nothing is pushed anywhere"),
         *_after(state, action, verb),
-        ("undo", f"{'U does it' if verb == 'undo' else 'u takes it back'} again"),
+        ("undo", f"{'{redo} does it' if verb == 'undo' else '{undo} takes it back'} again"),
     ]
     if verb == "redo" and (reason := undoing.redo_refusal(state, action)):
         return Question(title, (("so", reason),), "", pins)

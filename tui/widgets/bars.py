@@ -102,7 +102,7 @@ class Strip(Pane):
         count = len(self.needs)
         label = "needs you" if count == 1 else "need you"
         start: Line = ((" ", "text"), (f"! {count} {label}", "you"))
-        end: Line = ((" a: go there " if width >= WIDE else " a:go ", "grey"),)
+        end: Line = ((self.look.keyed(" {attend}: go there " if width >= WIDE else " {attend}:go "), "grey"),)
         room = width - cells(start) - cells(end) - 4
         text = clip("    ".join(self.needs) if width >= WIDE else "  ".join(self.needs), room)
         line = self._beside((*start, ("   ", "text"), (text, "text")), width - cells(end) - 1)

@@ -217,9 +217,9 @@ class DiffPane(ItemsPane):
 
     def _standing(self) -> str:
         if self._waiting:
-            return f"FROZEN, {len(self._waiting)} newer  F: follow"
+            return f"FROZEN, {len(self._waiting)} newer  {self.look.keyed('{follow}: follow')}"
         if self._frozen and self.is_live:
-            return "FROZEN  F: follow"
+            return self.look.keyed("FROZEN  {follow}: follow")
         if not self.diff or not self.diff.files:
             return ""
         files = self.diff.files

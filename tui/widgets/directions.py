@@ -129,7 +129,7 @@ class IdeasPane(KeyedList[IdeaRow]):
     def header(self, width: int) -> list[Line]:
         """Return the heading, or what to do where there is no idea."""
         if not self.rows:
-            return [((" no idea waits for an agent; c: write one down", "grey"),)]
+            return [((self.look.keyed(" no idea waits for an agent; {new-idea}: write one down"), "grey"),)]
         return [((f"   {'#':>3} {'STATE':<9} {'FROM':<8} IDEA", "grey"),)]
 
     def item(self, index: int, width: int) -> Line:

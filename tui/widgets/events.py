@@ -24,7 +24,7 @@ class EventsPane(Pane):
 
     def head(self) -> tuple[str, str]:
         """Return the titles."""
-        return "events", "8: all" if self.frame == "box" else "8:all"
+        return "events", self.look.keyed("{events}: all" if self.frame == "box" else "{events}:all")
 
     def body(self, width: int, height: int) -> list[Line]:
         """Return the newest lines."""
@@ -54,7 +54,9 @@ class EventsList(ListPane):
             return "", ""
         kind = "what went wrong or needs you" if self.warnings else "events"
         holding = f" that hold {self.wanted}" if self.wanted else ""
-        return f"{kind}{holding}: {len(self.told)}", "!: all" if self.warnings else "esc: all"
+        return f"{kind}{holding}: {len(self.told)}", self.look.keyed(
+            "{warnings}: all" if self.warnings else "{up}: all"
+        )
 
     def filter_by(self, text: str, told: Sequence[Told], *, warnings: bool | None = None) -> None:
         """List only what holds `text`, or only what went wrong, from the newest on."""
@@ -114,7 +116,8 @@ class EventsList(ListPane):
 
     def footer(self, width: int) -> list[Line]:
         """Say how many events came while the list stands still."""
-        return [((f" FROZEN, {self.newer} newer  F: follow", "you"),)] if self.newer else []
+        words = f" FROZEN, {self.newer} newer  {self.look.keyed('{follow}: follow')}"
+        return [((words, "you"),)] if self.newer else []
 
     def _event(self, row: int) -> Told | None:
         """Return the event of a row; None for the rule."""

@@ -41,7 +41,7 @@ class QueuePane(Pane):
 
     def head(self) -> tuple[str, str]:
         """Return the titles."""
-        return "merge queue", "3: open"
+        return "merge queue", self.look.keyed("{queue}: open")
 
     def body(self, width: int, height: int) -> list[Line]:
         """Return the candidates, then the gate at the lower edge where there is room."""

@@ -88,7 +88,8 @@ class TailPane(ItemsPane, Generic[Item]):
         if self.following:
             return "following"
         newer = len(self.newest) + self._dropped_newest - len(self.items) - self._dropped
-        return f"FROZEN, {newer} newer  F: follow" if newer > 0 else "FROZEN  F: follow"
+        follow = self.look.keyed("{follow}: follow")
+        return f"FROZEN, {newer} newer  {follow}" if newer > 0 else f"FROZEN  {follow}"
 
     def total(self) -> int:
         """Return the number of items; without any there is one that says so."""
