@@ -17,6 +17,7 @@ from worktrees.layout import LabPaths
 SETTINGS: Mapping[str, str] = {
     "budget = .600 GFLOP.": 'budget = "40 GFLOP"',
     "budget = .4800 GFLOP.": 'budget = "160 GFLOP"',
+    "evaluate_wall_s = 300": "evaluate_wall_s = 3000",
     "mode = .me.": 'mode = "gate"\ncalibration_runs = 3',
     "max_gain = 0.3": "max_gain = 9.0",
     "backend = .anthropic.": 'backend = "search"',
@@ -26,7 +27,8 @@ SETTINGS: Mapping[str, str] = {
     "speed = true": "speed = false",
 }
 """{line of nanochat's lab.toml: what stands there instead}: quick runs, the gate merges, and no count of failures ends
-the lab, because what dies here is killed by us. So little training differs wildly, which is no reason for doubt."""
+the lab, because what dies here is killed by us. So little training differs wildly, which is no reason for doubt; nor is
+a busy machine, on which an evaluation at the lowest priority was seen to take five minutes."""
 
 WITHOUT = ("agent", "agent's sandbox", "engine and agent")
 """Kinds of faults that need an agent's process."""
