@@ -29,7 +29,7 @@ PATIENCE_S = 2.0
 MERGE_PATIENCE_S = 8.0
 """The same for a merge, which comes once in some experiments."""
 
-Act = Callable[[Night, random.Random], None]
+Act = Callable[[Night, random.Random], object]
 
 
 # --- Kills at any instant ---
@@ -52,7 +52,7 @@ def _kill(*roles: str) -> Act:
 
 def _kill_every(*roles: str) -> Act:
     """End all processes of some roles."""
-    return lambda night, chance: _ignore(beings.kill(beings.of_role(night.root, *roles)))
+    return lambda night, chance: beings.kill(beings.of_role(night.root, *roles))
 
 
 def _power_cut(night: Night, chance: random.Random) -> None:
@@ -79,7 +79,7 @@ def _view_killed(night: Night, chance: random.Random) -> None:
     if night.view is None:
         night.look()
         time.sleep(chance.uniform(0.0, 0.5))
-    _ignore(beings.kill(beings.of_role(night.root, "view")))
+    beings.kill(beings.of_role(night.root, "view"))
 
 
 def _line_drops(night: Night, chance: random.Random) -> None:
@@ -309,10 +309,6 @@ def _tidied(night: Night, chance: random.Random) -> None:
         if chance.random() < 0.3:
             time.sleep(chance.uniform(0.0, 0.05))
             beings.kill([git.pid, *beings.of_role(night.root, "engine")])
-
-
-def _ignore(_: object) -> None:
-    """An act returns nothing."""
 
 
 KINDS: dict[str, tuple[int, Act]] = {
