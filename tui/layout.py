@@ -14,7 +14,7 @@ from textual.geometry import Region
 MIN_WIDTH, MIN_HEIGHT = 60, 15
 """Below this a screen is one line that says so."""
 
-MEDIUM, WIDE = 100, 140
+NARROW, MEDIUM, WIDE = 80, 100, 140
 
 Places = Mapping[str, Region]
 

@@ -174,3 +174,13 @@ async def test_every_size_holds_in_ascii(tmp_path: Path, size: tuple[int, int]) 
         assert [] == crooked(person.rows, size[0])
         assert "wt1 #2" in person.text
         assert {"日", "本"} >= {letter for letter in person.text if ord(letter) > 127}
+
+
+@pytest.mark.parametrize(("width", "is_shown"), [(60, False), (66, True), (160, True)])
+async def test_a_column_that_has_no_room_is_left_out_whole(lab: LabMaker, width: int, is_shown: bool) -> None:
+    """The size of a change, cut in the middle, says nothing."""
+    async with sitting_at(lab, (width, 24)) as person:
+        await person.press("3")
+        title = person.row("SEEDS")
+        assert is_shown == ("±LINES" in title)
+        assert "…" not in title

@@ -249,3 +249,10 @@ async def test_an_empty_lab_says_what_comes(tmp_path: Path) -> None:
         assert "No experiments yet." in person.text
         await person.press("enter")
         assert "there is no experiment to open" == person.strip
+
+
+async def test_the_smallest_terminal_still_counts_the_experiments(lab: LabMaker) -> None:
+    """Not by outcome, for which there is no room, instead of saying nothing."""
+    async with sitting_at(lab, (60, 15)) as person:
+        await person.press("4")
+        assert " experiments   by time" in person.rows[0]

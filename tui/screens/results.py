@@ -103,7 +103,9 @@ class ResultsScreen(BaseScreen):
         self._follow(scene)
         self._list()
         row = self.table.selected
-        self.bar.about = f"{self._counts}   by {self.table.by.name} {self.table.arrow}"
+        ordered_by = f"by {self.table.by.name} {self.table.arrow}"
+        counted = self._counts if self.size.width >= layout.NARROW else self._counts.partition(",")[0]
+        self.bar.about = f"{counted}   {ordered_by}"
         if scene.state.imports:
             self.bar.about += f"   I: {_imported(scene)} of before"
         if self._sought:

@@ -17,6 +17,9 @@ from tui.widgets.pane import ListPane, Pane
 from tui.widgets.rows import gain_role
 from tui.widgets.searched import holds
 
+LEAST = 66
+"""Below this it has none for the size of a change: cut in the middle that says nothing."""
+
 NARROW = 72
 """Below this the list has no room for the memory that a run takes."""
 
@@ -93,7 +96,7 @@ class QueueList(ListPane):
     def header(self, width: int) -> list[Line]:
         """Return the column titles."""
         words = [fit("STATE", 9), fit("CAND", self.named), fit("IDEA", _idea_width(width, self.named))]
-        numbers = [("SCORE", 6), ("GAIN", 7), ("σ", 4), ("SEEDS", 5), ("±LINES", 7), *_last_columns(width)]
+        numbers = [("SCORE", 6), ("GAIN", 7), ("σ", 4), ("SEEDS", 5), *_last_columns(width)]
         titles = " ".join([*words, *(flush(title, cells) for title, cells in numbers)])
         return [(((INDENT if self.frame == "box" else INDENT[1:]) + titles, "grey"),)]
 
@@ -108,6 +111,7 @@ class QueueList(ListPane):
         row = self.rows[index]
         role = CANDIDATES.get(row.state, ("text", ""))[0]
         last = {
+            "±LINES": fmt.change(row.added, row.removed),
             "MEM": fmt.memory(row.memory_mb),
             "BASE": fmt.short(row.base) or fmt.MISSING,
             "WAIT": fmt.age(self.scene.now - row.since),
@@ -118,8 +122,11 @@ class QueueList(ListPane):
             (f" {fit(_name(row), self.named)} {fit(marked(row), _idea_width(width, self.named))} ", "text"),
             (f"{flush(fmt.score(row.score), 6)} ", "text"),
             (f"{flush(fmt.gain(row.gain), 7)} {flush(fmt.sigmas(row.z), 4)}", gain_role(row.gain, row.z)),
-            (f" {flush(seeds_cell(row), 5)} {flush(fmt.change(row.added, row.removed), 7)}", "text"),
-            *((f" {flush(last[title], cells)}", "grey") for title, cells in _last_columns(width)),
+            (f" {flush(seeds_cell(row), 5)}", "text"),
+            *(
+                (f" {flush(last[title], cells)}", "text" if title == "±LINES" else "grey")
+                for title, cells in _last_columns(width)
+            ),
         )
         return self.lit(index, line, width)
 
@@ -245,13 +252,16 @@ def _sign(pane: QueueList | MergedList, index: int, experiment: int) -> str:
 
 def _last_columns(width: int) -> list[tuple[str, int]]:
     """Return (title, cells) of the columns that stand last, as far as there is room."""
-    if width < NARROW:
+    if width < LEAST:
         return []
-    return [("MEM", 4)] if width < WIDE else [("MEM", 4), ("BASE", 7), ("WAIT", 4)]
+    if width < NARROW:
+        return [("±LINES", 7)]
+    more = [("BASE", 7), ("WAIT", 4)] if width >= WIDE else []
+    return [("±LINES", 7), ("MEM", 4), *more]
 
 
 def _idea_width(width: int, named: int) -> int:
-    fixed = 3 + 10 + named + 1 + 7 + 8 + 5 + 6 + 8 + 1 + sum(cells + 1 for _, cells in _last_columns(width))
+    fixed = 3 + 10 + named + 1 + 7 + 8 + 5 + 6 + 1 + sum(cells + 1 for _, cells in _last_columns(width))
     return max(8, min(100, width - fixed))
 
 
