@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-from agentcore.launch import BARE, run_engine
+from agentcore.engine.launch import BARE, run_engine
 from worktrees.layout import LabPaths
 
 if __name__ == "__main__":

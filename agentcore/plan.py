@@ -12,11 +12,11 @@ from itertools import islice
 from math import ceil
 from statistics import median
 
-from agentcore import away, retest, speed
 from agentcore import events as ev
+from agentcore.away import limits as away
+from agentcore.engine.gone import gone
 from agentcore.events import Outcome
-from agentcore.gone import gone
-from agentcore.judging import (
+from agentcore.queue.judging import (
     decide,
     doubt,
     is_calibrated,
@@ -31,9 +31,11 @@ from agentcore.judging import (
     threshold,
     threshold_due,
 )
-from agentcore.stacks import groups
+from agentcore.queue.stacks import groups
+from agentcore.queue.verbs import STOPPED, order
+from agentcore.retest import due as retest
+from agentcore.retest import speed
 from agentcore.state import Candidate, Experiment, LabState, Run, Worktree
-from agentcore.verbs import STOPPED, order
 from worktrees.runs import GIVEN_BACK, LARGE, Purpose
 
 CONFIRM_DEPTH = 2

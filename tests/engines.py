@@ -11,7 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from agentcore.fold import fold
-from agentcore.journal import Reader
+from agentcore.journal.rows import Reader
 from agentcore.state import LabState
 from worktrees.layout import LabPaths
 

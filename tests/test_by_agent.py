@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agentcore.journal import Journal
+from agentcore.journal.rows import Journal
 from tests import toy
 from tests.agentcore.tales import calibrated
 from tests.engines import nightlab

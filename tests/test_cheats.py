@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 import pytest
 
-from agentcore import launch
+from agentcore.engine import launch
 from agentcore.plan import Limits
 from agentcore.state import LabState
 from tests import toy

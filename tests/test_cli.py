@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agentcore import launch
+from agentcore.engine import launch
 from agentcore.plan import Limits
 from tests import toy
 from tests.engines import nightlab

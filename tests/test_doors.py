@@ -41,11 +41,11 @@ MODULES = frozenset({"subprocess", "os", "asyncio", "pty", "runpy", "multiproces
 
 TRUSTED = {
     "agentcore/notices/command.py run": "the researcher's own command for notices, from their own file",
-    "agentcore/checkup.py _version": "git and tmux are asked for their versions",
-    "agentcore/housekeeping.py _leave_state": "our own code writes the state that it folded from the journal",
-    "agentcore/logout.py _asked": "logind is asked what a logout ends",
-    "agentcore/seed.py python_check": "is torch there?",
-    "agentcore/seed.py _run": "the researcher's own prepare and configure, before any agent exists",
+    "agentcore/project/checkup.py _version": "git and tmux are asked for their versions",
+    "agentcore/engine/housekeeping.py _leave_state": "our own code writes the state that it folded from the journal",
+    "agentcore/project/logout.py _asked": "logind is asked what a logout ends",
+    "agentcore/project/seed.py python_check": "is torch there?",
+    "agentcore/project/seed.py _run": "the researcher's own prepare and configure, before any agent exists",
     "tui/clipboard.py _to_tmux": "tmux is given what was copied",
     "tui/help.py bell_of_tmux": "tmux is asked whether its bell works",
     "tui/lending.py lend": "the person's own shell or editor gets the terminal",

@@ -13,13 +13,13 @@ from typing import Any
 import pytest
 
 from agentcore import events as ev
-from agentcore import launch
 from agentcore.agents.roster import Roster
-from agentcore.engine import serve_lab
-from agentcore.lab import Lab
-from agentcore.opening import open_lab
+from agentcore.engine import launch
+from agentcore.engine.lab import Lab
+from agentcore.engine.loop import serve_lab
+from agentcore.engine.opening import open_lab
+from agentcore.engine.reserve import BYTES, Reserve
 from agentcore.plan import Limits
-from agentcore.reserve import BYTES, Reserve
 from tests import toy
 from tests.engines import end_lab, spawn, state_of, wait_for
 from worktrees.layout import LabPaths

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from agentcore.audit import verify
+from agentcore.journal.audit import verify
 from tests.agentcore.test_housekeeping import litter
 from tests.test_verbs_cli import shell
 

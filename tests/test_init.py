@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from agentcore import launch
+from agentcore.engine import launch
 from agentcore.plan import Limits
 from agentcore.state import LabState
 from tests import foreign

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agentcore.control import serve
+from agentcore.engine.control import serve
 from tests.agentcore.test_retest import merged
 from tests.agentcore.test_speed import lab
 from tests.tui.driving import FakeEngine

@@ -15,9 +15,10 @@ from tempfile import TemporaryDirectory
 import pytest
 
 from agentcore import events as ev
-from agentcore import launch, promoter
-from agentcore.journal import Journal
+from agentcore.engine import launch
+from agentcore.journal.rows import Journal
 from agentcore.plan import Limits
+from agentcore.queue import promoter
 from agentcore.state import LabState
 from tests import toy
 from tests.agentcore import labs
@@ -354,8 +355,8 @@ def test_another_user_is_refused() -> None:
         nobody = """
 import os, sys
 from pathlib import Path
-import agentcore.engine, agentcore.opening  # while the interpreter's own files can be read
-from agentcore.launch import run_engine
+import agentcore.engine.loop, agentcore.engine.opening  # while the interpreter's own files can be read
+from agentcore.engine.launch import run_engine
 from worktrees.layout import LabPaths
 os.setegid(65534)
 os.seteuid(65534)

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from agentcore import launch
-from agentcore import walls as standing
+from agentcore.away.presence import is_watched, watching
+from agentcore.engine import launch
+from agentcore.engine import walls as standing
 from agentcore.plan import Limits
-from agentcore.presence import is_watched, watching
 from tests import toy
 from tests.engines import PATIENCE_S, state_of
 from tests.worktrees.walls.rooms import without
@@ -81,7 +81,7 @@ def test_reduced_walls_are_enough_while_somebody_watches(lab: LabPaths, tmp_path
 
 def test_nobody_watches_a_lab_whose_view_was_killed(lab: LabPaths) -> None:
     """The kernel lets go of the lock."""
-    holds = "import sys; from pathlib import Path; from agentcore.presence import watching\n"
+    holds = "import sys; from pathlib import Path; from agentcore.away.presence import watching\n"
     holds += "with watching(Path(sys.argv[1])): print('here', flush=True); sys.stdin.read()"
     argv = [sys.executable, "-c", holds, str(lab.watchers)]
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as view:
@@ -97,7 +97,7 @@ def test_where_no_walls_can_stand_a_lab_does_not_start(lab: LabPaths, tmp_path: 
     starts = f"""{REFUSES_LANDLOCK}
 import sys
 from pathlib import Path
-from agentcore.launch import run_engine
+from agentcore.engine.launch import run_engine
 from worktrees.layout import LabPaths
 sys.exit(run_engine(LabPaths(Path(sys.argv[1]))))
 """

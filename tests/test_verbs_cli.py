@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 
 from agentcore import events as ev
-from agentcore.commands import Desk as Counter
-from agentcore.control import serve
+from agentcore.engine.commands import Desk as Counter
+from agentcore.engine.control import serve
 from tests.agentcore.labs import Desk, desk
 from tui.cli import main
 

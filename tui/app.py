@@ -7,15 +7,15 @@ import sys
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from agentcore.launch import start
+from agentcore.engine.launch import start
 from tui.options import ViewOptions
 from tui.theme import DUMB, choose
 from tui.view import View
 from worktrees.layout import LabPaths
 
 if TYPE_CHECKING:
-    from agentcore.checkup import Check
-    from agentcore.replay import Player
+    from agentcore.journal.replay import Player
+    from agentcore.project.checkup import Check
 
 __all__ = ["ViewOptions", "farewell", "open_view"]
 
@@ -76,6 +76,6 @@ def _file(view: View) -> str:
 
 
 def _examined(paths: LabPaths, env: Mapping[str, str]) -> list[Check]:
-    from agentcore.checkup import examine  # here: it looks for libraries that the first paint need not wait for
+    from agentcore.project.checkup import examine  # here: it looks for libraries that the first paint need not wait for
 
     return examine(paths, env)

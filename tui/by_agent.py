@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agentcore import format as fmt
-from agentcore.comparison import AgentRecord, caveats
+from agentcore.results.comparison import AgentRecord, caveats
 from tui.output import print_table
 
 FOUND = ("AGENT", "ASKED", "DECIDED", "KEPT", "CONFIRMED", "NOT", "OPEN", "RATE", "95%", "GAIN", "MEAN", "EXPECTED")

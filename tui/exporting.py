@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from agentcore.progress import Progress, kept_ideas
+from agentcore.results.progress import Progress, kept_ideas
 from tui.follow import Scene
 from tui.lines import tame
 
@@ -60,7 +60,7 @@ def plot(scene: Scene, shown: Progress | None = None, measure: str = "") -> Make
 
     To be made in a thread: its library takes a second to come. Raises NoPlotter where it is not installed.
     """
-    from agentcore.progress_png import png  # here: the first paint draws nothing
+    from agentcore.results.progress_png import png  # here: the first paint draws nothing
 
     course, config = shown or scene.progress, scene.state.config
     metric, ideas = measure or (config.metric if config else "score"), kept_ideas(scene.state)

@@ -12,11 +12,11 @@ from dataclasses import dataclass, field, replace
 
 import msgspec
 
-from agentcore import progress
-from agentcore.journal import JournalError
-from agentcore.observer import Observer
+from agentcore.journal.rows import JournalError
 from agentcore.overview import Live, Overview, WorktreeRow, overview
-from agentcore.progress import Progress
+from agentcore.overview.observer import Observer
+from agentcore.results import progress
+from agentcore.results.progress import Progress
 from agentcore.state import LabState
 from tui.story import Told, tell
 from worktrees.devices import DeviceSample

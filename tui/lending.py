@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 
 from textual.app import App
 
-from agentcore import launch
-from agentcore.control import Command, EngineUnreachable
+from agentcore.engine import launch
+from agentcore.engine.control import Command, EngineUnreachable
 from tui.widgets.welcome import DEMO
 from worktrees.layout import LabPaths
 

@@ -11,8 +11,8 @@ from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agentcore.observer import Observer
-from agentcore.transcript import Tail
+from agentcore.brief.transcript import Tail
+from agentcore.overview.observer import Observer
 from tui.pace import Pace
 from tui.steps import StepTold, tell_step
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from agentcore import format as fmt
-from agentcore.absence import is_absence
-from agentcore.presence import forget, last_key, remember, touch, unread
+from agentcore.away.absence import is_absence
+from agentcore.away.presence import forget, last_key, remember, touch, unread
 
 if TYPE_CHECKING:
     from tui.view import View

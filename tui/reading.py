@@ -9,9 +9,9 @@ import asyncio
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from agentcore.absence import began
-from agentcore.curve import newest_run, rival
-from agentcore.effects import ends
+from agentcore.away.absence import began
+from agentcore.queue.effects import ends
+from agentcore.results.curve import newest_run, rival
 from tui.curves import Curves
 from tui.live import AgentSteps, Changes, LiveDiff, RunLog
 from tui.screens.change import base_of

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from agentcore.control import Answer, Command, EngineUnreachable, ask
+from agentcore.engine.control import Answer, Command, EngineUnreachable, ask
 from tui.series import Order, in_turn
 
 if TYPE_CHECKING:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from agentcore.control import Answer
+from agentcore.engine.control import Answer
 
 
 @dataclass(frozen=True)

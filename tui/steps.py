@@ -14,7 +14,7 @@ from functools import partial
 from typing import Any
 
 from agentcore import format as fmt
-from agentcore.transcript import Step
+from agentcore.brief.transcript import Step
 from tui.theme import STATES
 from worktrees.text import printable
 

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, cast
 
 from textual.app import App
 
-from agentcore.observer import Observer
+from agentcore.overview.observer import Observer
 from tui.bindings import names
 from tui.calling import Caller
 from tui.follow import Follower, Scene
@@ -35,7 +35,7 @@ from tui.theme import Theme
 from worktrees.layout import LabPaths
 
 if TYPE_CHECKING:
-    from agentcore.checkup import Check
+    from agentcore.project.checkup import Check
     from tui.screens.experiment import ExperimentScreen
     from tui.screens.queue import QueueScreen
     from tui.screens.reader import ReaderScreen

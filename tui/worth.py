@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING
 
-from agentcore.transcript import Tail
+from agentcore.brief.transcript import Tail
 from tui.live import LOG_LINES, LOG_WIDTH
 from tui.steps import tell_step
 from tui.unified import unified

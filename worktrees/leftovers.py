@@ -1,7 +1,7 @@
 """What lies in `.lab` that a lab makes and may be done with, and how does it go?
 
 Looking follows no link, and what it finds is named by kind, so that somebody who knows the lab can say what is still
-needed (agentcore/pruning.py). What goes lies in `.lab`, whatever anybody names. Both take seconds in a lab of
+needed (agentcore/engine/pruning.py). What goes lies in `.lab`, whatever anybody names. Both take seconds in a lab of
 thousands of runs: they are for a thread.
 """
 

@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from agentcore.brief import Brief
-from agentcore.workspace import Workspace
+from agentcore.brief.text import Brief
+from agentcore.worktree.workspace import Workspace
 
 
 class NoProposal(Exception):

@@ -17,9 +17,9 @@ from agentcore.agents.editor import ToolError
 from agentcore.agents.pacing import Pacing
 from agentcore.agents.tools import SCHEMAS, Tools
 from agentcore.agents.turn import Block, Busy, ContextFull, Reply, take
-from agentcore.brief import Brief
-from agentcore.privacy import is_loopback
-from agentcore.workspace import Workspace
+from agentcore.brief.privacy import is_loopback
+from agentcore.brief.text import Brief
+from agentcore.worktree.workspace import Workspace
 from worktrees.project import ModelSettings
 
 if TYPE_CHECKING:

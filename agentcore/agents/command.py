@@ -16,8 +16,8 @@ from pathlib import Path
 
 from agentcore.agents import Asked, NoProposal, Proposal
 from agentcore.agents.tools import trimmed
-from agentcore.brief import Brief
-from agentcore.workspace import Workspace, one_line
+from agentcore.brief.text import Brief
+from agentcore.worktree.workspace import Workspace, one_line
 from worktrees import confined, metrics
 from worktrees.project import CommandSettings
 

@@ -21,8 +21,8 @@ from agentcore.agents.evidence import read, weigh
 from agentcore.agents.structure import Edit
 from agentcore.agents.subspace import Space
 from agentcore.agents.tpe import study_of, suggest
-from agentcore.brief import Brief
-from agentcore.workspace import Workspace
+from agentcore.brief.text import Brief
+from agentcore.worktree.workspace import Workspace
 
 TRIES = 64
 """Samples drawn before a space counts as exhausted."""

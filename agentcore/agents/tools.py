@@ -15,8 +15,8 @@ from typing import Any
 from agentcore.agents import Proposal
 from agentcore.agents.editor import SCHEMA as EDITOR
 from agentcore.agents.editor import ToolError, edit, text
-from agentcore.brief import Brief
-from agentcore.workspace import Workspace
+from agentcore.brief.text import Brief
+from agentcore.worktree.workspace import Workspace
 from worktrees import confined
 
 OUTPUT_CHARACTERS = 16_000

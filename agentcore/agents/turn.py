@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from agentcore.agents import Barred, NoProposal
-from agentcore.spending import Usage
+from agentcore.brief.spending import Usage
 
 if TYPE_CHECKING:
     from anthropic import AsyncAnthropic

@@ -95,7 +95,7 @@ class RunEnded:
     tokens_per_s: float | None = None
     other_mb: float | None = None
     """Speed of the training, and the most GPU memory (MiB) that others held meanwhile, where either decides whether it
-    counts, see `agentcore.contention`."""
+    counts, see `agentcore.engine.contention`."""
     self_reported: bool = False
     """True where the training, agents' code, printed the score itself."""
     guards: Mapping[str, float] = field(default_factory=dict)

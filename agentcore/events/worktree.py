@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
-from agentcore.spending import Usage
+from agentcore.brief.spending import Usage
 
 AgentState = Literal["THINK", "LIMIT", "CUT", "REFUSED", "FULL"]
 """THINK: it works. LIMIT: it waits for the provider. CUT: a reply reached its limit of tokens. REFUSED: the model

@@ -10,10 +10,10 @@ from functools import singledispatch
 from typing import get_args
 
 from agentcore import events as ev
-from agentcore import verbs
 from agentcore.events import Entry
 from agentcore.fold.change import follow
 from agentcore.fold.replacing import replace
+from agentcore.queue import verbs
 from agentcore.state import Action, LabState
 from worktrees.project import Backend
 

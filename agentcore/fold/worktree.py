@@ -7,9 +7,9 @@ from typing import Any
 from immutables import Map
 
 from agentcore import events as ev
+from agentcore.brief.spending import Spending
 from agentcore.fold.change import follow, mend, on_worktree, waited_s
 from agentcore.fold.replacing import replace
-from agentcore.spending import Spending
 from agentcore.state import LabState, Message, Question, Thinking, Worktree
 
 NOTES, MESSAGES = 20, 50

@@ -14,7 +14,7 @@ from pathlib import Path
 import msgspec
 
 from agentcore import events as ev
-from agentcore.lab import Lab
+from agentcore.engine.lab import Lab
 from agentcore.notices import Notice, sending
 from agentcore.notices.due import OWN, Due, due
 from agentcore.notices.settings import Notify, SettingsError, notify, read

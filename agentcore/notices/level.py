@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Literal
 
 from agentcore import events as ev
-from agentcore import gone
+from agentcore.engine import gone
 from agentcore.events import Event
 from agentcore.state import Away, LabState
 

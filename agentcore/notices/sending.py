@@ -6,10 +6,10 @@ import asyncio
 from collections.abc import Mapping
 from pathlib import Path
 
+from agentcore.brief.scrub import Scrubber
 from agentcore.notices import Notice, NotSent, command, webhook
 from agentcore.notices.settings import Notify, SettingsError, notify, read
 from agentcore.notices.webhook import WAITS_S, Waits
-from agentcore.scrub import Scrubber
 
 TEST = "This is what a notice of nightlab looks like."
 

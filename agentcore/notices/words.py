@@ -6,7 +6,7 @@ from functools import singledispatch
 
 from agentcore import events as ev
 from agentcore import format as fmt
-from agentcore.stacks import named
+from agentcore.queue.stacks import named
 from agentcore.state import LabState
 from worktrees.text import printable
 

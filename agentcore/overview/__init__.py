@@ -9,8 +9,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from math import fsum
 
-from agentcore.accounts import Cost, SlotUse, cost, slot_use
-from agentcore.judging import claimed, noise
 from agentcore.overview.gate import GateSummary, gate_summary
 from agentcore.overview.live import Live, left, lost_gpus
 from agentcore.overview.needs import REMEDIES, Need, needed, notes
@@ -25,8 +23,10 @@ from agentcore.overview.trunk import (
     trunk_summary,
     verified_summary,
 )
-from agentcore.speed import SpeedSummary
-from agentcore.speed import summary as speed_summary
+from agentcore.queue.judging import claimed, noise
+from agentcore.results.accounts import Cost, SlotUse, cost, slot_use
+from agentcore.retest.speed import SpeedSummary
+from agentcore.retest.speed import summary as speed_summary
 from agentcore.state import LabState
 from worktrees.statistics import Noise
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from agentcore.judging import meter, threshold
+from agentcore.queue.judging import meter, threshold
 from agentcore.state import LabState
 
 

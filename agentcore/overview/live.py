@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from agentcore.gone import gone
+from agentcore.engine.gone import gone
 from agentcore.state import LabState
 from worktrees.devices import DeviceSample
 from worktrees.metrics import MetricPoint

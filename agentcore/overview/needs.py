@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from agentcore.away import standstill
-from agentcore.gone import told, topic
-from agentcore.guards import trunk_breaks
-from agentcore.judging import noise
+from agentcore.away.limits import standstill
+from agentcore.engine.gone import told, topic
 from agentcore.overview.gate import gate_summary
 from agentcore.overview.live import Live, lost_gpus
 from agentcore.overview.rows import WorktreeRow
-from agentcore.stacks import named
+from agentcore.queue.guards import trunk_breaks
+from agentcore.queue.judging import noise
+from agentcore.queue.stacks import named
 from agentcore.state import LabState
 from worktrees.statistics import SIGMA_MIN
 

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from statistics import fmean
 
-from agentcore.stacks import besides
+from agentcore.queue.stacks import besides
+from agentcore.queue.verbs import order
 from agentcore.state import Candidate, LabState
-from agentcore.verbs import order
 
 OPEN = ("NEW", "CONFIRM", "READY", "MERGING", "STALE", "CONFLICT", "HELD", "BLOCKED")
 """States of a candidate that is still in the queue."""

@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from agentcore.judging import is_calibrated
 from agentcore.overview.live import Live, left
 from agentcore.overview.queue import QueueRow
-from agentcore.permits import shown_run
+from agentcore.queue.judging import is_calibrated
 from agentcore.state import Experiment, LabState, Run, Worktree
+from agentcore.worktree.permits import shown_run
 
 FAILED = ("crash", "nan")
 """Outcomes that a row tells until its agent has made its next proposal."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from statistics import fmean
 
-from agentcore.judging import is_calibrated
-from agentcore.retest import compare, doing
+from agentcore.queue.judging import is_calibrated
+from agentcore.retest.due import compare, doing
 from agentcore.state import LabState
 
 

@@ -12,16 +12,16 @@ from dataclasses import dataclass
 
 from agentcore import events as ev
 from agentcore import format as fmt
-from agentcore.away import standstill
+from agentcore.away.limits import standstill
 from agentcore.events import Entry
-from agentcore.guards import MARK, readings
-from agentcore.ideas import open_ideas
-from agentcore.judging import SELF_REPORTED, claimed
+from agentcore.journal.window import Window
 from agentcore.overview import Overview
+from agentcore.queue.guards import MARK, readings
+from agentcore.queue.judging import SELF_REPORTED, claimed
+from agentcore.queue.stacks import named
 from agentcore.report.evidence import FAILURES, Evidence, evidence, near_misses
-from agentcore.stacks import named
 from agentcore.state import LabState, Merge
-from agentcore.window import Window
+from agentcore.worktree.ideas import open_ideas
 from worktrees.statistics import SIGMA_MIN, Noise
 
 CUT = 64

@@ -9,10 +9,10 @@ from math import fsum, sqrt
 from statistics import fmean
 
 from agentcore import events as ev
-from agentcore.faults import Fault, faults
-from agentcore.judging import claimed, noise
+from agentcore.journal.window import Window
+from agentcore.queue.judging import claimed, noise
+from agentcore.report.faults import Fault, faults
 from agentcore.state import Candidate, Experiment, Merge
-from agentcore.window import Window
 from worktrees.statistics import Z_MAX
 
 EXAMPLES = 3

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from html import escape
 
-from agentcore.progress import Progress
-from agentcore.progress_svg import svg
 from agentcore.report import Report
 from agentcore.report.file import title
 from agentcore.report.tables import Table, tables
+from agentcore.results.progress import Progress
+from agentcore.results.progress_svg import svg
 from worktrees.text import printable
 
 STYLE = (

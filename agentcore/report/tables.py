@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from agentcore import format as fmt
+from agentcore.queue.stacks import named
 from agentcore.report.evidence import Evidence, Failed, Merged, NearMiss, Yield
-from agentcore.stacks import named
 
 
 @dataclass(frozen=True)

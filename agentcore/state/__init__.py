@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 from immutables import Map
 
 from agentcore import events as ev
+from agentcore.brief.spending import Spending
 from agentcore.events import Entry, Step
-from agentcore.latest import latest
-from agentcore.spending import Spending
+from agentcore.journal.latest import latest
 from agentcore.state.action import Action
 from agentcore.state.away import Absence, Away
 from agentcore.state.candidate import Candidate, Tally, Wish

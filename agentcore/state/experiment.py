@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from agentcore.brief.spending import Spending
 from agentcore.events import Outcome
-from agentcore.spending import Spending
 from worktrees.runs import Ending, Purpose
 
 

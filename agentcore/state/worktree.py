@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from agentcore.brief.spending import Spending
 from agentcore.events import AgentState
-from agentcore.spending import Spending
 
 
 @dataclass(frozen=True)

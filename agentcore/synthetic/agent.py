@@ -7,11 +7,11 @@ from collections.abc import Iterable
 from agentcore import events as ev
 from agentcore.agents import Agent, Proposal
 from agentcore.agents.roster import Roster
-from agentcore.brief import Brief
+from agentcore.brief.text import Brief
 from agentcore.state import LabState
 from agentcore.synthetic.project import RECIPE, with_idea
 from agentcore.synthetic.world import World
-from agentcore.workspace import Workspace
+from agentcore.worktree.workspace import Workspace
 from worktrees.project import Project
 
 

@@ -11,17 +11,17 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
-from agentcore import seed
-from agentcore.bounds import Bounds
-from agentcore.engine import Engine, Rest, locked, tick
-from agentcore.lab import Lab
-from agentcore.opening import make_ready
+from agentcore.engine.bounds import Bounds
+from agentcore.engine.lab import Lab
+from agentcore.engine.loop import Engine, Rest, locked, tick
+from agentcore.engine.opening import make_ready
+from agentcore.engine.walls import Walls
 from agentcore.plan import Limits
+from agentcore.project import seed
 from agentcore.state import LabState
 from agentcore.synthetic.agent import SyntheticAgent, SyntheticRoster
 from agentcore.synthetic.runs import Clock, SyntheticExecutor
 from agentcore.synthetic.world import World
-from agentcore.walls import Walls
 from worktrees.layout import LabPaths
 from worktrees.project import load
 from worktrees.slots import Slot

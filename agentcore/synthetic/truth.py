@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass
 from itertools import pairwise
 
-from agentcore.judging import claimed, noise
+from agentcore.queue.judging import claimed, noise
 from agentcore.state import LabState
 from agentcore.synthetic.world import World, true_gain
 from worktrees.speed import faster_percent

@@ -17,10 +17,10 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from agentcore.control import Command, EngineUnreachable
-from agentcore.launch import send, wait_until_gone
-from agentcore.observer import Observer
+from agentcore.engine.control import Command, EngineUnreachable
+from agentcore.engine.launch import send, wait_until_gone
 from agentcore.overview import Overview
+from agentcore.overview.observer import Observer
 from agentcore.state import LabState
 from tests.engines import state_of
 from worktrees import processes

@@ -12,10 +12,11 @@ from pathlib import Path
 import msgspec
 
 from agentcore import events as ev
-from agentcore import promoter, proposing, retesting, running, stacking
 from agentcore.agents import NoProposal, Proposal
-from agentcore.brief import Brief
-from agentcore.lab import Lab
+from agentcore.brief.text import Brief
+from agentcore.engine import running
+from agentcore.engine.lab import Lab
+from agentcore.engine.walls import Walls
 from agentcore.plan import (
     Judge,
     JudgeStack,
@@ -31,9 +32,11 @@ from agentcore.plan import (
     StartRun,
     plan,
 )
-from agentcore.seed import prompts_folder
-from agentcore.walls import Walls
-from agentcore.workspace import Workspace
+from agentcore.project.seed import prompts_folder
+from agentcore.queue import promoter, stacking
+from agentcore.retest import retesting
+from agentcore.worktree import proposing
+from agentcore.worktree.workspace import Workspace
 from tests import toy
 from worktrees import sandbox
 from worktrees.executor import Life

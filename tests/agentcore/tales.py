@@ -8,9 +8,9 @@ from dataclasses import dataclass, field, replace
 from agentcore import events as ev
 from agentcore.events import CandidateState, Entry, Event, Outcome
 from agentcore.fold import apply
-from agentcore.judging import screening_seed
 from agentcore.plan import Action, Limits, plan
-from agentcore.stacks import halves
+from agentcore.queue.judging import screening_seed
+from agentcore.queue.stacks import halves
 from agentcore.state import LabState
 from worktrees.gate import GateSettings
 from worktrees.runs import Ending, Purpose

@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from agentcore import events as ev
-from agentcore.accounts import Cost, cost, slot_use
+from agentcore.brief.spending import Usage
 from agentcore.fold import apply
-from agentcore.spending import Usage
+from agentcore.results.accounts import Cost, cost, slot_use
 from tests.agentcore.tales import CONFIG, Tale, calibrated, opened, started
 
 USAGE = Usage(input=1, cache_write=20, cache_write_1h=300, cache_read=4000, output=50_000)

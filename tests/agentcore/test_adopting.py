@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from agentcore.adopting import interpreter, look
-from agentcore.draft import AnswerError, Answers, Limit, lab_toml, limit_of
-from agentcore.recognition import printed
+from agentcore.project.adopting import interpreter, look
+from agentcore.project.draft import AnswerError, Answers, Limit, lab_toml, limit_of
+from agentcore.project.recognition import printed
 from tests import foreign
 from worktrees.project import parse
 

@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 
 from agentcore import events as ev
-from agentcore import launch
-from agentcore.journal import Reader
+from agentcore.engine import launch
+from agentcore.journal.rows import Reader
 from agentcore.plan import Limits
 from agentcore.state import LabState
 from tests import toy

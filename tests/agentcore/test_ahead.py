@@ -8,9 +8,8 @@ from pathlib import Path
 import pytest
 
 from agentcore import events as ev
-from agentcore import proposing
+from agentcore.brief.spending import Usage
 from agentcore.fold import apply
-from agentcore.judging import screening_seed
 from agentcore.plan import (
     AHEAD_AT_FIRST,
     POOL_MAX,
@@ -26,9 +25,10 @@ from agentcore.plan import (
     recent_run_s,
     spent_out,
 )
-from agentcore.seed import prompts_folder
-from agentcore.spending import Usage
+from agentcore.project.seed import prompts_folder
+from agentcore.queue.judging import screening_seed
 from agentcore.state import Worktree
+from agentcore.worktree import proposing
 from tests.agentcore.labs import Desk, Scripted, desk
 from tests.agentcore.tales import Tale, calibrated, ended, gated, kinds
 

@@ -13,21 +13,24 @@ from pathlib import Path
 
 import pytest
 
-from agentcore import chain, launch, promoter, proposing
 from agentcore import events as ev
-from agentcore.acts import Act, acts, decisions
 from agentcore.agents import NoProposal, Proposal
-from agentcore.audit import Report, Unverifiable, verify
-from agentcore.breaks import Finding
-from agentcore.brief import Brief
-from agentcore.journal import Journal, JournalError, Reader
-from agentcore.lab import AUDIT
+from agentcore.brief.scrub import LEFT_OUT, Scrubber
+from agentcore.brief.text import Brief
+from agentcore.brief.transcript import Step, Tail, Transcript
+from agentcore.engine import launch
+from agentcore.engine.lab import AUDIT
+from agentcore.journal import chain
+from agentcore.journal.acts import Act, acts, decisions
+from agentcore.journal.audit import Report, Unverifiable, verify
+from agentcore.journal.breaks import Finding
+from agentcore.journal.rows import Journal, JournalError, Reader
 from agentcore.plan import Limits
-from agentcore.scrub import LEFT_OUT, Scrubber
-from agentcore.seed import prompts_folder
+from agentcore.project.seed import prompts_folder
+from agentcore.queue import promoter
 from agentcore.state import LabState
-from agentcore.transcript import Step, Tail, Transcript
-from agentcore.workspace import ARGUMENT_CHARACTERS, Workspace
+from agentcore.worktree import proposing
+from agentcore.worktree.workspace import ARGUMENT_CHARACTERS, Workspace
 from tests import toy
 from tests.agentcore.labs import Desk, desk
 from tests.engines import nightlab

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
-from agentcore import away
 from agentcore import events as ev
-from agentcore.bounds import Bounds
-from agentcore.commands import Desk as Counter
-from agentcore.control import Command
+from agentcore.away import limits as away
+from agentcore.brief.spending import Usage
+from agentcore.engine.bounds import Bounds
+from agentcore.engine.commands import Desk as Counter
+from agentcore.engine.control import Command
 from agentcore.plan import Limits, Promote, Propose, plan
-from agentcore.spending import Usage
 from tests.agentcore.labs import desk
 from tests.agentcore.tales import CONFIG, Tale, calibrated, gated, started
 

@@ -12,12 +12,12 @@ import pytest
 from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
-from agentcore import chain
 from agentcore import events as ev
-from agentcore.audit import read_rows
-from agentcore.breaks import Finding, first_break
-from agentcore.chain import Head
-from agentcore.journal import Journal
+from agentcore.journal import chain
+from agentcore.journal.audit import read_rows
+from agentcore.journal.breaks import Finding, first_break
+from agentcore.journal.chain import Head
+from agentcore.journal.rows import Journal
 from tests.agentcore.test_events import EVENTS
 
 ROWS = 12

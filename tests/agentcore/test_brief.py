@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
-from agentcore import brief as briefs
 from agentcore import events as ev
-from agentcore.brief import DEAD, OTHERS, mendable
-from agentcore.prompts import PromptError, Texts
+from agentcore.brief import text as briefs
+from agentcore.brief.prompts import PromptError, Texts
+from agentcore.brief.text import DEAD, OTHERS, mendable
 from tests.agentcore.tales import Tale, calibrated
 
 SOURCE = {"train.py": "RATE = 0.1\n"}

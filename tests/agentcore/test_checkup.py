@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agentcore.checkup import Check, agents_of, examine
+from agentcore.project.checkup import Check, agents_of, examine
 from tests import toy
 from tests.engines import nightlab
 from tests.model_server import ModelServer
@@ -74,7 +74,7 @@ def test_without_a_readable_lab_toml_the_defaults_hold(tmp_path: Path, text: str
 
 def test_doctor_does_not_import_the_models_sdk() -> None:
     """It takes a second that only a question to the server is worth."""
-    program = "import sys, tui.commands.care, agentcore.online; print('anthropic' in sys.modules)"
+    program = "import sys, tui.commands.care, agentcore.project.online; print('anthropic' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert "False\n" == done.stdout
 

@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from agentcore import events as ev
-from agentcore import questions
-from agentcore.bounds import Bounds
+from agentcore.engine.bounds import Bounds
 from agentcore.overview import overview
 from agentcore.overview.live import Live
 from agentcore.plan import Limits
+from agentcore.worktree import questions
 from tests.agentcore import labs
 from tests.agentcore.labs import Desk
 from tui.story import tell

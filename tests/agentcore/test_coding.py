@@ -12,13 +12,13 @@ from pathlib import Path
 import pytest
 
 from agentcore import events as ev
-from agentcore import proposing
 from agentcore.agents.coding import CodingAgent
 from agentcore.agents.connection import Connection
 from agentcore.agents.pacing import Pacing
-from agentcore.scrub import Scrubber
-from agentcore.seed import prompts_folder
-from agentcore.transcript import Tail
+from agentcore.brief.scrub import Scrubber
+from agentcore.brief.transcript import Tail
+from agentcore.project.seed import prompts_folder
+from agentcore.worktree import proposing
 from tests.agentcore.labs import Desk, desk
 from tests.model_server import ModelServer
 from worktrees.project import Limits, ModelSettings

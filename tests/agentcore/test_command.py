@@ -6,11 +6,11 @@ from dataclasses import replace
 from pathlib import Path
 
 from agentcore import events as ev
-from agentcore import proposing
 from agentcore.agents.command import CommandAgent
-from agentcore.seed import prompts_folder
-from agentcore.transcript import Tail
-from agentcore.walls import BARE
+from agentcore.brief.transcript import Tail
+from agentcore.engine.walls import BARE
+from agentcore.project.seed import prompts_folder
+from agentcore.worktree import proposing
 from tests.agentcore.labs import Desk, desk
 from worktrees.project import CommandSettings, Limits
 
@@ -153,7 +153,7 @@ async def test_what_it_printed_is_in_the_transcript(tmp_path: Path) -> None:
         tmp_path, "#!/bin/sh\nsed -i 's/^RATE = .*/RATE = 0.7/' train.py\nprintf '\\033[31mkey %s\\n' $SOME_API_KEY\n"
     )
     async with desk(tmp_path / "lab") as at:
-        from agentcore.scrub import Scrubber
+        from agentcore.brief.scrub import Scrubber
 
         at.lab.secrets["SOME_API_KEY"] = "a-secret-value"
         at.lab.scrubber = Scrubber(at.lab.secrets.values())

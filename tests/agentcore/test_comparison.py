@@ -8,10 +8,10 @@ from math import hypot
 import pytest
 
 from agentcore import events as ev
-from agentcore.comparison import AgentRecord, caveats, compare, wilson
+from agentcore.brief.spending import Usage
 from agentcore.events import CandidateState, Outcome
-from agentcore.judging import noise
-from agentcore.spending import Usage
+from agentcore.queue.judging import noise
+from agentcore.results.comparison import AgentRecord, caveats, compare, wilson
 from tests.agentcore.tales import CONFIG, Tale, calibrated
 
 

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from agentcore import events as ev
-from agentcore import running
-from agentcore.contention import Sharing, applies, contention, speed_of
+from agentcore.engine import running
+from agentcore.engine.contention import Sharing, applies, contention, speed_of
 from agentcore.plan import StartRun
 from tests.agentcore.labs import Desk, desk
 from tests.agentcore.tales import CONFIG, Tale, ended

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from agentcore.commands import Desk
-from agentcore.control import LINE_LIMIT, Answer, Command, EngineUnreachable, ask, serve
-from agentcore.lab import Lab
+from agentcore.engine.commands import Desk
+from agentcore.engine.control import LINE_LIMIT, Answer, Command, EngineUnreachable, ask, serve
+from agentcore.engine.lab import Lab
 from tests import toy
 from worktrees import slots
 from worktrees.executor import LocalExecutor

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from agentcore import events as ev
-from agentcore.curve import Reading, curve, measured, newest_run, reading, rival, value_at
+from agentcore.results.curve import Reading, curve, measured, newest_run, reading, rival, value_at
 from tests.agentcore.tales import Tale, calibrated, ended
 from worktrees.metrics import MetricPoint
 

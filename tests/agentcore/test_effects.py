@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from agentcore.effects import collision, effect, then, told
+from agentcore.queue.effects import collision, effect, then, told
 from tests.agentcore.tales import CONFIG, calibrated
 from worktrees.diff import Diff, DiffLine, FileDiff, Hunk
 from worktrees.project import RetestSettings

@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from agentcore import events as ev
-from agentcore import launch
-from agentcore.control import Command
-from agentcore.ending import exit_reason
+from agentcore.engine import launch
+from agentcore.engine.control import Command
+from agentcore.engine.ending import exit_reason
 from agentcore.plan import Limits as EngineLimits
 from tests import toy
 from tests.agentcore.tales import Tale, calibrated, started

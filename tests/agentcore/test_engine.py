@@ -13,8 +13,8 @@ from pathlib import Path
 import pygit2
 import pytest
 
-from agentcore import launch
-from agentcore.control import Answer, Command
+from agentcore.engine import launch
+from agentcore.engine.control import Answer, Command
 from agentcore.plan import Limits
 from agentcore.state import Candidate, Experiment, LabState
 from tests import toy

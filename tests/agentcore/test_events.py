@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from agentcore import events as ev
+from agentcore.brief.spending import Usage
 from agentcore.events import Event, decode, encode
-from agentcore.spending import Usage
 from tests.agentcore.tales import CONFIG, started
 from worktrees.statistics import Verdict
 

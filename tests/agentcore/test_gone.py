@@ -11,8 +11,8 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from agentcore import launch, running, telemetry
-from agentcore.gone import LOOKS, gone
+from agentcore.engine import launch, running, telemetry
+from agentcore.engine.gone import LOOKS, gone
 from agentcore.overview import overview
 from agentcore.overview.live import Live
 from agentcore.plan import Limits, Propose, StartRun, plan

@@ -13,11 +13,11 @@ from dataclasses import replace
 import pytest
 
 from agentcore import events as ev
-from agentcore import guards
-from agentcore.evidence import evidence, measured
-from agentcore.judging import decide, judge, screening_seed
 from agentcore.overview.live import Live
 from agentcore.overview.needs import needed, notes
+from agentcore.queue import guards
+from agentcore.queue.evidence import evidence, measured
+from agentcore.queue.judging import decide, judge, screening_seed
 from tests.agentcore.tales import CONFIG, POOL, Tale, ended, opened
 from worktrees.project import Guard
 from worktrees.runs import Purpose

@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 
 from agentcore import events as ev
-from agentcore import housekeeping, snapshot
-from agentcore.audit import verify
-from agentcore.commands import Desk as Counter
-from agentcore.control import Command
-from agentcore.journal import Reader
-from agentcore.pruning import DAY_S, Age
+from agentcore.engine import housekeeping
+from agentcore.engine.commands import Desk as Counter
+from agentcore.engine.control import Command
+from agentcore.engine.pruning import DAY_S, Age
+from agentcore.journal import snapshot
+from agentcore.journal.audit import verify
+from agentcore.journal.rows import Reader
 from tests.agentcore.labs import Desk, desk
 from worktrees.runs import RunFolder
 

@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from agentcore import brief as briefs
 from agentcore import events as ev
-from agentcore.commands import REFUSED, USAGE, Desk
-from agentcore.control import Command
-from agentcore.ideas import IdeaRow, ideas, named, open_ideas
+from agentcore.brief import text as briefs
+from agentcore.engine.commands import REFUSED, USAGE, Desk
+from agentcore.engine.control import Command
+from agentcore.worktree.ideas import IdeaRow, ideas, named, open_ideas
 from tests.agentcore import labs
 from tests.agentcore.tales import Tale, calibrated
 from tests.agentcore.test_brief import text

@@ -8,15 +8,16 @@ from pathlib import Path
 
 import pytest
 
-from agentcore import brief, importing
 from agentcore import events as ev
+from agentcore.brief import text as brief
+from agentcore.brief.prompts import read as texts_of
+from agentcore.brief.scrub import Scrubber
 from agentcore.fold import apply
 from agentcore.overview import Live, overview
-from agentcore.progress import progress
-from agentcore.prompts import read as texts_of
-from agentcore.results import results
-from agentcore.scrub import Scrubber
-from agentcore.seed import prompts_folder
+from agentcore.project import importing
+from agentcore.project.seed import prompts_folder
+from agentcore.results.progress import progress
+from agentcore.results.rows import results
 from agentcore.state import LabState
 from tests.tui.labs import LabMaker, small_lab
 

@@ -13,14 +13,14 @@ from pathlib import Path
 
 import pytest
 
-from agentcore import chain
 from agentcore import events as ev
-from agentcore.audit import read_rows
-from agentcore.breaks import first_break, start_of
-from agentcore.chain import Head
 from agentcore.events import Entry, encode
 from agentcore.fold import fold
-from agentcore.journal import HEAD_ROWS, Journal, JournalError, Reader
+from agentcore.journal import chain
+from agentcore.journal.audit import read_rows
+from agentcore.journal.breaks import first_break, start_of
+from agentcore.journal.chain import Head
+from agentcore.journal.rows import HEAD_ROWS, Journal, JournalError, Reader
 from tests.agentcore.test_events import EVENTS
 
 
@@ -273,7 +273,7 @@ APPENDING = """
 import sys
 from pathlib import Path
 from agentcore import events as ev
-from agentcore.journal import Journal
+from agentcore.journal.rows import Journal
 with Journal(Path(sys.argv[1])) as journal:
     while True:
         print(journal.append(1.0, ev.WarningRaised("topic", "x" * 300)).seq, flush=True)

@@ -13,10 +13,18 @@ import pytest
 from immutables import Map
 
 from agentcore import events as ev
-from agentcore import judging
 from agentcore.events import CandidateState, Outcome
-from agentcore.judging import SCREENING_SEEDS, confirmation_seeds, correlation, decide, is_calibrated, judge, new_seeds
 from agentcore.plan import Rebase, Record
+from agentcore.queue import judging
+from agentcore.queue.judging import (
+    SCREENING_SEEDS,
+    confirmation_seeds,
+    correlation,
+    decide,
+    is_calibrated,
+    judge,
+    new_seeds,
+)
 from agentcore.state import LabState, Run
 from tests.agentcore.tales import CONFIG, Tale, calibrated, gated, opened
 from worktrees.runs import Ending

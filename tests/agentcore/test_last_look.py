@@ -10,11 +10,11 @@ import pygit2
 import pytest
 
 from agentcore import events as ev
-from agentcore import promoter
-from agentcore.commands import Desk as Commands
-from agentcore.control import Command
+from agentcore.engine.commands import Desk as Commands
+from agentcore.engine.control import Command
 from agentcore.plan import Limits, Promote, plan
-from agentcore.promoter import Refused
+from agentcore.queue import promoter
+from agentcore.queue.promoter import Refused
 from tests.agentcore.labs import Desk, desk
 from tests.agentcore.tales import ended
 from tests.agentcore.test_promoter import FASTER, FLATTER, both_ready, merge, ready

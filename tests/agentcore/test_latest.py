@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from agentcore.latest import latest
+from agentcore.journal.latest import latest
 
 
 def test_the_same_objects_are_worked_out_once() -> None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agentcore.logout import danger
+from agentcore.project.logout import danger
 
 SESSION = "0::/user.slice/user-1000.slice/session-3.scope\n"
 MANAGED = "0::/user.slice/user-1000.slice/user@1000.service/tmux-spawn-1.scope\n"

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from agentcore import events as ev
-from agentcore.evidence import calculated, evidence, measured
-from agentcore.merged import history, merged_rows
+from agentcore.queue.evidence import calculated, evidence, measured
+from agentcore.queue.merged import history, merged_rows
 from agentcore.state import LabState
 from tests.agentcore.tales import CONFIG, Tale, calibrated
 from worktrees.project import RetestSettings

@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from agentcore import events as ev
-from agentcore.judging import judge, meter, threshold
 from agentcore.overview import Live, overview
 from agentcore.plan import Record
+from agentcore.queue.judging import judge, meter, threshold
 from tests.agentcore.tales import Tale, calibrated, gated
 from worktrees.statistics import Verdict, false_share
 

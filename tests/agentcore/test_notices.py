@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 
 from agentcore import events as ev
+from agentcore.brief.spending import Usage
 from agentcore.notices.due import AGAIN_S, APART_S, READY_S, STALE_S, Due, due
 from agentcore.notices.level import Level
-from agentcore.spending import Usage
 from tests.agentcore.tales import Tale, calibrated, gated
 
 ASKED = ev.QuestionAsked("wt0", "batch of 128?", "anthropic", "ab")

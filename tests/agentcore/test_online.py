@@ -14,8 +14,8 @@ from typing import Any
 
 import pytest
 
-from agentcore.checkup import Check
-from agentcore.online import ask
+from agentcore.project.checkup import Check
+from agentcore.project.online import ask
 from tests.model_server import ModelServer
 from worktrees.project import Agents, ModelSettings
 

@@ -7,8 +7,8 @@ from dataclasses import replace
 import pytest
 
 from agentcore import events as ev
-from agentcore.judging import screening_seed
 from agentcore.overview import Live, Overview, WorktreeRow, overview
+from agentcore.queue.judging import screening_seed
 from agentcore.state import LabState
 from tests.agentcore.tales import CONFIG, Tale, calibrated, gated, opened
 from worktrees.devices import DeviceSample

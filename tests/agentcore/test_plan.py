@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 
 from agentcore import events as ev
 from agentcore.fold import fold
-from agentcore.judging import SCREENING_SEEDS, confirmation_seeds, is_calibrated, judge, screening_seed
 from agentcore.plan import (
     Action,
     Judge,
@@ -30,7 +29,8 @@ from agentcore.plan import (
     home_base,
     plan,
 )
-from agentcore.stacks import halves
+from agentcore.queue.judging import SCREENING_SEEDS, confirmation_seeds, is_calibrated, judge, screening_seed
+from agentcore.queue.stacks import halves
 from tests.agentcore.tales import CONFIG, Tale, calibrated, ended, gated, kinds, opened, started
 from worktrees.runs import Ending
 

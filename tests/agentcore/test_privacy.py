@@ -13,7 +13,6 @@ import msgspec
 import pytest
 
 from agentcore import events as ev
-from agentcore import proposing
 from agentcore.agents import NoProposal, Proposal
 from agentcore.agents.coding import CodingAgent
 from agentcore.agents.command import CommandAgent
@@ -22,12 +21,13 @@ from agentcore.agents.editor import ToolError
 from agentcore.agents.pacing import Pacing
 from agentcore.agents.search import SearchAgent
 from agentcore.agents.tools import Tools
-from agentcore.brief import Brief
-from agentcore.privacy import UNSAID, is_loopback, stays_here, telling
-from agentcore.seed import prompts_folder
-from agentcore.transcript import Transcript
-from agentcore.walls import BARE, Walls
-from agentcore.workspace import Workspace
+from agentcore.brief.privacy import UNSAID, is_loopback, stays_here, telling
+from agentcore.brief.text import Brief
+from agentcore.brief.transcript import Transcript
+from agentcore.engine.walls import BARE, Walls
+from agentcore.project.seed import prompts_folder
+from agentcore.worktree import proposing
+from agentcore.worktree.workspace import Workspace
 from tests import toy
 from tests.agentcore.labs import Desk, Instant, desk
 from worktrees import repository

@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from agentcore.progress import Progress, course
-from agentcore.progress_png import png
+from agentcore.results.progress import Progress, course
+from agentcore.results.progress_png import png
 
 plotter = pytest.importorskip("matplotlib.image", reason="matplotlib (the extra report) is not installed here")
 

@@ -16,10 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from agentcore import events as ev
-from agentcore import verbs
 from agentcore.fold import fold
-from agentcore.judging import claimed, more_seeds
-from agentcore.verbs import QUEUED, refusal
+from agentcore.queue import verbs
+from agentcore.queue.judging import claimed, more_seeds
+from agentcore.queue.verbs import QUEUED, refusal
 from tests.agentcore.tales import ended
 from tests.agentcore.test_plan import SETTINGS, World
 from worktrees.statistics import NOT_WORSE_Z

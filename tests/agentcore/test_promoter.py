@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 
 from agentcore import events as ev
-from agentcore import promoter
-from agentcore.audit import read_rows, verify
-from agentcore.chain import read_head
-from agentcore.judging import SCREENING_SEEDS, screening_seed
-from agentcore.promoter import Refused
+from agentcore.journal.audit import read_rows, verify
+from agentcore.journal.chain import read_head
+from agentcore.queue import promoter
+from agentcore.queue.judging import SCREENING_SEEDS, screening_seed
+from agentcore.queue.promoter import Refused
 from tests.agentcore.labs import Desk, desk
 from worktrees import diff
 from worktrees.repository import TRUNK

@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 
 from agentcore import events as ev
-from agentcore import prompts
-from agentcore.prompts import TEMPLATES, PromptError, Texts
-from agentcore.seed import prompts_folder
+from agentcore.brief import prompts
+from agentcore.brief.prompts import TEMPLATES, PromptError, Texts
+from agentcore.project.seed import prompts_folder
 from tests.agentcore.labs import Desk, desk
 from tests.agentcore.tales import calibrated
 from worktrees.layout import LabPaths

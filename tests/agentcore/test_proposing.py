@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 
 from agentcore import events as ev
-from agentcore import proposing
 from agentcore.agents import NoProposal, Proposal
-from agentcore.brief import Brief
-from agentcore.seed import prompts_folder
-from agentcore.workspace import Workspace
+from agentcore.brief.text import Brief
+from agentcore.project.seed import prompts_folder
+from agentcore.worktree import proposing
+from agentcore.worktree.workspace import Workspace
 from tests.agentcore.labs import Desk, desk
 
 

@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from agentcore import events as ev
+from agentcore.engine.pruning import DAY_S, Age, items, spans
 from agentcore.events import TranscriptSpan
-from agentcore.pruning import DAY_S, Age, items, spans
 from tests.agentcore.tales import Tale, calibrated
 from worktrees.leftovers import Kind, Leftover
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 from agentcore import events as ev
-from agentcore import proposing, questions
 from agentcore.agents import Asked, Proposal
-from agentcore.audit import verify as audit
-from agentcore.bounds import Bounds
-from agentcore.brief import Brief
+from agentcore.brief.text import Brief
+from agentcore.engine.bounds import Bounds
+from agentcore.journal.audit import verify as audit
 from agentcore.overview import Live, overview
 from agentcore.plan import Limits, Propose, StartRun
-from agentcore.seed import prompts_folder
-from agentcore.workspace import Workspace
+from agentcore.project.seed import prompts_folder
+from agentcore.worktree import proposing, questions
+from agentcore.worktree.workspace import Workspace
 from tests.agentcore.labs import desk
 from tests.agentcore.tales import Tale, calibrated
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agentcore.recognition import direction, printed, recognise
+from agentcore.project.recognition import direction, printed, recognise
 from tests import foreign
 from worktrees.endings import read_printed
 

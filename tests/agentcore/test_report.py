@@ -6,12 +6,12 @@ from dataclasses import asdict, replace
 
 from agentcore import events as ev
 from agentcore import format as fmt
+from agentcore.brief.spending import Usage
 from agentcore.overview import Live, overview
-from agentcore.progress import progress
 from agentcore.report import CUT, Answer, Report, report
 from agentcore.report.file import as_object, markdown
 from agentcore.report.page import page
-from agentcore.spending import Usage
+from agentcore.results.progress import progress
 from tests.agentcore.tales import Tale, calibrated, gated, opened, started
 
 ALIVE = Live(engine_alive=True)

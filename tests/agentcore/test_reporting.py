@@ -7,13 +7,14 @@ from pathlib import Path
 
 import pytest
 
-from agentcore import absence, reporting
 from agentcore import events as ev
-from agentcore.bounds import Bounds
-from agentcore.commands import Desk as Counter
-from agentcore.control import Command
+from agentcore.away import absence
+from agentcore.away.presence import last_key, touch, watching
+from agentcore.engine.bounds import Bounds
+from agentcore.engine.commands import Desk as Counter
+from agentcore.engine.control import Command
 from agentcore.plan import Limits
-from agentcore.presence import last_key, touch, watching
+from agentcore.report import reporting
 from agentcore.state import LabState
 from agentcore.synthetic import project
 from agentcore.synthetic.night import work

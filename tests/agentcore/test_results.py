@@ -6,11 +6,11 @@ import json
 
 import pytest
 
-from agentcore import results_file
-from agentcore.facts import facts, side_by_side
-from agentcore.measures import MEASURES, progress_of
-from agentcore.results import COLUMNS, Results, became, column, follow, ordered, results
-from agentcore.sieve import sift
+from agentcore.results import file as results_file
+from agentcore.results.facts import facts, side_by_side
+from agentcore.results.measures import MEASURES, progress_of
+from agentcore.results.rows import COLUMNS, Results, became, column, follow, ordered, results
+from agentcore.results.sieve import sift
 from tests.agentcore.tales import Tale, calibrated
 
 

@@ -15,17 +15,18 @@ from pathlib import Path
 import pytest
 
 from agentcore import events as ev
-from agentcore import promoter, retest, verbs
-from agentcore.commands import Desk as FrontDesk
-from agentcore.control import Command
+from agentcore.engine.commands import Desk as FrontDesk
+from agentcore.engine.control import Command
 from agentcore.fold import fold
-from agentcore.journal import Reader
+from agentcore.journal.rows import Reader
 from agentcore.overview import Live, overview
 from agentcore.plan import Limits, StartRun, plan
+from agentcore.queue import promoter, verbs
+from agentcore.queue.verbs import STOPPED
+from agentcore.retest import due as retest
 from agentcore.state import LabState
 from agentcore.synthetic import night, project
 from agentcore.synthetic.world import World
-from agentcore.verbs import STOPPED
 from tests import toy
 from tests.agentcore.labs import Desk, Instant, open_desk
 from tests.agentcore.tales import CONFIG, Tale, calibrated, started
@@ -402,7 +403,7 @@ async def test_a_journal_read_again_has_the_same_end(tmp_path: Path) -> None:
 
 async def one_round(at: Desk) -> None:
     """Do what is due once, without agents."""
-    from agentcore import running
+    from agentcore.engine import running
 
     await running.collect(at.lab)
     for action in plan(at.lab.state, Limits(experiments=0)):

@@ -6,14 +6,15 @@ import hashlib
 from pathlib import Path
 
 from agentcore import events as ev
-from agentcore import permits, retiring, undoing
 from agentcore.agents.roster import Roster
-from agentcore.commands import Desk as Counter
-from agentcore.control import Answer, Command
+from agentcore.engine.commands import Desk as Counter
+from agentcore.engine.control import Answer, Command
+from agentcore.engine.opening import _add_worktrees
 from agentcore.fold import apply
-from agentcore.opening import _add_worktrees
 from agentcore.overview import Live, overview
 from agentcore.plan import Propose, Record, StartRun
+from agentcore.undo import undoing
+from agentcore.worktree import permits, retiring
 from tests.agentcore.labs import Desk, desk
 from tests.agentcore.tales import calibrated
 

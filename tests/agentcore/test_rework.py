@@ -11,13 +11,14 @@ from typing import cast
 import pytest
 
 from agentcore import events as ev
-from agentcore import launch, promoter
 from agentcore.agents.constants import find
 from agentcore.agents.search import SearchAgent
-from agentcore.brief import Brief
-from agentcore.judging import reworks
+from agentcore.brief.text import Brief
+from agentcore.engine import launch
 from agentcore.plan import Limits, Rebase, Record
-from agentcore.workspace import Workspace
+from agentcore.queue import promoter
+from agentcore.queue.judging import reworks
+from agentcore.worktree.workspace import Workspace
 from tests import toy
 from tests.agentcore.labs import desk
 from tests.agentcore.tales import CONFIG, Tale, calibrated

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from agentcore import running
-from agentcore.journal import JournalError
+from agentcore.engine import running
+from agentcore.journal.rows import JournalError
 from agentcore.plan import StartRun
 from tests.agentcore.labs import Desk, Instant, desk
 from worktrees.executor import Life

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agentcore import events as ev
-from agentcore.said import Said, said
+from agentcore.worktree.said import Said, said
 from tests.agentcore.tales import calibrated
 
 

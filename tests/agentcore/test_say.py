@@ -10,16 +10,16 @@ from typing import Any
 import pytest
 
 from agentcore import events as ev
-from agentcore import proposing
 from agentcore.agents import Proposal
-from agentcore.brief import Brief
-from agentcore.commands import LIMIT, MESSAGE_CHARACTERS, REFUSED, USAGE, Desk
-from agentcore.control import Answer, Command
+from agentcore.brief.scrub import LEFT_OUT, Scrubber
+from agentcore.brief.text import Brief
+from agentcore.engine.commands import LIMIT, MESSAGE_CHARACTERS, REFUSED, USAGE, Desk
+from agentcore.engine.control import Answer, Command
+from agentcore.engine.lab import Lab
 from agentcore.fold.worktree import MESSAGES
-from agentcore.lab import Lab
-from agentcore.scrub import LEFT_OUT, Scrubber
-from agentcore.seed import prompts_folder
-from agentcore.workspace import Workspace
+from agentcore.project.seed import prompts_folder
+from agentcore.worktree import proposing
+from agentcore.worktree.workspace import Workspace
 from tests.agentcore import labs
 from tests.agentcore.tales import Tale, calibrated
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from agentcore.control import Command, EngineUnreachable
-from agentcore.launch import send, wait_until_gone
-from agentcore.observer import Observer
+from agentcore.engine.control import Command, EngineUnreachable
+from agentcore.engine.launch import send, wait_until_gone
 from agentcore.overview import Overview
+from agentcore.overview.observer import Observer
 from agentcore.state import LabState
 from agentcore.synthetic import player, scenarios
 from agentcore.synthetic.scenarios import SCENARIOS, STILL, UnknownScenario

@@ -8,7 +8,7 @@ from urllib.parse import quote, quote_plus
 
 import pytest
 
-from agentcore.scrub import LEFT_OUT, NAMES, Scrubber, take_secrets
+from agentcore.brief.scrub import LEFT_OUT, NAMES, Scrubber, take_secrets
 
 SECRET = "a/secret+value with spaces=0123"
 """What percent-encoding and base64 change."""

@@ -17,10 +17,10 @@ from agentcore.agents.constants import find, rewrite
 from agentcore.agents.evidence import read
 from agentcore.agents.search import SearchAgent
 from agentcore.agents.structure import EDITS, apply
-from agentcore.brief import Brief
+from agentcore.brief.text import Brief
 from agentcore.events import Outcome
 from agentcore.state import Experiment
-from agentcore.workspace import Workspace
+from agentcore.worktree.workspace import Workspace
 from tests import toy
 from tests.agentcore.tales import calibrated
 

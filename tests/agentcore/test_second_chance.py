@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from agentcore import events as ev
-from agentcore.judging import second_chance
 from agentcore.plan import Record
+from agentcore.queue.judging import second_chance
 from tests.agentcore.tales import POOL, Tale, calibrated, gated
 
 

@@ -12,12 +12,12 @@ from pathlib import Path
 import pytest
 
 from agentcore import events as ev
-from agentcore.commands import Desk as Counter
-from agentcore.control import Command
+from agentcore.brief.scrub import take_secrets
+from agentcore.engine.commands import Desk as Counter
+from agentcore.engine.control import Command
 from agentcore.notices import Notice, NotSent, command, webhook
 from agentcore.notices.courier import Courier
 from agentcore.notices.settings import Notify
-from agentcore.scrub import take_secrets
 from tests.agentcore.labs import Desk, desk
 from tests.agentcore.topic import Posted, listening
 from tests.engines import end_lab, nightlab, spawn, wait_for

@@ -12,9 +12,9 @@ from pathlib import Path
 import pytest
 
 from agentcore import events as ev
-from agentcore.judging import confirmation_seeds, decide, doubt, is_measured, judge, seeds_due
 from agentcore.overview import queue_rows
 from agentcore.plan import Judge, StartRun
+from agentcore.queue.judging import confirmation_seeds, decide, doubt, is_measured, judge, seeds_due
 from agentcore.state import Candidate
 from tests.agentcore.labs import desk
 from tests.agentcore.tales import Tale, calibrated, ended

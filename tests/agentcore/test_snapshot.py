@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from agentcore import snapshot
-from agentcore.journal import Journal, Reader
-from agentcore.observer import Observer
+from agentcore.journal import snapshot
+from agentcore.journal.rows import Journal, Reader
+from agentcore.overview.observer import Observer
 from agentcore.state import LabState
 from tests.agentcore.tales import CONFIG, Tale, calibrated
 from worktrees.layout import LabPaths

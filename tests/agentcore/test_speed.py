@@ -16,17 +16,20 @@ from typing import get_args
 import pytest
 
 from agentcore import events as ev
-from agentcore import promoter, retest, running, speed
+from agentcore.engine import running
 from agentcore.events import decode
 from agentcore.fold import fold
-from agentcore.journal import Reader
+from agentcore.journal.rows import Reader
 from agentcore.overview import Live, overview
 from agentcore.plan import Limits, StartRun, plan
+from agentcore.queue import promoter
+from agentcore.retest import due as retest
+from agentcore.retest import speed
+from agentcore.retest.verdicts import retest_rows
 from agentcore.state import LabState
 from agentcore.synthetic import night, project
 from agentcore.synthetic.truth import faster
 from agentcore.synthetic.world import World
-from agentcore.verdicts import retest_rows
 from tests import toy
 from tests.agentcore.labs import Desk, Instant, open_desk
 from tests.agentcore.tales import CONFIG, Tale, calibrated, ended, started

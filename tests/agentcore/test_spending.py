@@ -6,7 +6,7 @@ from dataclasses import fields
 
 import pytest
 
-from agentcore.spending import Price, Spending, Usage, _table, price_of
+from agentcore.brief.spending import Price, Spending, Usage, _table, price_of
 
 MILLION = 1_000_000
 

@@ -12,17 +12,17 @@ from pathlib import Path
 import pytest
 
 from agentcore import events as ev
-from agentcore import promoter, stacking, verbs
-from agentcore.audit import verify as audit
-from agentcore.commands import Desk as Counter
-from agentcore.comparison import compare
-from agentcore.control import Answer, Command
+from agentcore.engine.commands import Desk as Counter
+from agentcore.engine.control import Answer, Command
 from agentcore.fold import fold
-from agentcore.judging import SCREENING_SEEDS, claimed, correlation
+from agentcore.journal.audit import verify as audit
 from agentcore.overview import Live, overview
 from agentcore.plan import JudgeStack, Promote, Rebase, Stack
-from agentcore.promoter import Refused
-from agentcore.stacks import groups, halves, named
+from agentcore.queue import promoter, stacking, verbs
+from agentcore.queue.judging import SCREENING_SEEDS, claimed, correlation
+from agentcore.queue.promoter import Refused
+from agentcore.queue.stacks import groups, halves, named
+from agentcore.results.comparison import compare
 from tests import toy
 from tests.agentcore.labs import Desk, Instant, open_desk
 from tests.agentcore.tales import Tale, calibrated, gated

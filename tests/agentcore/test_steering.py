@@ -12,11 +12,14 @@ import msgspec
 import pytest
 
 from agentcore import events as ev
-from agentcore import permits, proposing, retest, running, verbs
-from agentcore.commands import Desk as Counter
-from agentcore.control import Answer, Command
+from agentcore.engine import running
+from agentcore.engine.commands import Desk as Counter
+from agentcore.engine.control import Answer, Command
 from agentcore.overview import queue_rows
 from agentcore.plan import MoveWorktree, Promote, Rebase, StartRun
+from agentcore.queue import verbs
+from agentcore.retest import due as retest
+from agentcore.worktree import permits, proposing
 from tests.agentcore.labs import Desk, Instant, desk
 from tests.agentcore.tales import Tale, calibrated, gated
 from worktrees.executor import Life

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from agentcore.fold import fold
-from agentcore.journal import Reader
+from agentcore.journal.rows import Reader
 from agentcore.state import LabState
 from agentcore.synthetic import night, project
 from agentcore.synthetic.truth import idea_of, ledger, steps

@@ -13,14 +13,14 @@ from typing import Any
 import pytest
 
 from agentcore import events as ev
-from agentcore import proposing
 from agentcore.agents.editor import ToolError
 from agentcore.agents.tools import OUTPUT_CHARACTERS, SCHEMAS, Tools, trimmed
-from agentcore.brief import Brief, Crash
-from agentcore.scrub import LEFT_OUT, Scrubber
-from agentcore.seed import prompts_folder
-from agentcore.transcript import Transcript
-from agentcore.workspace import ARGUMENT_CHARACTERS, COMMAND_BYTES, NOTE_CHARACTERS, Workspace
+from agentcore.brief.scrub import LEFT_OUT, Scrubber
+from agentcore.brief.text import Brief, Crash
+from agentcore.brief.transcript import Transcript
+from agentcore.project.seed import prompts_folder
+from agentcore.worktree import proposing
+from agentcore.worktree.workspace import ARGUMENT_CHARACTERS, COMMAND_BYTES, NOTE_CHARACTERS, Workspace
 from tests.agentcore.labs import Desk, Scripted, desk
 from tests.worktrees.running import wait_for
 from worktrees import processes

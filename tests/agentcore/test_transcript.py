@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from agentcore.scrub import LEFT_OUT, Scrubber
-from agentcore.transcript import Step, Tail, Transcript, newest
+from agentcore.brief.scrub import LEFT_OUT, Scrubber
+from agentcore.brief.transcript import Step, Tail, Transcript, newest
 
 KEY = "a-secret-value"
 

@@ -10,12 +10,12 @@ from pathlib import Path
 import pytest
 
 from agentcore import events as ev
-from agentcore import undoing
-from agentcore.commands import Desk as Counter
-from agentcore.control import Answer, Command
+from agentcore.engine.commands import Desk as Counter
+from agentcore.engine.control import Answer, Command
 from agentcore.fold import fold
-from agentcore.journal import Reader
+from agentcore.journal.rows import Reader
 from agentcore.state import LabState
+from agentcore.undo import undoing
 from tests.agentcore.labs import Desk, desk
 from tests.agentcore.tales import calibrated, gated
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from agentcore import events as ev
 from agentcore.overview import Live
 from agentcore.plan import StartRun
-from agentcore.upcoming import Upcoming, about, upcoming, why_not_merged
+from agentcore.queue.upcoming import Upcoming, about, upcoming, why_not_merged
 from tests.agentcore.tales import CONFIG, Tale, calibrated
 from worktrees.metrics import MetricPoint
 from worktrees.project import RetestSettings

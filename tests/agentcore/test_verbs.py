@@ -13,21 +13,21 @@ import pytest
 from immutables import Map
 
 from agentcore import events as ev
-from agentcore import promoter, verbs
 from agentcore.agents.roster import Roster
-from agentcore.audit import verify as audit
-from agentcore.commands import Desk as Counter
-from agentcore.comparison import compare
-from agentcore.control import Answer, Command
+from agentcore.engine.commands import Desk as Counter
+from agentcore.engine.control import Answer, Command
+from agentcore.engine.opening import make_ready
+from agentcore.engine.walls import BARE
 from agentcore.events import CandidateState
 from agentcore.fold import fold
-from agentcore.journal import Reader
-from agentcore.judging import SCREENING_SEEDS, claimed, threshold
-from agentcore.opening import make_ready
+from agentcore.journal.audit import verify as audit
+from agentcore.journal.rows import Reader
 from agentcore.overview import Live, overview
-from agentcore.seed import prompts_folder
+from agentcore.project.seed import prompts_folder
+from agentcore.queue import promoter, verbs
+from agentcore.queue.judging import SCREENING_SEEDS, claimed, threshold
+from agentcore.results.comparison import compare
 from agentcore.state import Candidate, LabState
-from agentcore.walls import BARE
 from tests.agentcore.labs import Desk, desk, truth
 from worktrees.gate import GateSettings
 from worktrees.repository import TRUNK

@@ -5,10 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 
 from agentcore import events as ev
-from agentcore import prompts
-from agentcore.commands import Desk as Counter
-from agentcore.control import Answer, Command
-from agentcore.seed import prompts_folder
+from agentcore.brief import prompts
+from agentcore.engine.commands import Desk as Counter
+from agentcore.engine.control import Answer, Command
+from agentcore.project.seed import prompts_folder
 from tests.agentcore.labs import Desk, desk
 from worktrees.repository import TEXTS
 

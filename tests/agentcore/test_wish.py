@@ -5,7 +5,7 @@ from __future__ import annotations
 from agentcore import events as ev
 from agentcore.plan import Limits as Bounds
 from agentcore.plan import Promote, plan
-from agentcore.stacks import groups, parties
+from agentcore.queue.stacks import groups, parties
 from agentcore.state import Wish
 from tests.agentcore.tales import Tale, calibrated, gated
 

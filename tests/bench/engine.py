@@ -27,7 +27,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from statistics import quantiles
 
-from agentcore.engine import tick
+from agentcore.engine.loop import tick
 from agentcore.plan import Limits
 from agentcore.state import LabState
 from agentcore.synthetic import night, project

@@ -38,7 +38,7 @@ from pathlib import Path
 from statistics import linear_regression, median, quantiles
 from typing import Any
 
-from agentcore import housekeeping
+from agentcore.engine import housekeeping
 from agentcore.plan import Limits
 from agentcore.synthetic import night, project
 from agentcore.synthetic.runs import Clock

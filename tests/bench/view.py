@@ -26,8 +26,8 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-from agentcore.control import Command
-from agentcore.launch import send, wait_until_gone
+from agentcore.engine.control import Command
+from agentcore.engine.launch import send, wait_until_gone
 from agentcore.synthetic import scenarios
 from tests.bench.terminal import Terminal
 from tests.engines import end_lab, spawn, state_of, wait_for

@@ -13,9 +13,9 @@ from pathlib import Path
 
 import pygit2
 
-from agentcore import audit
 from agentcore import events as ev
-from agentcore.journal import Reader
+from agentcore.journal import audit
+from agentcore.journal.rows import Reader
 from tests.torture import beings
 from worktrees.layout import LabPaths
 from worktrees.repository import TRUNK

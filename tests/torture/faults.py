@@ -16,8 +16,8 @@ import time
 from collections.abc import Callable, Iterable
 from pathlib import Path
 
-from agentcore import launch
-from agentcore.control import Command, EngineUnreachable
+from agentcore.engine import launch
+from agentcore.engine.control import Command, EngineUnreachable
 from tests.torture import beings
 from tests.torture.instants import await_write
 from tests.torture.night import Night

@@ -10,7 +10,7 @@ from itertools import pairwise
 from typing import Literal
 
 from agentcore import events as ev
-from agentcore import retesting
+from agentcore.retest import retesting
 from tests.torture.evidence import Commit, Evidence
 
 Kind = Literal[

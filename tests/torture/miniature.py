@@ -11,7 +11,7 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
-from agentcore import seed as seeding
+from agentcore.project import seed as seeding
 from worktrees.layout import LabPaths
 
 SETTINGS: Mapping[str, str] = {

@@ -14,9 +14,9 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from agentcore import launch
-from agentcore.control import Command, EngineUnreachable
-from agentcore.observer import Observer
+from agentcore.engine import launch
+from agentcore.engine.control import Command, EngineUnreachable
+from agentcore.overview.observer import Observer
 from agentcore.state import LabState
 from tests.bench.terminal import Terminal
 from tests.torture import beings

@@ -10,7 +10,7 @@ from rich.cells import cell_len
 from textual import events
 from textual.pilot import Pilot
 
-from agentcore.control import Answer, Command
+from agentcore.engine.control import Answer, Command
 from tests.tui.labs import LabMaker
 from tui.options import ViewOptions
 from tui.snapshot import PLAIN, rows

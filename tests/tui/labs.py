@@ -12,13 +12,13 @@ from pathlib import Path
 import pygit2
 
 from agentcore import events as ev
+from agentcore.brief.scrub import Scrubber
+from agentcore.brief.spending import Usage
+from agentcore.brief.transcript import Kind, Transcript
 from agentcore.events import AgentState, CandidateState, Event, Outcome
 from agentcore.fold import apply
-from agentcore.journal import Journal
-from agentcore.scrub import Scrubber
-from agentcore.spending import Usage
+from agentcore.journal.rows import Journal
 from agentcore.state import LabState
-from agentcore.transcript import Kind, Transcript
 from worktrees import processes
 from worktrees.gate import GateSettings
 from worktrees.layout import LabPaths

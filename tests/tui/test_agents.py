@@ -9,7 +9,7 @@ from textual import events
 
 from agentcore import events as ev
 from agentcore import format as fmt
-from agentcore.control import Answer, serve
+from agentcore.engine.control import Answer, serve
 from tests.tui.driving import FakeEngine, Person, crooked, sitting_at
 from tests.tui.labs import LabMaker, small_lab
 from tests.tui.test_looks import HOSTILE

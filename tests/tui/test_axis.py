@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from agentcore.progress import Point, Progress
-from agentcore.results import Results, follow
+from agentcore.results.progress import Point, Progress
+from agentcore.results.rows import Results, follow
 from tests.tui.driving import DARK, sitting_at
 from tests.tui.labs import small_lab
 from tui.axis import FINER_SCORES, SCORE, labels

@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from agentcore import events as ev
-from agentcore import prompts
-from agentcore.control import Answer, serve
-from agentcore.seed import prompts_folder
+from agentcore.brief import prompts
+from agentcore.engine.control import Answer, serve
+from agentcore.project.seed import prompts_folder
 from tests.tui.driving import FakeEngine, crooked, sitting_at
 from tests.tui.labs import LabMaker, small_lab
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from agentcore.checkup import Check
-from agentcore.control import Answer, serve
-from agentcore.launch import StartError
+from agentcore.engine.control import Answer, serve
+from agentcore.engine.launch import StartError
+from agentcore.project.checkup import Check
 from tests.tui.driving import DARK, FakeEngine, Person, crooked, sitting_at
 from tests.tui.labs import LabMaker, small_lab
 from tui.options import ViewOptions

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agentcore import events as ev
-from agentcore.speed import SpeedSummary
+from agentcore.retest.speed import SpeedSummary
 from tests.tui.driving import crooked, sitting_at
 from tests.tui.labs import LabMaker, small_lab
 from tui.snapshot import PLAIN

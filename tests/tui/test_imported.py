@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agentcore import events as ev
-from agentcore.control import Answer, serve
+from agentcore.engine.control import Answer, serve
 from tests.agentcore.test_importing import NIGHT
 from tests.tui.driving import FakeEngine, crooked, sitting_at
 from tests.tui.labs import SOURCE, LabMaker, small_lab

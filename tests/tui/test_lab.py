@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from agentcore import events as ev
-from agentcore.checkup import Check
-from agentcore.control import Answer, serve
+from agentcore.engine.control import Answer, serve
+from agentcore.project.checkup import Check
 from tests.tui.driving import DARK, FakeEngine, crooked, sitting_at
 from tests.tui.labs import LabMaker, small_lab
 from tui.options import ViewOptions

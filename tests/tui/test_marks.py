@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agentcore import events as ev
-from agentcore.control import Answer, Command, serve
+from agentcore.engine.control import Answer, Command, serve
 from tests.tui.driving import FakeEngine, sitting_at
 from tests.tui.labs import LabMaker, small_lab
 from tui.sheets.take_out import BECAUSE

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agentcore import events as ev
-from agentcore.presence import last_key, touch, watching
+from agentcore.away.presence import last_key, touch, watching
 from tests.tui.driving import Person, crooked, sitting_at
 from tests.tui.labs import LabMaker, small_lab
 

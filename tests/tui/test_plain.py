@@ -10,8 +10,8 @@ from textual.geometry import Region
 
 from agentcore import events as ev
 from agentcore import format as fmt
-from agentcore.observer import Observer
-from agentcore.progress import Progress, follow, progress
+from agentcore.overview.observer import Observer
+from agentcore.results.progress import Progress, follow, progress
 from tests.tui.labs import BASELINE, LabMaker, small_lab
 from tui import layout
 from tui.attention import Call, Ear, desktop, listen, title

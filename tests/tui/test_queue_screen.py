@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agentcore import events as ev
-from agentcore.control import Answer, Command, serve
+from agentcore.engine.control import Answer, Command, serve
 from tests.tui.driving import DARK, FakeEngine, crooked, sitting_at
 from tests.tui.labs import SOURCE, LabMaker, small_lab
 

@@ -11,8 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from agentcore.journal import Journal
-from agentcore.replay import MOST_S, NoRecording, Player, Recording, Score, open_recording, start_of
+from agentcore.journal.replay import MOST_S, NoRecording, Player, Recording, Score, open_recording, start_of
+from agentcore.journal.rows import Journal
 from tests.test_past_cli import said
 from tests.tui.driving import DARK, Person
 from tests.tui.labs import START, LabMaker, small_lab

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from agentcore.observer import Observer
+from agentcore.overview.observer import Observer
 from agentcore.report.file import lines, save
 from tests.tui.driving import crooked, sitting_at
 from tests.tui.labs import LabMaker, small_lab

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from agentcore.control import Answer, serve
+from agentcore.engine.control import Answer, serve
 from tests.tui.driving import FakeEngine, Person, crooked, sitting_at
 from tests.tui.labs import BASELINE, LabMaker, small_lab
 from tui.cli import main

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from agentcore import events as ev
-from agentcore.control import serve
+from agentcore.engine.control import serve
 from tests.tui.driving import FakeEngine, crooked, sitting_at
 from tests.tui.labs import LabMaker, small_lab
 from worktrees.statistics import Verdict

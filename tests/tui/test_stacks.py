@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from agentcore.control import Answer, serve
+from agentcore.engine.control import Answer, serve
 from tests.tui.driving import FakeEngine, sitting_at
 from tests.tui.labs import LabMaker, small_lab
 from tui.story import line, tell

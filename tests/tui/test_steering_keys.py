@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from agentcore import events as ev
-from agentcore.control import Answer, serve
+from agentcore.engine.control import Answer, serve
 from tests.tui.driving import FakeEngine, sitting_at
 from tests.tui.labs import small_lab
 

@@ -7,7 +7,7 @@ import time
 import pytest
 
 from agentcore import format as fmt
-from agentcore.transcript import Step
+from agentcore.brief.transcript import Step
 from tui.steps import WIDTH, WORD, step_line, tell_step
 
 AT = 1_800_000_000.0

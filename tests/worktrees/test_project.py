@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from agentcore.spending import Price
+from agentcore.brief.spending import Price
 from tests import toy
 from worktrees import gate, project
 from worktrees.project import Profile, ProjectError, harness_hash, load, parse

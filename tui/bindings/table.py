@@ -8,9 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from agentcore import permits, undoing, verbs
 from agentcore.overview import WorktreeRow
+from agentcore.queue import verbs
 from agentcore.state import LabState
+from agentcore.undo import undoing
+from agentcore.worktree import permits
 from tui.bindings.binding import Binding, Reason, Situation, Target
 
 SCREENS = {

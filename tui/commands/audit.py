@@ -12,7 +12,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from agentcore import format as fmt
-from agentcore.journal import JournalError, Reader
+from agentcore.journal.rows import JournalError, Reader
 from tui.commands.look import observe
 from tui.exits import FAILED, OK, REFUSED, USAGE, Ending
 from tui.output import print_json, print_table
@@ -20,10 +20,10 @@ from tui.place import find_lab
 from worktrees.text import printable
 
 if TYPE_CHECKING:
-    from agentcore.acts import Act
-    from agentcore.audit import Report
     from agentcore.events import Entry
-    from agentcore.observer import Observer
+    from agentcore.journal.acts import Act
+    from agentcore.journal.audit import Report
+    from agentcore.overview.observer import Observer
 
 WIDTH = 100
 """Characters of a command that the table shows; --json has what the transcript has."""
@@ -39,7 +39,7 @@ def audit(arguments: Namespace) -> int:
 
 
 def _verify(arguments: Namespace) -> int:
-    from agentcore.audit import Unverifiable, verify  # here: `audit show` needs no git
+    from agentcore.journal.audit import Unverifiable, verify  # here: `audit show` needs no git
 
     try:
         report = verify(find_lab(arguments.lab))
@@ -70,7 +70,7 @@ def _print_report(report: Report) -> None:
 
 
 def _show(arguments: Namespace) -> int:
-    from agentcore.acts import acts, decisions  # here: `audit verify` folds nothing
+    from agentcore.journal.acts import acts, decisions  # here: `audit verify` folds nothing
 
     observer = observe(arguments)
     worktree, experiment = _wanted(observer, arguments.of)

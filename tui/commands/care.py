@@ -10,7 +10,7 @@ from dataclasses import asdict
 from importlib.metadata import version as installed
 from pathlib import Path
 
-from agentcore.checkup import agents_of, examine
+from agentcore.project.checkup import agents_of, examine
 from tui.exits import FAILED, OK, PRECONDITION, USAGE, Ending
 from tui.output import print_json
 from tui.place import find_lab
@@ -23,7 +23,7 @@ def doctor(arguments: Namespace) -> int:
     paths = find(start)
     checks = examine(paths)
     if arguments.online:
-        from agentcore import online  # here: asking imports the model's SDK, which takes a second
+        from agentcore.project import online  # here: asking imports the model's SDK, which takes a second
 
         checks += asyncio.run(online.ask(agents_of(paths), os.environ, time.monotonic))
     todo = sum(check.level == "todo" for check in checks)

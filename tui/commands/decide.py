@@ -8,9 +8,10 @@ from argparse import Namespace
 from collections.abc import Mapping
 
 from agentcore import format as fmt
-from agentcore import launch, verbs
-from agentcore.control import Command, EngineUnreachable
-from agentcore.stacks import named, parties
+from agentcore.engine import launch
+from agentcore.engine.control import Command, EngineUnreachable
+from agentcore.queue import verbs
+from agentcore.queue.stacks import named, parties
 from agentcore.state import Candidate
 from tui.commands.look import observe
 from tui.exits import NEEDS_PERSON, OK, REFUSED, UNREACHABLE, USAGE, Ending

@@ -9,10 +9,10 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from agentcore import format as fmt
-from agentcore import launch, pruning
-from agentcore.control import Answer, Command, EngineUnreachable
-from agentcore.observer import Observer
-from agentcore.pruning import DAY_S, Age, Item
+from agentcore.engine import launch, pruning
+from agentcore.engine.control import Answer, Command, EngineUnreachable
+from agentcore.engine.pruning import DAY_S, Age, Item
+from agentcore.overview.observer import Observer
 from tui.commands.decide import confirmed
 from tui.commands.look import observe
 from tui.exits import FAILED, LIMIT, OK, PRECONDITION, USAGE, Ending
@@ -55,11 +55,11 @@ def _ask(paths: LabPaths, command: Command) -> Answer:
 
 def _alone(paths: LabPaths, command: Command) -> Answer:
     """Do as the engine would, with its lock. Raises Ending where the lab cannot be opened, or one has just started."""
-    from agentcore.engine import EngineRunning, locked  # here: they import git
-    from agentcore.housekeeping import asked
-    from agentcore.journal import JournalError
-    from agentcore.lab import Lab
-    from agentcore.signing import who
+    from agentcore.engine.housekeeping import asked
+    from agentcore.engine.lab import Lab
+    from agentcore.engine.loop import EngineRunning, locked  # here: they import git
+    from agentcore.engine.signing import who
+    from agentcore.journal.rows import JournalError
     from worktrees.executor import LocalExecutor
     from worktrees.project import ProjectError, load
     from worktrees.repository import RepositoryError
@@ -96,7 +96,7 @@ def _list(observer: Observer, days: float | None, arguments: Namespace) -> int:
 
 
 def _found(observer: Observer) -> Iterator[Leftover]:
-    from agentcore.housekeeping import kept  # here: they import git
+    from agentcore.engine.housekeeping import kept  # here: they import git
     from worktrees.repository import Repository, RepositoryError
 
     yield from leftovers.find(observer.paths)

@@ -7,8 +7,8 @@ from argparse import Namespace
 from dataclasses import asdict
 
 from agentcore import format as fmt
-from agentcore.control import Command
-from agentcore.ideas import ideas as rows_of
+from agentcore.engine.control import Command
+from agentcore.worktree.ideas import ideas as rows_of
 from tui.commands.decide import send
 from tui.commands.look import observe
 from tui.exits import OK, USAGE, Ending

@@ -7,11 +7,12 @@ import time
 from argparse import Namespace
 from pathlib import Path
 
-from agentcore import importing, launch
-from agentcore.control import Command, EngineUnreachable
+from agentcore.brief.scrub import Scrubber, take_secrets
+from agentcore.engine import launch
+from agentcore.engine.control import Command, EngineUnreachable
 from agentcore.events import HistoryImported
-from agentcore.journal import JournalError
-from agentcore.scrub import Scrubber, take_secrets
+from agentcore.journal.rows import JournalError
+from agentcore.project import importing
 from agentcore.state import LabState
 from tui.commands.look import observe
 from tui.exits import FAILED, OK, REFUSED, UNREACHABLE, Ending
@@ -50,8 +51,8 @@ def bring(arguments: Namespace) -> int:
 
 def _alone(paths: LabPaths, table: importing.Table, path: Path) -> HistoryImported:
     """Write it where no engine runs."""
-    from agentcore.engine import EngineRunning  # here: where an engine answers none of it is needed
-    from agentcore.offline import record
+    from agentcore.engine.loop import EngineRunning  # here: where an engine answers none of it is needed
+    from agentcore.engine.offline import record
 
     try:
         return record(paths, lambda state: _event(paths, state, table, path), time.time())

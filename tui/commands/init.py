@@ -14,10 +14,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from agentcore import adopting, seed
-from agentcore.adopting import Place
-from agentcore.draft import AnswerError, Answers, lab_toml, limit_of, program
-from agentcore.recognition import Recognised, direction
+from agentcore.project import adopting, seed
+from agentcore.project.adopting import Place
+from agentcore.project.draft import AnswerError, Answers, lab_toml, limit_of, program
+from agentcore.project.recognition import Recognised, direction
 from tui.commands.work import create, who_proposes
 from tui.exits import OK, PRECONDITION, USAGE, Ending
 from worktrees import slots

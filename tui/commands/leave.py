@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from argparse import Namespace
 
-from agentcore import away as rules
 from agentcore import format as fmt
-from agentcore.control import Command
+from agentcore.away import limits as rules
+from agentcore.engine.control import Command
 from tui.commands.decide import send, would
 from tui.commands.look import observe
 from tui.exits import REFUSED, Ending

@@ -10,15 +10,16 @@ from dataclasses import asdict, replace
 from typing import Any, get_args
 
 from agentcore import format as fmt
-from agentcore import importing, results_file
-from agentcore.away import TELLS, said
+from agentcore.away.limits import TELLS, said
 from agentcore.events import AgentState
-from agentcore.journal import JournalError
-from agentcore.judging import SELF_REPORTED
-from agentcore.observer import Observer
+from agentcore.journal.rows import JournalError
 from agentcore.overview import Overview, WorktreeRow
-from agentcore.results import column, ordered
-from agentcore.results import results as results_of
+from agentcore.overview.observer import Observer
+from agentcore.project import importing
+from agentcore.queue.judging import SELF_REPORTED
+from agentcore.results import file as results_file
+from agentcore.results.rows import column, ordered
+from agentcore.results.rows import results as results_of
 from agentcore.state import Experiment, Import, LabState
 from tui.exits import FAILED, NEEDS_PERSON, OK, USAGE, Ending
 from tui.moments import moment
@@ -154,7 +155,7 @@ def log(arguments: Namespace) -> int:
 
 def transcript(arguments: Namespace) -> int:
     """Print what a worktree's agent did for its newest proposal; with -f go on with this one and all that follow."""
-    from agentcore.transcript import Tail  # here: these two are for this command alone
+    from agentcore.brief.transcript import Tail  # here: these two are for this command alone
     from tui.steps import step_line
 
     observer = observe(arguments)
@@ -182,7 +183,7 @@ def transcript(arguments: Namespace) -> int:
 
 
 def _by_agent(state: LabState, arguments: Namespace) -> int:
-    from agentcore.comparison import caveats, compare  # here: no other command compares agents
+    from agentcore.results.comparison import caveats, compare  # here: no other command compares agents
     from tui.by_agent import print_comparison
 
     if arguments.tsv or arguments.kept or arguments.dropped or arguments.since or arguments.sort:

@@ -7,8 +7,8 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from agentcore.journal import JournalError
-from agentcore.observer import Observer
+from agentcore.journal.rows import JournalError
+from agentcore.overview.observer import Observer
 from tui.story import line, tell
 from worktrees.layout import LabPaths
 

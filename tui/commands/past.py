@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from agentcore.events import Entry
-from agentcore.journal import JournalError
-from agentcore.observer import Observer
+from agentcore.journal.rows import JournalError
+from agentcore.overview.observer import Observer
 from agentcore.report import Report
 from tui.commands.look import FOLLOW_S, observe, since_when
 from tui.exits import FAILED, OK, PRECONDITION, USAGE, Ending
@@ -99,11 +99,11 @@ def _write(path: Path, observer: Observer, found: Report) -> None:
 
 
 def _content(form: str, observer: Observer, found: Report) -> bytes:
-    from agentcore import progress_png
-    from agentcore.progress import kept_ideas, progress
-    from agentcore.progress_svg import svg
     from agentcore.report import file  # here: a form needs only its own
     from agentcore.report.page import page
+    from agentcore.results import progress_png
+    from agentcore.results.progress import kept_ideas, progress
+    from agentcore.results.progress_svg import svg
 
     state = observer.state
     ideas = kept_ideas(state)

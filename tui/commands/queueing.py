@@ -6,9 +6,9 @@ from argparse import Namespace
 from collections.abc import Mapping
 
 from agentcore import format as fmt
-from agentcore import verbs
-from agentcore.control import Command
-from agentcore.judging import complete_pairs, more_seeds, threshold
+from agentcore.engine.control import Command
+from agentcore.queue import verbs
+from agentcore.queue.judging import complete_pairs, more_seeds, threshold
 from agentcore.state import LabState
 from tui.commands.decide import confirmed, number_of, send, would
 from tui.commands.look import observe

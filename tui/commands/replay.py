@@ -7,7 +7,7 @@ from argparse import Namespace
 from dataclasses import replace
 from pathlib import Path
 
-from agentcore.replay import NoRecording, Player, Recording, open_recording, start_of
+from agentcore.journal.replay import NoRecording, Player, Recording, open_recording, start_of
 from tui.commands.view import is_terminal, view_options
 from tui.exits import FAILED, USAGE, Ending
 from tui.moments import moment

@@ -7,10 +7,10 @@ from argparse import Namespace
 from dataclasses import asdict
 
 from agentcore import format as fmt
-from agentcore import retest as rules
-from agentcore.control import Command
-from agentcore.observer import Observer
-from agentcore.verdicts import Gain, RetestRow, retest_rows
+from agentcore.engine.control import Command
+from agentcore.overview.observer import Observer
+from agentcore.retest import due as rules
+from agentcore.retest.verdicts import Gain, RetestRow, retest_rows
 from tui.commands.decide import confirmed, send, would
 from tui.commands.look import observe
 from tui.exits import OK, REFUSED, Ending

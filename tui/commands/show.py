@@ -9,15 +9,15 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from agentcore import format as fmt
-from agentcore.effects import WAITING, Effect, effect, ends, told
-from agentcore.evidence import evidence
-from agentcore.facts import facts
-from agentcore.judging import holdout_gain
-from agentcore.merged import merged_rows
-from agentcore.observer import Observer
 from agentcore.overview import OPEN, QueueRow, WorktreeRow, queue_rows
+from agentcore.overview.observer import Observer
+from agentcore.queue.effects import WAITING, Effect, effect, ends, told
+from agentcore.queue.evidence import evidence
+from agentcore.queue.judging import holdout_gain
+from agentcore.queue.merged import merged_rows
+from agentcore.queue.upcoming import about, upcoming, why_not_merged
+from agentcore.results.facts import facts
 from agentcore.state import LabState, Run, Worktree
-from agentcore.upcoming import about, upcoming, why_not_merged
 from tui.commands.look import find_experiment, observe
 from tui.exits import OK
 from tui.output import print_json, print_table

@@ -5,9 +5,10 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Mapping
 
-from agentcore import permits, verbs
-from agentcore.control import Command
+from agentcore.engine.control import Command
+from agentcore.queue import verbs
 from agentcore.state import LabState
+from agentcore.worktree import permits
 from tui.commands.decide import confirmed, number_of, send, typed, would
 from tui.commands.look import observe
 from tui.exits import OK, REFUSED, USAGE, Ending

@@ -9,8 +9,8 @@ from argparse import Namespace
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from agentcore import launch
-from agentcore.control import Command, EngineUnreachable
+from agentcore.engine import launch
+from agentcore.engine.control import Command, EngineUnreachable
 from agentcore.notices import NotSent, sending
 from tui.commands.taste import own_settings
 from tui.exits import FAILED, OK, Ending

@@ -7,9 +7,9 @@ from argparse import Namespace
 from dataclasses import asdict
 
 from agentcore import format as fmt
-from agentcore import undoing
-from agentcore.control import Command
+from agentcore.engine.control import Command
 from agentcore.state import LabState
+from agentcore.undo import undoing
 from tui.commands.decide import confirmed, send, would
 from tui.commands.look import observe
 from tui.exits import OK, REFUSED, Ending

@@ -8,8 +8,8 @@ from argparse import Namespace
 from importlib import import_module
 from threading import Thread
 
-from agentcore import launch
-from agentcore.presence import watching
+from agentcore.away.presence import watching
+from agentcore.engine import launch
 from tui.bindings import KeymapError
 from tui.exits import OK, USAGE, Ending
 from tui.options import ViewOptions, chosen

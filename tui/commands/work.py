@@ -8,12 +8,13 @@ from argparse import Namespace
 from pathlib import Path
 
 from agentcore import format as fmt
-from agentcore import launch, seed
 from agentcore.agents.roster import Roster
-from agentcore.control import Command, EngineUnreachable
-from agentcore.observer import Observer
+from agentcore.engine import launch
+from agentcore.engine.control import Command, EngineUnreachable
 from agentcore.overview import Overview
+from agentcore.overview.observer import Observer
 from agentcore.plan import Limits
+from agentcore.project import seed
 from tui.commands.narrate import narrated
 from tui.commands.view import open_lab, start_engine
 from tui.exits import FAILED, OK, PRECONDITION, UNREACHABLE, USAGE, Ending

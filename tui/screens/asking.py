@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from agentcore import undoing
+from agentcore.undo import undoing
 from tui import bindings
 from tui.follow import Scene
 from tui.sheets import away, kill, lift, merge, several, stop, take_out, undo

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from agentcore import format as fmt
-from agentcore.ideas import ideas
-from agentcore.terms import terms
+from agentcore.brief.terms import terms
+from agentcore.worktree.ideas import ideas
 from tui import layout
 from tui.exporting import Listing
 from tui.follow import Scene

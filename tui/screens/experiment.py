@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from textual import events
 
-from agentcore.curve import rival
-from agentcore.facts import Facts, facts, pair_title
+from agentcore.results.curve import rival
+from agentcore.results.facts import Facts, facts, pair_title
 from agentcore.state import LabState
 from tui import layout
 from tui.bindings import Target

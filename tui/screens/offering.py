@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from agentcore import format as fmt
-from agentcore import importing
+from agentcore.project import importing
 from agentcore.state import Import, LabState
 from tui.live import stamp
 

@@ -7,10 +7,10 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from agentcore import format as fmt
-from agentcore.merged import MergedRow
 from agentcore.overview import QueueRow, WorktreeRow
-from agentcore.upcoming import upcoming
-from agentcore.verdicts import retest_rows
+from agentcore.queue.merged import MergedRow
+from agentcore.queue.upcoming import upcoming
+from agentcore.retest.verdicts import retest_rows
 from tui import layout
 from tui.bindings import Situation, Target
 from tui.exporting import Listing

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from agentcore.facts import pair_title
+from agentcore.results.facts import pair_title
 from tui import layout
 from tui.bindings import Target
 from tui.follow import Scene

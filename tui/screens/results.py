@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING
 from textual.timer import Timer
 
 from agentcore import format as fmt
-from agentcore import results_file
-from agentcore.measures import MEASURES, Measure, progress_of
-from agentcore.progress import Progress
-from agentcore.results import COLUMNS, ResultRow, Results, follow, is_rising, ordered
-from agentcore.sieve import sift
+from agentcore.results import file as results_file
+from agentcore.results.measures import MEASURES, Measure, progress_of
+from agentcore.results.progress import Progress
+from agentcore.results.rows import COLUMNS, ResultRow, Results, follow, is_rising, ordered
+from agentcore.results.sieve import sift
 from tui import layout
 from tui.axis import SCORE
 from tui.bindings import Target

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from agentcore import format as fmt
-from agentcore.stacks import besides
-from agentcore.verdicts import RetestRow, retest_rows
+from agentcore.queue.stacks import besides
+from agentcore.retest.verdicts import RetestRow, retest_rows
 from tui import layout
 from tui.exporting import Listing
 from tui.follow import Scene

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from agentcore import format as fmt
-from agentcore.away import said
+from agentcore.away.limits import said
 from tui.follow import Scene
 
 

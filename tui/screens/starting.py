@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING
 
-from agentcore.launch import StartError
+from agentcore.engine.launch import StartError
 
 if TYPE_CHECKING:
     from tui.screens.base import BaseScreen

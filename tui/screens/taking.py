@@ -80,7 +80,7 @@ class Taker:
 
     async def _draw(self, make: Maker) -> None:
         """Draw in a thread: the library for it takes a second to come."""
-        from agentcore.progress_png import NoPlotter  # here: the first paint draws nothing
+        from agentcore.results.progress_png import NoPlotter  # here: the first paint draws nothing
 
         try:
             picture = await asyncio.to_thread(make)

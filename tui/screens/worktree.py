@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from textual import events
 
 from agentcore import format as fmt
-from agentcore.said import said
+from agentcore.worktree.said import said
 from tui import layout
 from tui.bindings import Target
 from tui.exporting import Maker

@@ -7,8 +7,8 @@ import shutil
 from collections.abc import Mapping
 from typing import cast
 
-from agentcore import away
 from agentcore import format as fmt
+from agentcore.away import limits as away
 from agentcore.events import AwayTell
 from agentcore.state import LabState
 from tui.exits import Ending

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 
-from agentcore.control import Answer
+from agentcore.engine.control import Answer
 from tui.follow import Scene
 from tui.lines import BLANK, Line, wrap
 from tui.sheets.line import TypedLine

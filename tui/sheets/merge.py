@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agentcore import format as fmt
-from agentcore import retest, verbs
-from agentcore.effects import ChangeOf, Effect, effect, then, told
-from agentcore.evidence import gain_with_error
-from agentcore.stacks import named, parties
+from agentcore.queue import verbs
+from agentcore.queue.effects import ChangeOf, Effect, effect, then, told
+from agentcore.queue.evidence import gain_with_error
+from agentcore.queue.stacks import named, parties
+from agentcore.retest import due as retest
 from agentcore.state import Candidate, LabState
 from tui.follow import Scene
 from tui.sheets.sheet import Question

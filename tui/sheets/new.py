@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from agentcore import format as fmt
-from agentcore import permits
+from agentcore.worktree import permits
 from tui.follow import Scene
 from tui.sheets.form import Field
 from tui.sheets.sheet import Question

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agentcore import format as fmt
-from agentcore import permits
+from agentcore.worktree import permits
 from tui.follow import Scene
 from tui.sheets.sheet import Question
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agentcore import format as fmt
-from agentcore import retest
+from agentcore.retest import due as retest
 from tui.follow import Scene
 from tui.sheets.sheet import Question
 

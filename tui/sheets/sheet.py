@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from textual.geometry import Region
 from textual.message import Message
 
-from agentcore.control import Answer
+from agentcore.engine.control import Answer
 from tui.follow import Scene
 from tui.lines import BLANK, Line, wrap
 from tui.series import Order, in_turn

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from agentcore import format as fmt
-from agentcore import verbs
-from agentcore.stacks import besides
+from agentcore.queue import verbs
+from agentcore.queue.stacks import besides
 from tui.follow import Scene
 from tui.sheets import several
 from tui.sheets.sheet import Question

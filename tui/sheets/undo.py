@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Literal
 
 from agentcore import format as fmt
-from agentcore import undoing
-from agentcore.stacks import named
+from agentcore.queue.stacks import named
 from agentcore.state import Action, LabState
+from agentcore.undo import undoing
 from tui.follow import Scene
 from tui.sheets.sheet import Question
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agentcore import events as ev
 from agentcore.state import LabState
-from agentcore.undoing import told
+from agentcore.undo.undoing import told
 from tui.story.parts import Parts, parts
 
 

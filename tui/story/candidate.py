@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agentcore import events as ev
 from agentcore import format as fmt
-from agentcore.stacks import named
+from agentcore.queue.stacks import named
 from agentcore.state import LabState
 from tui.story.parts import Parts, owner, parts
 from tui.theme import CANDIDATES

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from agentcore import events as ev
 from agentcore import format as fmt
-from agentcore.permits import described
 from agentcore.state import LabState
+from agentcore.worktree.permits import described
 from tui.story.parts import Parts, owner, parts
 from tui.theme import OUTCOMES
 from worktrees.runs import GIVEN_BACK

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from agentcore import events as ev
-from agentcore.importing import counted
+from agentcore.project.importing import counted
 from agentcore.state import LabState
 from tui.story.parts import Parts, parts
 

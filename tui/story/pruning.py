@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agentcore import events as ev
 from agentcore import format as fmt
-from agentcore.pruning import told
+from agentcore.engine.pruning import told
 from agentcore.state import LabState
 from tui.story.parts import Parts, parts
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from agentcore import events as ev
 from agentcore import format as fmt
-from agentcore.speed import words
+from agentcore.retest.speed import words
 from agentcore.state import LabState
 from tui.story.parts import Parts, parts
 from tui.theme import RETESTS, SPEEDS

@@ -5,9 +5,9 @@ from __future__ import annotations
 from textual.geometry import Size
 
 from agentcore import format as fmt
-from agentcore.accounts import Cost
-from agentcore.judging import SELF_REPORTED
-from agentcore.speed import SpeedSummary
+from agentcore.queue.judging import SELF_REPORTED
+from agentcore.results.accounts import Cost
+from agentcore.retest.speed import SpeedSummary
 from tui.bindings import ALL, TABLE, Binding, Table, key_line, on_screen
 from tui.follow import Scene
 from tui.lines import Line, cells, clip, spread

@@ -6,7 +6,7 @@ from functools import partial
 from math import log10
 
 from agentcore import format as fmt
-from agentcore.curve import Curve, Reading, curve, measured, reading
+from agentcore.results.curve import Curve, Reading, curve, measured, reading
 from tui.axis import FINER_SCORES, Writer, labels
 from tui.canvas import FIRST, OTHERS, draw
 from tui.curves import Points

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from agentcore import format as fmt
-from agentcore.ideas import IdeaRow
 from agentcore.overview import WorktreeRow
 from agentcore.state import LabState
+from agentcore.worktree.ideas import IdeaRow
 from tui.lines import BLANK, Line, clip, fit, wrap
 from tui.theme import Theme
 from tui.widgets.keyed import KeyedList

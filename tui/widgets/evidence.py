@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from agentcore import format as fmt
-from agentcore.effects import WAITING, ChangeOf, effect, told
-from agentcore.evidence import Facts, evidence, measured
-from agentcore.merged import MergedRow
 from agentcore.overview import QueueRow
+from agentcore.queue.effects import WAITING, ChangeOf, effect, told
+from agentcore.queue.evidence import Facts, evidence, measured
+from agentcore.queue.merged import MergedRow
 from agentcore.state import LabState
 from tui.lines import Line, clip, wrap
 from tui.theme import CANDIDATES, Theme

@@ -5,8 +5,8 @@ from __future__ import annotations
 from itertools import zip_longest
 
 from agentcore import format as fmt
-from agentcore.curve import reading
-from agentcore.facts import Facts, pair_title, side_by_side
+from agentcore.results.curve import reading
+from agentcore.results.facts import Facts, pair_title, side_by_side
 from tui.canvas import FIRST, OTHERS
 from tui.lines import Line, fit, wrap
 from tui.theme import Theme

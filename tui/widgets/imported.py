@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from agentcore import format as fmt
 from agentcore.events import OldRow
-from agentcore.importing import counted, steps
+from agentcore.project.importing import counted, steps
 from agentcore.state import Import, LabState
 from tui.lines import BLANK, Line, fit, flush, wrap
 from tui.theme import OUTCOMES, Theme

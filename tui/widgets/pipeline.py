@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from agentcore import format as fmt
-from agentcore.stacks import named
+from agentcore.queue.stacks import named
+from agentcore.queue.upcoming import Job, Upcoming, about
 from agentcore.state import LabState
-from agentcore.upcoming import Job, Upcoming, about
 from tui.lines import BLANK, Line, clip, fit
 from tui.theme import Theme
 from tui.widgets.pane import Pane

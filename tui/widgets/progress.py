@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from math import log10
 
 from agentcore import format as fmt
-from agentcore.progress import Progress
+from agentcore.results.progress import Progress
 from tui.axis import FINER_SCORES, SCORE, Writer, labels
 from tui.lines import Line, wrap
 from tui.theme import Theme

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from itertools import islice
 
 from agentcore import format as fmt
-from agentcore.merged import MergedRow, history, merged_rows
 from agentcore.overview import QueueRow, gate_summary, queue_rows
+from agentcore.queue.merged import MergedRow, history, merged_rows
+from agentcore.queue.upcoming import why_not_merged
 from agentcore.state import LabState
-from agentcore.upcoming import why_not_merged
 from tui.follow import Scene
 from tui.lines import BLANK, Line, clip, fit, flush, wrap
 from tui.theme import CANDIDATES, Theme

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agentcore import format as fmt
-from agentcore.results import COLUMNS, Column, ResultRow, became
-from agentcore.results_file import minutes
+from agentcore.results.file import minutes
+from agentcore.results.rows import COLUMNS, Column, ResultRow, became
 from agentcore.state import LabState
 from tui.lines import BLANK, Line, fit, flush, wrap
 from tui.theme import OUTCOMES, Theme

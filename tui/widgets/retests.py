@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from agentcore import format as fmt
-from agentcore.verdicts import Gain, RetestRow
+from agentcore.retest.verdicts import Gain, RetestRow
 from tui.lines import Line, clip, fit, flush, wrap
 from tui.theme import RETESTS, Theme
 from tui.widgets.keyed import KeyedList

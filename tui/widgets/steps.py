@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from agentcore import format as fmt
-from agentcore.said import Said
+from agentcore.worktree.said import Said
 from tui.lines import Line, clip, wrap
 from tui.steps import WORD, StepTold
 from tui.theme import Theme

@@ -12,7 +12,7 @@ from tui.theme import Theme
 from tui.widgets.pane import Pane
 
 if TYPE_CHECKING:
-    from agentcore.checkup import Check
+    from agentcore.project.checkup import Check
 
 TOPICS = {"project": "project", "data": "data", "gpus": "GPUs", "disk": "disk", "key": "model key"}
 """Checks of this machine that are always listed, and how they are called here; others only where something is to do."""

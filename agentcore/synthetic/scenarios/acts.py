@@ -11,14 +11,14 @@ from importlib.metadata import version
 import msgspec
 
 from agentcore import events as ev
-from agentcore import retest
-from agentcore.presence import touch
+from agentcore.away.presence import touch
+from agentcore.brief.transcript import Kind
+from agentcore.retest import due as retest
 from agentcore.synthetic import player
 from agentcore.synthetic.scenarios import Part, cast, gpus, stage, study
 from agentcore.synthetic.scenarios.night import SPAN_S, dull, night
 from agentcore.synthetic.scenarios.script import Script
 from agentcore.synthetic.scenarios.study import FILE, Idea
-from agentcore.transcript import Kind
 from worktrees import processes
 from worktrees.devices import Sampler
 from worktrees.layout import LabPaths

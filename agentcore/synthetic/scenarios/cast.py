@@ -20,12 +20,12 @@ from typing import Any
 from agentcore import events as ev
 from agentcore.agents import Agent, Asked, Proposal
 from agentcore.agents.roster import NO_KEY, Roster
-from agentcore.brief import Brief
-from agentcore.spending import Usage
+from agentcore.brief.spending import Usage
+from agentcore.brief.text import Brief
 from agentcore.state import LabState
 from agentcore.synthetic.scenarios import Part, study
 from agentcore.synthetic.scenarios.study import FILE, Idea
-from agentcore.workspace import Workspace
+from agentcore.worktree.workspace import Workspace
 from worktrees.project import Project
 
 MODEL = "claude-sonnet-5-5"

@@ -14,20 +14,23 @@ from contextlib import closing
 from pathlib import Path
 
 from agentcore import events as ev
-from agentcore import judging, prompts, retest, speed
+from agentcore.brief import prompts
+from agentcore.brief.scrub import Scrubber
+from agentcore.brief.spending import Usage, price_of
+from agentcore.brief.transcript import Kind, Transcript
+from agentcore.engine.opening import configured
+from agentcore.engine.walls import Walls
 from agentcore.events import Event, Outcome
 from agentcore.fold import apply
-from agentcore.journal import Journal
-from agentcore.opening import configured
+from agentcore.journal.rows import Journal
 from agentcore.plan import home_base
-from agentcore.scrub import Scrubber
-from agentcore.seed import prompts_folder
-from agentcore.spending import Usage, price_of
+from agentcore.project.seed import prompts_folder
+from agentcore.queue import judging
+from agentcore.retest import due as retest
+from agentcore.retest import speed
 from agentcore.state import LabState
 from agentcore.synthetic.scenarios import study
 from agentcore.synthetic.scenarios.study import FILE, Idea
-from agentcore.transcript import Kind, Transcript
-from agentcore.walls import Walls
 from worktrees.layout import LabPaths
 from worktrees.project import load
 from worktrees.repository import Conflict, Repository

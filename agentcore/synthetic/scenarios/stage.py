@@ -7,15 +7,15 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 
 from agentcore.agents.roster import Roster
-from agentcore.lab import Lab
-from agentcore.opening import make_ready
+from agentcore.engine.lab import Lab
+from agentcore.engine.opening import make_ready
+from agentcore.engine.walls import Walls
 from agentcore.state import LabState, Run
 from agentcore.synthetic import player
 from agentcore.synthetic.scenarios import Part, read, study
 from agentcore.synthetic.scenarios.cast import HOSTILE, Cast
 from agentcore.synthetic.scenarios.gpus import PlayedGpus, slots
 from agentcore.synthetic.scenarios.study import FILE
-from agentcore.walls import Walls
 from worktrees.executor import LocalExecutor
 from worktrees.layout import LabPaths
 from worktrees.project import load

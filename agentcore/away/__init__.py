@@ -1,0 +1,1 @@
+"""What holds while nobody is there, and since when that is."""

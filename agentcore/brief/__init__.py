@@ -1,0 +1,1 @@
+"""What an agent is told, which rules hold it, what it leaves behind, and what it costs."""

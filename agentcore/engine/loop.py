@@ -1,0 +1,356 @@
+"""The engine: one process per lab that writes its journal, its refs and its worktrees.
+
+It holds the lab's lock while it lives. Its loop is four lines: collect what ended, plan, act, wait. Everything that it
+knows is in the journal, so it may be killed at any instant; SIGTERM ends it in order and leaves runs to their shims.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import logging
+import os
+import signal
+import time
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from agentcore import events as ev
+from agentcore.agents.roster import Roster
+from agentcore.away import limits as away
+from agentcore.brief import prompts
+from agentcore.brief.scrub import take_secrets
+from agentcore.engine import housekeeping, running
+from agentcore.engine.bounds import Bounds
+from agentcore.engine.commands import Desk
+from agentcore.engine.control import serve
+from agentcore.engine.lab import Lab
+from agentcore.engine.opening import Opening, open_lab
+from agentcore.engine.reserve import FULL, Reserve
+from agentcore.engine.telemetry import publish
+from agentcore.journal.rows import Unwritable
+from agentcore.notices import settings
+from agentcore.notices.courier import Courier
+from agentcore.plan import (
+    Action,
+    Judge,
+    JudgeStack,
+    Limits,
+    MoveWorktree,
+    Promote,
+    Propose,
+    Rebase,
+    RebaseExperiment,
+    Record,
+    Settle,
+    Stack,
+    StartRun,
+    plan,
+)
+from agentcore.project.seed import prompts_folder
+from agentcore.queue import promoter, stacking
+from agentcore.report import reporting
+from agentcore.retest import retesting
+from agentcore.worktree import proposing, questions
+from worktrees.executor import NotReadyError
+from worktrees.layout import LabPaths
+from worktrees.repository import RepositoryError
+
+LOG = logging.getLogger("nightlab.engine")
+
+_SIGNALS = (signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+
+ROOM_S = 1.0
+"""How often a full disk is tried."""
+
+TICK_S = 0.25
+"""How often the engine looks whether a run has ended; a look costs about 0.1 ms per run."""
+
+
+BURST_S = 0.25
+"""After so long at one plan's actions the engine looks again: a trunk that moves makes every waiting experiment of 500
+worktrees be rebased, and results must not wait for that."""
+
+Rest = Callable[[asyncio.Event], Awaitable[None]]
+"""How an engine with nothing to do waits: until the event is set, or until it is time to look again."""
+
+
+async def tick(wake: asyncio.Event) -> None:
+    """Rest for TICK_S, or until somebody wakes the engine."""
+    try:
+        async with asyncio.timeout(TICK_S):
+            await wake.wait()
+    except TimeoutError:
+        return
+
+
+class EngineRunning(Exception):
+    """Another engine holds this lab."""
+
+
+@dataclass(frozen=True)
+class Stop:
+    """Why the engine leaves, and whether runs are ended too."""
+
+    reason: str
+    now: bool = False
+
+
+class Engine:
+    """The loop over one lab. It leaves when its bounds are reached and nothing is left to do.
+
+    `rest`: how it waits; a lab whose time is not the machine's has a way of its own. `courier`: who tells a person what
+    concerns them; None in a lab of which nobody has to be told.
+    """
+
+    def __init__(
+        self,
+        lab: Lab,
+        roster: Roster,
+        carried: Path,
+        bounds: Bounds,
+        rest: Rest = tick,
+        courier: Courier | None = None,
+    ) -> None:
+        self.lab = lab
+        self._roster = roster
+        self._carried = carried
+        self._bounds = bounds
+        self._rest = rest
+        self._courier = courier
+        self._wake = asyncio.Event()
+        self._stop: Stop | None = None
+        self._last: list[Action] = []
+        self._thinking: dict[str, asyncio.Task[None]] = {}
+
+    def stop(self, reason: str, now: bool = False) -> None:
+        """Leave: start nothing new, and with `now` end the runs in progress first."""
+        self._stop = Stop(reason, now)
+        self._wake.set()
+
+    def drain(self, reason: str) -> None:
+        """Start nothing new, and leave when the runs in progress have ended and counted."""
+        self._bounds.drain(reason)
+        self._wake.set()
+
+    async def end_agent(self, name: str) -> None:
+        """End the turn that the agent of a worktree has open, and wait until it has."""
+        task = self._thinking.get(name)
+        if task is not None and not task.done():
+            task.cancel()
+            await asyncio.wait([task])
+
+    async def run(self) -> str:
+        """Work until a limit is reached or `stop` is called; return why it ended. Raises JournalError, OSError."""
+        await promoter.recover(self.lab)
+        async with asyncio.TaskGroup() as tasks:
+            besides = [
+                tasks.create_task(publish(self.lab)),
+                tasks.create_task(housekeeping.keep(self.lab)),
+                tasks.create_task(prompts.watch(self.lab, self._carried)),
+            ]
+            while not self._is_over():
+                self._wake.clear()  # before the look: what happens during it must not be slept over
+                if not await self._act(tasks):
+                    await self._rest(self._wake)
+            for task in (*besides, *self._thinking.values()):
+                task.cancel()
+        reason = self._stop.reason if self._stop else self._bounds.why()
+        if self._stop and self._stop.now:
+            await self._end_runs()
+        try:
+            self.lab.record(ev.EngineStopped(reason))
+        except Unwritable as error:  # as after a kill: the next engine goes on all the same
+            LOG.error("%s", error)
+            return reason
+        if not self._stop:
+            await reporting.conclude(self.lab)
+        if self._courier:
+            await self._courier.finish()
+        return reason
+
+    async def _act(self, tasks: asyncio.TaskGroup) -> bool:
+        """Collect what ended and carry out what is due; True where that may have made more due."""
+        self._bounds.look()
+        await reporting.catch_up(self.lab)
+        if self._courier:
+            self._courier.look()
+        self._end_thinking()
+        actions: list[Action] = []
+        try:
+            await running.collect(self.lab)
+            await promoter.follow(self.lab)
+            actions = plan(self.lab.state, self._bounds.limits)
+            end = time.monotonic() + BURST_S
+            for action in actions:
+                await self._carry_out(action, tasks)
+                if time.monotonic() > end:
+                    break  # the rest is still due at the next plan, after what has ended meanwhile
+        except (RepositoryError, NotReadyError) as error:
+            self.lab.say("work", str(error))
+        except OSError as error:
+            if error.errno not in FULL:
+                raise
+            self.lab.say("work", f"{error}: tried again until there is room")
+        else:
+            self.lab.say("work", "")
+        repeated, self._last = actions == self._last, actions
+        return bool(actions) and not repeated  # what was refused is tried again after a tick, not at once
+
+    async def _carry_out(self, action: Action, tasks: asyncio.TaskGroup) -> None:
+        lab = self.lab
+        match action:
+            case Record(event):
+                await self._record(event)
+            case StartRun():
+                await running.start(lab, action)
+            case MoveWorktree(name, base):
+                await proposing.move(lab, name, base)
+            case Propose(name):
+                agent = self._roster.choose(lab.state, name)
+                task = tasks.create_task(proposing.propose(lab, agent, self._carried, name), name=f"agent {name}")
+                task.add_done_callback(lambda _: self._wake.set())
+                self._thinking[name] = task
+                await asyncio.sleep(0)  # the turn announces itself before the next plan
+            case RebaseExperiment(number, base):
+                await proposing.rebase(lab, number, base)
+            case Rebase(number):
+                await promoter.rebase(lab, number)
+            case Stack(numbers):
+                await stacking.rebase(lab, numbers)
+            case Judge(number):
+                await promoter.conclude(lab, number)
+            case JudgeStack(numbers):
+                await stacking.conclude(lab, numbers)
+            case Settle():
+                await retesting.settle(lab)
+            case Promote(number, by):
+                try:
+                    await promoter.promote(lab, number, by)
+                except promoter.Refused as refusal:
+                    is_busy = lab.state.intent is not None  # a person's move came first: it is tried again after that
+                    if lab.state.candidates[number].state == "READY" and not is_busy:  # else its new state says it
+                        lab.record(ev.CandidateMoved(number, "HELD", str(refusal), by="gate"))
+
+    async def _record(self, event: ev.Event) -> None:
+        if isinstance(event, ev.ExperimentDecided) and event.outcome == "keep":
+            commit = self.lab.state.experiments[event.experiment].commit
+            await self.lab.git(self.lab.repository.pin, "kept", event.experiment, commit)
+        self.lab.record(event)
+
+    def _is_over(self) -> bool:
+        if self._stop:
+            return True
+        if self.lab.state.active or any(not task.done() for task in self._thinking.values()):
+            return False
+        if not self._bounds.limits.stopping and questions.are_open(self.lab.state):
+            return False  # it is answered, or parked, and the agent goes on
+        return self._bounds.is_bounded and not plan(self.lab.state, self._bounds.limits)
+
+    def _end_thinking(self) -> None:
+        """End agents whose proposal nobody will run, or that only wait for a provider they may not pay any more."""
+        is_over = self._bounds.is_late or bool(self._bounds.reason or away.over(self.lab.state))
+        is_spent = self._bounds.spent or away.spent(self.lab.state)
+        for name, task in self._thinking.items():
+            thinking = self.lab.state.worktrees[name].thinking
+            if thinking and (is_over or (is_spent and thinking.state == "LIMIT")):
+                task.cancel()
+
+    async def _end_runs(self) -> None:
+        while self.lab.state.active:
+            running.cancel_all(self.lab)
+            await asyncio.sleep(TICK_S)
+            await running.collect(self.lab)
+
+
+async def serve_lab(
+    paths: LabPaths,
+    *,
+    limits: Limits,
+    until: float | None,
+    mode: str | None,
+    clock: Callable[[], float],
+    bare: bool = False,
+    opened: Opening = open_lab,
+) -> str:
+    """Hold the lab at `paths` until it is stopped; return why it ended. `bare`: without a sandbox.
+
+    A disk that is full to the last row is waited for: an engine that cannot write is as good as killed, and the next
+    one begins here. Raises EngineRunning, and whatever `open_lab` raises where the lab cannot be opened.
+    """
+    with locked(paths.lock):
+        carried, own, is_open = prompts_folder(), settings.location(os.environ), False
+        secrets = take_secrets(also=settings.token_name(own))
+        while True:
+            try:
+                lab, roster = await opened(paths, mode=mode, clock=clock, secrets=secrets, carried=carried, bare=bare)
+                is_open = True
+                courier = None if paths.scenario.is_file() else Courier(lab, own)  # of what is played nobody is told
+                return await _serve(lab, roster, carried, Bounds(lab, limits, until, time.monotonic), courier)
+            except (Unwritable, OSError) as error:
+                if not is_open or (isinstance(error, OSError) and error.errno not in FULL):
+                    raise
+                LOG.error("%s; the engine goes on when there is room", error)
+            if stopped := await _until_room(Reserve(paths.reserve)):
+                return stopped
+
+
+async def _serve(lab: Lab, roster: Roster, carried: Path, bounds: Bounds, courier: Courier | None) -> str:
+    try:
+        engine = Engine(lab, roster, carried, bounds, courier=courier)
+        loop = asyncio.get_running_loop()
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, engine.stop, f"{number.name} received")
+        async with serve(lab.paths.socket, Desk(lab, engine.stop, engine.end_agent, engine.drain, courier).handle):
+            return await engine.run()
+    except BaseExceptionGroup as group:  # what ended one of the engine's tasks is what ended the engine
+        raise group.exceptions[0] from group
+    finally:
+        if courier:
+            await courier.close()
+        await roster.close()
+        housekeeping.leave_last_state(lab)
+        lab.close()
+
+
+async def _until_room(reserve: Reserve) -> str:
+    """Wait until the disk takes something again; the journal is whole, and is read anew then.
+
+    Return why it was stopped meanwhile, or an empty string.
+    """
+    stopped = asyncio.Event()
+    for number in _SIGNALS:
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    while not reserve.hold():
+        try:
+            async with asyncio.timeout(ROOM_S):
+                await stopped.wait()
+        except TimeoutError:
+            continue
+        return "stopped while the disk was full"
+    return ""
+
+
+@contextmanager
+def locked(path: Path) -> Iterator[None]:
+    """Hold the lab's lock. The kernel lets go of it however the process dies. Raises EngineRunning."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o644)
+    try:
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise EngineRunning(
+                f"another engine (process {_holder(path)}) runs this lab; stop it: nightlab stop"
+            ) from None
+        os.ftruncate(descriptor, 0)
+        os.write(descriptor, str(os.getpid()).encode())
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _holder(path: Path) -> str:
+    return path.read_text(encoding="utf-8") or "unknown"

@@ -1,0 +1,1 @@
+"""How a lab begins, and whether everything is there that it needs."""

@@ -1,0 +1,1 @@
+"""What came of the experiments: rows, orders, files, pictures, and who found them."""

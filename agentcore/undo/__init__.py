@@ -1,0 +1,1 @@
+"""How what a person did is taken back, and done again."""
