@@ -11,9 +11,7 @@ from agentcore import events as ev
 from agentcore.brief.spending import Usage
 from agentcore.fold import apply
 from agentcore.plan import (
-    AHEAD_AT_FIRST,
     POOL_MAX,
-    REMEMBERED,
     Limits,
     MoveWorktree,
     Propose,
@@ -25,6 +23,7 @@ from agentcore.plan import (
     recent_run_s,
     spent_out,
 )
+from agentcore.plan.proposals import AHEAD_AT_FIRST, REMEMBERED
 from agentcore.project.seed import prompts_folder
 from agentcore.queue.judging import screening_seed
 from agentcore.state import Worktree
