@@ -13,7 +13,7 @@ from agentcore.brief.scrub import Scrubber
 from agentcore.engine.contention import Sharing
 from agentcore.engine.gone import Watch
 from agentcore.engine.reserve import Reserve
-from agentcore.engine.walls import BARE, Walls
+from agentcore.engine.walls import BARE, Containment
 from agentcore.events import Event
 from agentcore.fold import apply, fold
 from agentcore.journal.rows import Journal, JournalError, Reader, Unwritable
@@ -43,7 +43,7 @@ class Lab:
         executor: Executor,
         clock: Callable[[], float],
         secrets: Mapping[str, str] | None = None,
-        walls: Walls = BARE,
+        walls: Containment = BARE,
     ) -> None:
         self.paths = paths
         self.project = project

@@ -27,8 +27,8 @@ COMMAND_SHARE = 0.25
 
 
 @dataclass(frozen=True)
-class Walls:
-    """The walls of one lab."""
+class Containment:
+    """Which walls one lab has, and why these."""
 
     backend: Backend
     why: str
@@ -45,10 +45,10 @@ class Walls:
         return ""
 
 
-BARE = Walls("none", "--no-sandbox")
+BARE = Containment("none", "--no-sandbox")
 
 
-def choose(project: Project, paths: LabPaths, *, bare: bool) -> Walls:
+def choose(project: Project, paths: LabPaths, *, bare: bool) -> Containment:
     """Return the best walls that can stand on this machine, once they were tried on this lab's files.
 
     `bare`: do without. Raises Uncontained where none can stand.
@@ -62,7 +62,7 @@ def choose(project: Project, paths: LabPaths, *, bare: bool) -> Walls:
             "--no-sandbox: agents' code can then do what you can, and nothing moves trunk"
         )
     _try(backend, project, paths)
-    return Walls(backend, why, needs_person=backend == "reduced" and not project.sandbox.accept_reduced)
+    return Containment(backend, why, needs_person=backend == "reduced" and not project.sandbox.accept_reduced)
 
 
 def _try(backend: Backend, project: Project, paths: LabPaths) -> None:

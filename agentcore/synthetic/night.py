@@ -15,7 +15,7 @@ from agentcore.engine.bounds import Bounds
 from agentcore.engine.lab import Lab
 from agentcore.engine.loop import Engine, Rest, locked, tick
 from agentcore.engine.opening import make_ready
-from agentcore.engine.walls import Walls
+from agentcore.engine.walls import Containment
 from agentcore.plan import Limits
 from agentcore.project import seed
 from agentcore.state import LabState
@@ -26,7 +26,7 @@ from worktrees.layout import LabPaths
 from worktrees.project import load
 from worktrees.slots import Slot
 
-NOTHING_RUNS = Walls("full", "runs are formulas: there is nothing to contain")
+NOTHING_RUNS = Containment("full", "runs are formulas: there is nothing to contain")
 EPOCH = 1_700_000_000.0
 """When virtual time begins (Unix time)."""
 

@@ -13,14 +13,9 @@ MOST_NEW = 32
 """Worktrees that are made at once."""
 
 
-def named(state: LabState, name: str) -> Worktree | None:
-    """Return the worktree of that name."""
-    return state.worktrees.get(name)
-
-
 def unknown(state: LabState, name: str) -> str:
     """Return why there is no such worktree, or an empty string."""
-    worktree = named(state, name)
+    worktree = state.worktrees.get(name)
     if worktree and worktree.retiring:
         return f"{name} is retired" + ("; nightlab undo --list tells how to bring it back" if worktree.retired else "")
     if worktree:

@@ -84,7 +84,7 @@ class WorktreeDesk:
 
     async def _retire(self, command: Command) -> Answer:
         state, name = self._lab.state, str(command.arguments["worktree"])
-        if permits.named(state, name) is None:
+        if name not in state.worktrees:
             raise ValueError(permits.unknown(state, name))
         if reason := permits.retire_refusal(state, name):
             raise promoter.Refused(reason)

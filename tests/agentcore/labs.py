@@ -16,7 +16,7 @@ from agentcore.agents import NoProposal, Proposal
 from agentcore.brief.text import Brief
 from agentcore.engine import running
 from agentcore.engine.lab import Lab
-from agentcore.engine.walls import Walls
+from agentcore.engine.walls import Containment
 from agentcore.plan import (
     Judge,
     JudgeStack,
@@ -199,7 +199,7 @@ def made(root: Path) -> LabPaths:
 async def open_desk(paths: LabPaths, runs: Instant, mode: str = "me", slots: tuple[Slot, ...] = SLOTS) -> Lab:
     """Open the lab as an engine does, but with our executor and two slots wherever the test runs."""
     ticks = itertools.count(1)
-    walls = Walls(sandbox.backend(), sandbox.why())
+    walls = Containment(sandbox.backend(), sandbox.why())
     lab = Lab(paths, load(paths.config), slots, runs, lambda: 100.0 + next(ticks), walls=walls)
     lab.record(ev.EngineStarted(1, 1, "boot", "0.1.0", slots))
     if lab.state.trunk is None:

@@ -24,7 +24,7 @@ from agentcore.agents.tools import Tools
 from agentcore.brief.privacy import UNSAID, is_loopback, stays_here, telling
 from agentcore.brief.text import Brief
 from agentcore.brief.transcript import Transcript
-from agentcore.engine.walls import BARE, Walls
+from agentcore.engine.walls import BARE, Containment
 from agentcore.project.seed import prompts_folder
 from agentcore.worktree import proposing
 from agentcore.worktree.workspace import Workspace
@@ -103,7 +103,7 @@ async def private(root: Path, walls: Backend = "full", privacy: str = PRIVACY) -
     shutil.rmtree(root / ".git")
     repository.initialise(root, "Start")
     async with desk(root) as at:
-        at.lab.walls = Walls(walls, "wanted") if walls != "none" else BARE
+        at.lab.walls = Containment(walls, "wanted") if walls != "none" else BARE
         fill(at.lab.paths.data / "train", CORPUS)
         yield at
 

@@ -66,7 +66,7 @@ def retire(arguments: Namespace) -> int:
     """Retire a worktree, after its name was typed or with --yes."""
     observer = observe(arguments)
     name = arguments.worktree
-    if permits.named(observer.state, name) is None:
+    if name not in observer.state.worktrees:
         raise Ending(USAGE, permits.unknown(observer.state, name))
     if reason := permits.retire_refusal(observer.state, name):
         raise Ending(REFUSED, reason)

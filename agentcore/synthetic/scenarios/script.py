@@ -19,7 +19,7 @@ from agentcore.brief.scrub import Scrubber
 from agentcore.brief.spending import Usage, price_of
 from agentcore.brief.transcript import Kind, Transcript
 from agentcore.engine.opening import configured
-from agentcore.engine.walls import Walls
+from agentcore.engine.walls import Containment
 from agentcore.events import Event, Outcome
 from agentcore.fold import apply
 from agentcore.journal.rows import Journal
@@ -111,7 +111,7 @@ class Script:
 
     # The lab
 
-    def begin(self, engine: ev.EngineStarted, assigned: ev.AgentsAssigned, walls: Walls) -> None:
+    def begin(self, engine: ev.EngineStarted, assigned: ev.AgentsAssigned, walls: Containment) -> None:
         """Configure the lab, start its engine, make trunk and the worktrees."""
         name, profile = self._project.profile_for(self.slots[0].kind)
         self.tell(engine)

@@ -9,7 +9,7 @@ from pathlib import Path
 from agentcore.agents.roster import Roster
 from agentcore.engine.lab import Lab
 from agentcore.engine.opening import make_ready
-from agentcore.engine.walls import Walls
+from agentcore.engine.walls import Containment
 from agentcore.state import LabState, Run
 from agentcore.synthetic import player
 from agentcore.synthetic.scenarios import Part, read, study
@@ -21,7 +21,7 @@ from worktrees.layout import LabPaths
 from worktrees.project import load
 from worktrees.runs import RunFolder
 
-PLAYED = Walls("full", "trainings are played: there is nothing to contain")
+PLAYED = Containment("full", "trainings are played: there is nothing to contain")
 EVALUATE_S = 60.0
 LARGER = 8.0
 """How many times as long a training of the larger size takes."""
