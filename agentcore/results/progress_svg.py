@@ -13,9 +13,9 @@ from agentcore import format as fmt
 from agentcore.results.progress import Progress
 from worktrees.text import printable
 
-WIDTH, HEIGHT = 960, 400
-LEFT, RIGHT, TOP, BOTTOM = 64, 150, 34, 44
-"""Margins, pixels; at the right there is room for the last idea's words."""
+WIDTH, HEIGHT = 960, 460
+LEFT, RIGHT, TOP, BOTTOM = 64, 150, 100, 44
+"""Margins, pixels; at the top and at the right there is room for the words of an idea."""
 
 LEVELS = 5
 """Numbers along the axis of scores."""
