@@ -33,7 +33,7 @@ def test_the_queue_tells_what_is_open_what_was_merged_and_what_waits(
 ) -> None:
     """In words, and as one object."""
     text = said(lab, capsys, "queue")
-    assert "why not merged yet: 2 for you" in text and "no retest by itself" in text
+    assert "why not merged yet: 2 for you" in text and "no larger size" in text
     found = json.loads(said(lab, capsys, "queue", "--json"))
     assert ([2, 3], [1]) == tuple([each["experiment"] for each in found[name]] for name in ("candidates", "merged"))
     assert ([], [], None) == (found["now"], found["next"], found["wanted"])

@@ -167,4 +167,4 @@ def test_10_ascii_in_a_plain_locale(tmp_path: Path) -> None:
 
 def test_the_screens_of_this_file_are_all() -> None:
     """Whoever adds a screen adds it here."""
-    assert set(SCREENS.values()) - {"diff", "experiment"} == {name.lower() for name in NUMBERS.values()}
+    assert set(SCREENS.values()) - {"diff", "experiment", "imported"} == {name.lower() for name in NUMBERS.values()}

@@ -71,20 +71,25 @@ async def work(paths: LabPaths, experiments: int, every: int) -> None:
     async with night.opened(paths, world, clock) as (lab, executor, make):
         jump = night.Jump(lab, clock, executor)
 
-        async def rest(wake: asyncio.Event) -> None:
-            nonlocal told, back, spent
-            turns.append(time.perf_counter() - back)
-            await jump(wake)
+        def tell(least: int) -> None:
+            nonlocal told, spent
             decided = lab.state.counts.decided
-            if decided - told >= every or decided == experiments > told:
+            if decided - told >= least:
                 cpu_ms = 1000 * (time.process_time() - spent) / (decided - told)
                 line = {"experiments": decided, **cost(os.getpid()), **turn_cost(turns), "cpu_ms": cpu_ms}
                 print(json.dumps(line), flush=True)
                 turns.clear()
                 told, spent = decided, time.process_time()
+
+        async def rest(wake: asyncio.Event) -> None:
+            nonlocal back
+            turns.append(time.perf_counter() - back)
+            await jump(wake)
+            tell(every)
             back = time.perf_counter()
 
         await make(Limits(experiments=experiments), rest).run()
+        tell(1)
         housekeeping.leave_last_state(lab)
 
 
