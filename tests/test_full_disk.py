@@ -15,10 +15,13 @@ import pytest
 from agentcore import events as ev
 from agentcore.agents.roster import Roster
 from agentcore.engine import launch
+from agentcore.engine.control import Command, ask
 from agentcore.engine.lab import Lab
 from agentcore.engine.loop import serve_lab
 from agentcore.engine.opening import open_lab
 from agentcore.engine.reserve import BYTES, Reserve
+from agentcore.events import Entry
+from agentcore.journal.rows import Unwritable
 from agentcore.plan import Limits
 from tests import toy
 from tests.engines import end_lab, spawn, state_of, wait_for
@@ -95,6 +98,63 @@ def test_a_disk_that_takes_no_row_at_all_is_waited_for(tmp_path: Path) -> None:
     scores = [(run.tree, run.seed) for run in state.runs.values() if run.ending == "ok"]
     started = [each for each in state.recent if isinstance(each.event, ev.EngineStarted)]
     assert (2, 2, 2, len(scores)) == (len(opened), len(started), len(state.experiments), len(set(scores)))
+
+
+class NoRoomFor:
+    """A journal of a disk that takes no more rows of one kind, once it is full."""
+
+    def __init__(self, lab: Lab, kind: type[ev.Event], *, full: bool) -> None:
+        self._lab, self._kind, self.full = lab, kind, full
+        self._journal, lab.journal = lab.journal, self
+
+    def append(self, at: float, event: ev.Event, *, durable: bool = False) -> Entry:
+        if self.full and isinstance(event, self._kind):
+            raise Unwritable("cannot write: disk full")
+        return self._journal.append(at, event, durable=durable)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._journal, name)
+
+
+def test_who_has_nothing_left_to_do_waits_for_no_room(tmp_path: Path) -> None:
+    """An engine whose hour has come, and whose report has no room, leaves; it does not begin again."""
+    paths, opened = toy.make(tmp_path / "lab", lab=SETTINGS), list[NoRoomFor]()
+
+    async def on_a_full_disk(paths: LabPaths, **options: Any) -> tuple[Lab, Roster]:
+        lab, roster = await open_lab(paths, **options)
+        opened.append(NoRoomFor(lab, ev.ReportWritten, full=not opened))
+        return lab, roster
+
+    asyncio.run(serve_lab(paths, limits=Limits(), until=1.0, mode=None, clock=time.time, opened=on_a_full_disk))
+    assert (1, True) == (len(opened), state_of(paths).engine.stopped is not None)
+
+
+async def test_who_is_stopped_with_its_runs_waits_for_no_room(tmp_path: Path) -> None:
+    """It ends them and leaves, though their ends have no room: they lie in their folders for the next engine."""
+    train = toy.TRAIN.replace('BEHAVIOUR = "train"', 'BEHAVIOUR = "hang"')
+    paths, opened = toy.make(tmp_path / "lab", lab=SETTINGS, train=train), list[NoRoomFor]()
+
+    async def on_a_disk_that_fills(paths: LabPaths, **options: Any) -> tuple[Lab, Roster]:
+        lab, roster = await open_lab(paths, **options)
+        opened.append(NoRoomFor(lab, ev.RunEnded, full=False))
+        return lab, roster
+
+    engine = asyncio.ensure_future(
+        serve_lab(paths, limits=Limits(), until=None, mode=None, clock=time.time, opened=on_a_disk_that_fills)
+    )
+    try:
+        while not (folder := paths.run(2)).metrics.exists():
+            await asyncio.sleep(0.05)
+        opened[0].full = True
+        await ask(paths.socket, Command("stop", arguments={"now": True}))
+        async with asyncio.timeout(20):
+            assert "stopped by you" == await engine
+            while folder.read_result() is None:
+                await asyncio.sleep(0.05)
+        assert (1, "cancelled") == (len(opened), folder.read_result().ending)
+    finally:
+        engine.cancel()
+        end_lab(paths)
 
 
 def test_a_full_disk_does_not_let_an_engine_start(disk: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -44,7 +44,7 @@ class Bounds:
         )
         self.reason = ""
         """Why the lab ends by itself, once it does."""
-        self._asked = ""
+        self.asked = ""
         """Why a person wants it to end once its runs have."""
         self._unguarded = ""
         """Why nothing may start behind the walls as they are."""
@@ -72,7 +72,7 @@ class Bounds:
 
     def drain(self, reason: str) -> None:
         """Start nothing new from now on, and end when the running trainings have."""
-        self._asked = reason
+        self.asked = reason
 
     def look(self) -> None:
         """Find out what holds now, and say once what a person has to know."""
@@ -82,7 +82,7 @@ class Bounds:
         for parked in questions.due(self._lab.state, self._lab.clock(), self._lab.project.agents.question_wait_s):
             self._lab.record(parked)
         low = self._look_at_disk()
-        self.reason = self._asked or exit_reason(self._lab.state, self._lab.project.limits, self._lab.clock())
+        self.reason = self.asked or exit_reason(self._lab.state, self._lab.project.limits, self._lab.clock())
         self._look_at_walls()
         stopping = bool(low or self.reason or self.is_late or self._unguarded or away.over(self._lab.state))
         self.limits = replace(self.limits, stopping=stopping)

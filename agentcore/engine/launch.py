@@ -53,7 +53,7 @@ def run_engine(
         serve_lab,
     )
     from agentcore.engine.opening import open_lab
-    from agentcore.engine.reserve import FULL
+    from agentcore.engine.reserve import is_full
     from agentcore.journal.rows import JournalError, Unwritable  # not wait for pygit2 and all that an engine needs
     from agentcore.plan import Limits
     from worktrees.project import ProjectError
@@ -81,7 +81,7 @@ def run_engine(
         print(f"nightlab: {error}: this lab is another user's; nightlab --readonly looks at it", file=sys.stderr)
         return PRECONDITION
     except OSError as error:
-        if error.errno not in FULL:
+        if not is_full(error):
             raise
         print(f"nightlab: {error}; make room, then start the engine again: it goes on where it was", file=sys.stderr)
         return LIMIT

@@ -28,7 +28,7 @@ from agentcore.engine.commands import Desk
 from agentcore.engine.control import serve
 from agentcore.engine.lab import Lab
 from agentcore.engine.opening import Opening, open_lab
-from agentcore.engine.reserve import FULL, Reserve
+from agentcore.engine.reserve import Reserve, is_full
 from agentcore.engine.telemetry import publish
 from agentcore.journal.rows import Unwritable
 from agentcore.notices import settings
@@ -143,33 +143,55 @@ class Engine:
             await asyncio.wait([task])
 
     async def run(self) -> str:
-        """Work until a limit is reached or `stop` is called; return why it ended. Raises JournalError, OSError."""
-        await promoter.recover(self.lab)
-        async with asyncio.TaskGroup() as tasks:
-            besides = [
-                tasks.create_task(publish(self.lab)),
-                tasks.create_task(housekeeping.keep(self.lab)),
-                tasks.create_task(prompts.watch(self.lab, self._carried)),
-            ]
-            while not self._is_over():
-                self._wake.clear()  # before the look: what happens during it must not be slept over
-                if not await self._act(tasks):
-                    await self._rest(self._wake)
-            for task in (*besides, *self._thinking.values()):
-                task.cancel()
-        reason = self._stop.reason if self._stop else self._bounds.why()
+        """Work until a limit is reached or `stop` is called; return why it ended. Raises JournalError, OSError.
+
+        Whoever was told to leave, or has nothing left to do, does not wait for room on a full disk.
+        """
+        reason = ""
+        try:
+            await promoter.recover(self.lab)
+            await self._work()
+            reason = self._stop.reason if self._stop else self._bounds.why()
+            await self._leave(reason)
+        except (Unwritable, OSError) as error:
+            reason = reason or self._told
+            if not reason or not is_full(error):
+                raise
+            LOG.error("%s; it leaves as after a kill, the next engine goes on all the same", error)
+            if self._stop and self._stop.now:
+                running.cancel_all(self.lab)
+        return reason
+
+    async def _work(self) -> None:
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                besides = [
+                    tasks.create_task(publish(self.lab)),
+                    tasks.create_task(housekeeping.keep(self.lab)),
+                    tasks.create_task(prompts.watch(self.lab, self._carried)),
+                ]
+                while not self._is_over():
+                    self._wake.clear()  # before the look: what happens during it must not be slept over
+                    if not await self._act(tasks):
+                        await self._rest(self._wake)
+                for task in (*besides, *self._thinking.values()):
+                    task.cancel()
+        except BaseExceptionGroup as group:  # what ended one of the engine's tasks is what ended the engine
+            raise group.exceptions[0] from group
+
+    async def _leave(self, reason: str) -> None:
         if self._stop and self._stop.now:
             await self._end_runs()
-        try:
-            self.lab.record(ev.EngineStopped(reason))
-        except Unwritable as error:  # as after a kill: the next engine goes on all the same
-            LOG.error("%s", error)
-            return reason
+        self.lab.record(ev.EngineStopped(reason))
         if not self._stop:
             await reporting.conclude(self.lab)
         if self._courier:
             await self._courier.finish()
-        return reason
+
+    @property
+    def _told(self) -> str:
+        """Why a person wants it to leave; empty where nobody does."""
+        return self._stop.reason if self._stop else self._bounds.asked
 
     async def _act(self, tasks: asyncio.TaskGroup) -> bool:
         """Collect what ended and carry out what is due; True where that may have made more due."""
@@ -191,7 +213,7 @@ class Engine:
         except (RepositoryError, NotReadyError) as error:
             self.lab.say("work", str(error))
         except OSError as error:
-            if error.errno not in FULL:
+            if not is_full(error):
                 raise
             self.lab.say("work", f"{error}: tried again until there is room")
         else:
@@ -290,7 +312,7 @@ async def serve_lab(
                 courier = None if paths.scenario.is_file() else Courier(lab, own)  # of what is played nobody is told
                 return await _serve(lab, roster, carried, Bounds(lab, limits, until, time.monotonic), courier)
             except (Unwritable, OSError) as error:
-                if not is_open or (isinstance(error, OSError) and error.errno not in FULL):
+                if not is_open or not is_full(error):
                     raise
                 LOG.error("%s; the engine goes on when there is room", error)
             if stopped := await _until_room(Reserve(paths.reserve)):
@@ -305,8 +327,6 @@ async def _serve(lab: Lab, roster: Roster, carried: Path, bounds: Bounds, courie
             loop.add_signal_handler(number, engine.stop, f"{number.name} received")
         async with serve(lab.paths.socket, Desk(lab, engine.stop, engine.end_agent, engine.drain, courier).handle):
             return await engine.run()
-    except BaseExceptionGroup as group:  # what ended one of the engine's tasks is what ended the engine
-        raise group.exceptions[0] from group
     finally:
         if courier:
             await courier.close()
@@ -320,17 +340,21 @@ async def _until_room(reserve: Reserve) -> str:
 
     Return why it was stopped meanwhile, or an empty string.
     """
-    stopped = asyncio.Event()
+    stopped, loop = asyncio.Event(), asyncio.get_running_loop()
     for number in _SIGNALS:
-        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
-    while not reserve.hold():
-        try:
-            async with asyncio.timeout(ROOM_S):
-                await stopped.wait()
-        except TimeoutError:
-            continue
-        return "stopped while the disk was full"
-    return ""
+        loop.add_signal_handler(number, stopped.set)
+    try:
+        while not reserve.hold():
+            try:
+                async with asyncio.timeout(ROOM_S):
+                    await stopped.wait()
+            except TimeoutError:
+                continue
+            return "stopped while the disk was full"
+        return ""
+    finally:
+        for number in _SIGNALS:  # one that comes while the lab is opened again ends it, as it does the first time
+            loop.remove_signal_handler(number)
 
 
 @contextmanager

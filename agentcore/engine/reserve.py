@@ -11,10 +11,17 @@ import os
 import shutil
 from pathlib import Path
 
+from agentcore.journal.rows import Unwritable
+
 BYTES = 4 << 20
 
 FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 """What a disk says that takes nothing just now."""
+
+
+def is_full(error: Unwritable | OSError) -> bool:
+    """Tell whether something failed for want of room alone."""
+    return isinstance(error, Unwritable) or error.errno in FULL
 
 
 class Reserve:
