@@ -15,6 +15,8 @@ from worktrees.devices import DeviceSample
 
 LOOKS = 3
 """So many in a row without an answer, about one a second."""
+PATIENCE_S = 30.0
+"""How long a result waits for a look: a driver may hang, and then nobody looks any more."""
 
 
 def topic(slot: str) -> str:
@@ -48,7 +50,8 @@ class Watch:
         """How many looks in a row each GPU gave no answer."""
         self._answered: set[str] = set()
         """Those that have answered since the engine started: there is a driver to ask."""
-        self._due: dict[int, int] = {}
+        self._due: dict[int, tuple[int, float]] = {}
+        """{run that failed: (the look after which that is known, Unix time from which on nobody waits for it)}."""
 
     def see(self, samples: Iterable[DeviceSample], gpus: Iterable[str]) -> dict[str, bool]:
         """Take one look at all slots, and return {GPU: whether it is gone} for those of which that is certain now."""
@@ -70,11 +73,12 @@ class Watch:
         """True where the newest look at a GPU had no answer: whatever fails on it now says nothing of its commit."""
         return bool(self._answered) and self._silent.get(slot, 0) > 0
 
-    def knows(self, run: int, slot: str) -> bool:
+    def knows(self, run: int, slot: str, now: float) -> bool:
         """True once a GPU was looked at after a run on it was first seen to have failed; of a CPU slot at once."""
         if slot not in self._silent:
             return True
-        if self._looks < self._due.setdefault(run, self._looks + 2):  # the next look may have begun before
+        look, at = self._due.setdefault(run, (self._looks + 2, now + PATIENCE_S))  # the next may have begun before
+        if self._looks < look and now < at:
             return False
         del self._due[run]
         return True

@@ -65,7 +65,7 @@ async def collect(lab: Lab) -> None:
                 assert result is not None, "ended means that the result is there"
                 if result.ending == "ok" or run.stopped:
                     await _finish(lab, run, result)
-                elif lab.watch.knows(run.number, run.slot):
+                elif lab.watch.knows(run.number, run.slot, lab.clock()):
                     if lab.watch.is_silent(run.slot):
                         _lighten(lab, folder)
                         lab.record(_lost(lab, run, f"{run.slot} was gone when it ended ({result.reason})"))

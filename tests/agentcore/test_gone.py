@@ -12,7 +12,7 @@ import msgspec
 import pytest
 
 from agentcore.engine import launch, running, telemetry
-from agentcore.engine.gone import LOOKS, gone
+from agentcore.engine.gone import LOOKS, PATIENCE_S, gone
 from agentcore.overview import overview
 from agentcore.overview.live import Live
 from agentcore.plan import Limits, Propose, StartRun, plan
@@ -177,6 +177,18 @@ async def test_a_crash_on_a_gpu_that_answers_is_a_crash(tmp_path: Path) -> None:
         lab.look(times=2)
         await running.collect(lab.desk.lab)
         assert "crash" == lab.desk.lab.state.runs[number].ending
+
+
+async def test_a_driver_that_hangs_holds_no_result_back(tmp_path: Path) -> None:
+    """NVML that never returns lets nobody look again: after a while the result counts without that."""
+    async with machine(tmp_path / "lab") as lab:
+        number = await start(lab, faulty := Faulty())
+        faulty.end(lab.desk.lab.paths.run(number), "crash")
+        await running.collect(lab.desk.lab)
+        waits, now = number in lab.desk.lab.state.active, lab.desk.lab.clock()
+        lab.desk.lab.clock = lambda: now + PATIENCE_S
+        await running.collect(lab.desk.lab)
+        assert (True, "crash") == (waits, lab.desk.lab.state.runs[number].ending)
 
 
 @pytest.mark.skipif(discover()[0].kind == "cuda", reason="here a GPU answers")
