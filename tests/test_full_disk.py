@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import signal
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import suppress
@@ -25,6 +27,7 @@ from agentcore.journal.rows import Unwritable
 from agentcore.plan import Limits
 from tests import toy
 from tests.engines import end_lab, spawn, state_of, wait_for
+from tui.cli import main
 from worktrees.layout import LabPaths
 
 SETTINGS = toy.LAB + "\n[limits]\ndisk_floor_gb = 0\n"
@@ -155,6 +158,19 @@ async def test_who_is_stopped_with_its_runs_waits_for_no_room(tmp_path: Path) ->
     finally:
         engine.cancel()
         end_lab(paths)
+
+
+def test_an_engine_that_waits_for_room_can_be_stopped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    """It holds the lab and listens to nobody: `nightlab stop` ends it, and says that none runs only once that is so."""
+    paths = toy.make(tmp_path / "lab")
+    waits = "import sys, time; from pathlib import Path; from agentcore.engine.loop import locked\n"
+    waits += "with locked(Path(sys.argv[1])): print(flush=True); time.sleep(60)"
+    engine = subprocess.Popen([sys.executable, "-c", waits, paths.lock], stdout=subprocess.PIPE)
+    assert engine.stdout and engine.stdout.readline()
+    codes = [main(["stop", "--lab", str(paths.root)]) for _ in range(2)]
+    said = f"the engine did not answer; process {engine.pid} was told to leave\nthe engine is not running\n"
+    assert ([0, 0], said, -signal.SIGTERM) == (codes, capsys.readouterr().out, engine.wait(timeout=20))
+    engine.stdout.close()
 
 
 def test_a_full_disk_does_not_let_an_engine_start(disk: Path, capsys: pytest.CaptureFixture[str]) -> None:

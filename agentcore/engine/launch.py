@@ -28,7 +28,7 @@ BARE = "--no-sandbox"
 
 
 class StartError(Exception):
-    """The engine did not come to life. The message holds its last words; `code` is the exit code."""
+    """The engine did not come to life, or does not end. The message says why; `code` is the exit code."""
 
     def __init__(self, message: str, code: int = FAILED) -> None:
         super().__init__(message)
@@ -131,6 +131,28 @@ def wait_until_gone(paths: LabPaths, patience_s: float = 30.0) -> bool:
             return True
         time.sleep(0.05)
     return False
+
+
+def end_silent(paths: LabPaths, patience_s: float = 30.0) -> int | None:
+    """Tell an engine that holds the lab and does not answer to leave, as a shutdown does.
+
+    Such a one waits for room, is just starting, or hangs. Return its pid once it has let go of the lab; None where
+    nobody holds it. Raises StartError.
+    """
+    if not processes.is_locked(paths.lock):
+        return None
+    pid, end = int(paths.lock.read_text() or 0), time.monotonic() + patience_s
+    if pid:
+        processes.send([pid], signal.SIGTERM)
+    while processes.is_locked(paths.lock):
+        if time.monotonic() > end:
+            raise StartError(
+                f"process {pid} holds this lab, does not answer and does not leave; see {paths.log}. "
+                f"kill -9 {pid} ends it: nothing is lost",
+                UNREACHABLE,
+            )
+        time.sleep(0.05)
+    return pid
 
 
 def _answering(paths: LabPaths) -> int | None:

@@ -58,13 +58,21 @@ def stop(arguments: Namespace) -> int:
         how = {"now": arguments.now, "after_runs": arguments.after_runs}
         answer = launch.send(paths, Command("stop", arguments=how))
     except EngineUnreachable:
-        print("the engine is not running")
-        return OK
+        return _stop_silent(paths)
     print(answer.message)
     if arguments.after_runs and answer.body.get("runs"):
         return OK  # it leaves by itself, in minutes
     if not launch.wait_until_gone(paths):
         raise Ending(UNREACHABLE, f"the engine still answers; see {paths.log}")
+    return OK
+
+
+def _stop_silent(paths: LabPaths) -> int:
+    try:
+        pid = launch.end_silent(paths)
+    except launch.StartError as error:
+        raise Ending(error.code, str(error)) from error
+    print("the engine is not running" if pid is None else f"the engine did not answer; process {pid} was told to leave")
     return OK
 
 
