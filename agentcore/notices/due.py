@@ -41,10 +41,6 @@ class Due:
     waits: bool
     """It is too soon after the last one."""
 
-    def event(self, state: LabState) -> ev.NoticeGiven:
-        """Return what is written before it is sent."""
-        return ev.NoticeGiven(state.seq, self.level, self.texts)
-
 
 def due(state: LabState, after: int, now: float, *, news: bool, last: bool = False) -> Due | None:
     """Return what is to be told of the events after number `after`; None for nothing.

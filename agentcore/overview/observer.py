@@ -117,7 +117,7 @@ class Observer:
             reader.close()
 
     def absent_since(self, now: float) -> float:
-        """Return since when nobody was there, see absence.py."""
+        """Return since when nobody was there, see away/absence.py."""
         key = last_key(self.paths.watchers)
         return absence.began(self.state, key if key is not None and now - key >= absence.ABSENT_S else None, now)
 

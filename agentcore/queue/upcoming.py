@@ -60,7 +60,7 @@ def upcoming(state: LabState, live: Live) -> Upcoming:
 
 
 def _next(state: LabState) -> Iterator[Job]:
-    """Yield what waits, as plan.py orders it: before the runs of the larger size comes what is not rebased yet."""
+    """Yield what waits, as plan/ orders it: before the runs of the larger size comes what is not rebased yet."""
     waiting = list(plan.waiting_runs(state))
     urgent = list(takewhile(lambda wanted: wanted[0] in ("baseline", "confirm"), waiting))
     small, large = plan.recent_run_s(state), _large_run_s(state)

@@ -1,4 +1,4 @@
-"""How much faster than the first baseline does the verified trunk get to its score? Pure, as retest.py is.
+"""How much faster than the first baseline does the verified trunk get to its score? Pure, as due.py is.
 
 After a retest that proved trunk it is trained at the larger size with smaller budgets and that retest's seeds, until it
 is known with how much less training it scores as the baseline does with the whole budget (worktrees/speed.py has the

@@ -103,7 +103,7 @@ class LabState:
     """What is measured of the newest of them; None once it is known, or when its question has gone."""
     ideas: Map[int, Idea] = field(default_factory=Map)
     imports: tuple[Import, ...] = ()
-    """Old nights of other machines, oldest import first: history, see importing.py."""
+    """Old nights of other machines, oldest import first: history, see project/importing.py."""
     dropped_imports: tuple[Import, ...] = ()
     """Those that were taken back."""
     away: Away | None = None

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Action:
-    """Something that a person did and can take back, see undoing.py."""
+    """Something that a person did and can take back, see undo/undoing.py."""
 
     kind: str
     """merge, revert, pause, resume, hold, unhold, cancel, pin, unpin, mode, say, save, import."""

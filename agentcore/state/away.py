@@ -10,7 +10,7 @@ from worktrees.gate import Mode
 
 @dataclass(frozen=True)
 class Away:
-    """A person has left the lab alone, see away.py."""
+    """A person has left the lab alone, see away/limits.py."""
 
     since: float
     until: float | None

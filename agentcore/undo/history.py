@@ -23,8 +23,6 @@ from agentcore.worktree import retiring
 from agentcore.worktree.retiring import EndAgent
 from worktrees.gate import Mode
 
-Doing = Callable[[Action, str, Mapping[str, object]], Awaitable[None]]
-
 
 class UndoDesk:
     """Answers `undo` and `redo`. Raises promoter.Refused with the reason."""

@@ -1,4 +1,4 @@
-"""What may a person do with a worktree and its run just now, and why not? Pure, as verbs.py is for candidates.
+"""What may a person do with a worktree and its run just now, and why not? Pure, as queue/verbs.py is for candidates.
 
 The engine refuses by it; --dry-run and the keys of the view ask it beforehand, so that they say the same.
 """

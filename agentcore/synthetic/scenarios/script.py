@@ -43,8 +43,6 @@ Story = Iterator[float]
 RUN_S, EVAL_S, LARGE_S = 300.0, 28.0, 600.0
 """What a training takes, its evaluation, and a training of the larger size."""
 THINK_S = 40.0
-LOSS = 3.08
-"""Training loss of the first trunk at the end of a run."""
 
 Ending = tuple[Outcome, str]
 """An outcome that is not measured: crash or nan, and why."""
