@@ -334,6 +334,17 @@ async def test_a_candidate_whose_commit_is_gone_is_blocked(tmp_path: Path) -> No
         assert ("BLOCKED", "the change of #1 cannot be read") == (candidate.state, candidate.reason[:31])
 
 
+async def test_a_merge_whose_commit_is_gone_is_blocked(tmp_path: Path) -> None:
+    """The gate does not try it for ever, before all else that is due."""
+    async with labs.desk(tmp_path / "lab") as desk:
+        await desk.work({"wt0": [("RATE = 0.1", "RATE = 0.4")]})
+        assert {1: "READY"} == desk.states()
+        _collect_garbage(desk.lab.paths, desk.lab.state.candidates[1].landing)
+        with pytest.raises(promoter.Refused, match="cannot be read"):
+            await promoter.promote(desk.lab, 1, "gate")
+        assert {1: "BLOCKED"} == desk.states()
+
+
 # The lab's folder and its settings
 
 

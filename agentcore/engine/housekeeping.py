@@ -48,7 +48,7 @@ log = logging.getLogger("nightlab.housekeeping")
 
 
 @dataclass(frozen=True)
-class Gone:
+class Pruned:
     """What was removed."""
 
     leftovers: tuple[Leftover, ...] = ()
@@ -86,7 +86,7 @@ async def keep(lab: Lab) -> None:
         await asyncio.sleep(LOOK_S)
 
 
-async def prune(lab: Lab, age: Age, by: str, why: str, stuck: set[tuple[Path, ...]] | None = None) -> Gone:
+async def prune(lab: Lab, age: Age, by: str, why: str, stuck: set[tuple[Path, ...]] | None = None) -> Pruned:
     """Write down what may go by the lab's state, then remove it; nothing is written where there is nothing.
 
     `stuck`: what is not tried. Raises JournalError, RepositoryError.
@@ -98,7 +98,7 @@ async def prune(lab: Lab, age: Age, by: str, why: str, stuck: set[tuple[Path, ..
         judged = await asyncio.to_thread(lambda: list(pruning.items(state, (*files, *refs), age, now)))
         going = [each.leftover for each in judged if not each.needed_by and each.leftover.paths not in (stuck or ())]
         if not going:
-            return Gone()
+            return Pruned()
         size, counts = sum(each.bytes for each in going), pruning.counts(going)
         told = ev.LeftoversPruned(by, why, counts, size, pruning.spans(going))
         lab.record(told, durable=True)  # before: an audit must find the hashes of transcripts excused
@@ -108,7 +108,7 @@ async def prune(lab: Lab, age: Age, by: str, why: str, stuck: set[tuple[Path, ..
         stayed = await asyncio.to_thread(_remove, lab, [each for each in going if each.kind != "kept"])
         for each in stayed:
             log.warning("cannot remove %s", ", ".join(map(str, each.paths)))
-        return Gone(tuple(each for each in going if each not in stayed), tuple(stayed))
+        return Pruned(tuple(each for each in going if each not in stayed), tuple(stayed))
 
 
 def kept(repository: Repository, state: LabState, now: float) -> Iterator[Leftover]:

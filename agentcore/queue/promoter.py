@@ -136,7 +136,11 @@ async def promote(lab: Lab, number: int, by: str) -> ev.TrunkMoved:
         candidate = lab.state.candidates[number]
         _need_peace(lab)
         leader = lab.state.leader(candidate)
-        await _check(lab, leader)
+        try:
+            await _check(lab, leader)
+        except Gone as gone:  # tried again by the gate it would hold up all others
+            lab.record(ev.CandidateMoved(leader.experiment, "BLOCKED", str(gone), by="engine"))
+            raise Refused(str(gone)) from gone
         nonce, move_to = secrets.token_hex(8), (leader.trunk, leader.landing, leader.tree)
         return await move(lab, ev.MergeIntended(leader.experiment, *move_to, nonce, by, stack=leader.stack))
 

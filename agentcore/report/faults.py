@@ -35,16 +35,13 @@ def faults(window: Window) -> tuple[Fault, ...]:
 
 
 def _told(window: Window) -> Iterator[Fault]:
-    is_first, is_running = _engine(window.before)
+    last = _life(window.before)
     for entry in window.entries:
         event = entry.event
-        if isinstance(event, ev.EngineStopped):
-            is_running = False
-        elif isinstance(event, ev.EngineStarted):
-            if not is_first:
-                words = "the engine was killed and started again" if is_running else "the engine was started again"
-                yield Fault(entry.at, words)
-            is_first, is_running = False, True
+        if isinstance(event, ev.EngineStarted | ev.EngineStopped):
+            if last is not None and isinstance(event, ev.EngineStarted):
+                yield Fault(entry.at, _began(last, event))
+            last = event
         elif isinstance(event, ev.ClockMoved):
             way = "" if event.seconds > 0 else " back"
             yield Fault(entry.at, f"the clock moved {fmt.duration(abs(event.seconds))}{way}")
@@ -58,12 +55,21 @@ def _told(window: Window) -> Iterator[Fault]:
             yield Fault(entry.at, f"{event.worktree} parked: {event.reason}")
 
 
-def _engine(before: Iterable[ev.Event]) -> tuple[bool, bool]:
-    """Return whether no engine had started yet, and whether one was at work, after those events."""
-    is_first, is_running = True, False
+_Life = ev.EngineStarted | ev.EngineStopped
+
+
+def _life(before: Iterable[ev.Event]) -> _Life | None:
+    """Return the engine's last start or stop among those events; None where no engine had started yet."""
+    last = None
     for event in before:
-        if isinstance(event, ev.EngineStarted):
-            is_first, is_running = False, True
-        elif isinstance(event, ev.EngineStopped):
-            is_running = False
-    return is_first, is_running
+        if isinstance(event, ev.EngineStarted | ev.EngineStopped):
+            last = event
+    return last
+
+
+def _began(last: _Life, event: ev.EngineStarted) -> str:
+    if isinstance(last, ev.EngineStopped):
+        return "the engine was started again"
+    if (last.pid, last.start_ticks) == (event.pid, event.start_ticks):  # it has opened its lab again
+        return "the engine waited for room on its disk and went on"
+    return "the engine was killed and started again"

@@ -1,8 +1,7 @@
 """How does a worktree leave the lab, and how does it come back?
 
 Its agent is ended first, then what lies in it and in no commit is committed and kept, then its folder goes to the
-trash.
-Nothing is deleted: the branch stays, and so does every file until somebody empties the trash.
+trash. Nothing is deleted: the branch stays, and so does every file for two weeks (housekeeping).
 """
 
 from __future__ import annotations

@@ -87,7 +87,7 @@ async def test_the_engine_prunes_when_the_disk_is_nearly_full(at: Desk) -> None:
     assert ("engine", {"checkout": 1, "checkpoint": 1}, True, True) == (
         told.by, told.counts, told.bytes >= 14_000, "GB are free, the floor is" in told.why,
     )  # fmt: skip
-    assert housekeeping.Gone() == await housekeeping.prune(at.lab, Age(), "engine", "again")
+    assert housekeeping.Pruned() == await housekeeping.prune(at.lab, Age(), "engine", "again")
     assert 1 == len(pruned(at))
 
 

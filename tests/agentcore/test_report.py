@@ -133,6 +133,13 @@ def test_an_engine_that_was_killed_is_told() -> None:
     assert f"{at} the engine was killed and started again" == answers(tale)["what broke?"].text
 
 
+def test_an_engine_that_waited_for_room_was_not_killed() -> None:
+    """The same process opened its lab again: the disk was full to the last row."""
+    tale = calibrated().tell(started())
+    at = fmt.clock(tale.state.at)
+    assert f"{at} the engine waited for room on its disk and went on" == answers(tale)["what broke?"].text
+
+
 def test_an_engine_that_was_stopped_and_started_is_told_as_that() -> None:
     """Nothing was killed then."""
     tale = calibrated().tell(ev.EngineStopped("by you"), started(pid=2))
