@@ -8,10 +8,11 @@ answers.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from agentcore.state import LabState
 from worktrees.devices import DeviceSample
+from worktrees.slots import Slot
 
 LOOKS = 3
 """So many in a row without an answer, about one a second."""
@@ -19,9 +20,12 @@ PATIENCE_S = 30.0
 """How long a result waits for a look: a driver may hang, and then nobody looks any more."""
 
 
+_LOST = "lost "
+
+
 def topic(slot: str) -> str:
     """Return the topic of the warning that a GPU is gone; while it stands, it is."""
-    return f"lost {slot}"
+    return f"{_LOST}{slot}"
 
 
 def gone(state: LabState) -> frozenset[str]:
@@ -34,7 +38,31 @@ def told(state: LabState, slot: str) -> str:
     names = [worktree for worktree in state.standing if worktree.slot == slot]
     at = "; ".join(f"{each.name} stopped at #{_newest(state, each.name)}" for each in names)
     who = f": {at}" if at else ""
-    return f"{slot.replace('gpu', 'GPU ')} is gone (NVML does not answer for it){who}. nightlab doctor"
+    return f"{_named(slot)} is gone (NVML does not answer for it){who}. nightlab doctor"
+
+
+def missing(state: LabState, slots: Sequence[Slot], count: int) -> dict[str, str]:
+    """Return {topic: what is to be said} of the GPUs that the lab knew and an engine that starts now does not find.
+
+    `slots`: what it has found. `count`: how many a person wants, 0 for all; with so many, or on cores, nothing is said.
+    """
+    here = {slot.name for slot in slots}
+    known = [slot.name for slot in state.slots if slot.kind == "cuda"]
+    known += [about.removeprefix(_LOST) for about in state.warnings if about.startswith(_LOST)]
+    is_short = slots[0].kind == "cuda" and not 0 < count <= len(slots)
+    return {topic(name): _missing(state, name) if is_short else "" for name in dict.fromkeys(known) if name not in here}
+
+
+def _missing(state: LabState, slot: str) -> str:
+    names = ", ".join(worktree.name for worktree in state.standing if worktree.slot == slot)
+    on = f": {names} trains on the others" if names else ""
+    return (
+        f"{_named(slot)} was not there as the engine started (NVML){on}. nightlab doctor, or [slots] count in lab.toml"
+    )
+
+
+def _named(slot: str) -> str:
+    return slot.replace("gpu", "GPU ")
 
 
 def _newest(state: LabState, worktree: str) -> int:

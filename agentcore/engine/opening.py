@@ -14,6 +14,7 @@ from agentcore.agents.roster import Roster
 from agentcore.away.presence import is_watched
 from agentcore.brief import prompts
 from agentcore.brief.spending import price_of
+from agentcore.engine.gone import missing
 from agentcore.engine.lab import Lab
 from agentcore.engine.walls import TOPIC, choose
 from agentcore.worktree import retiring
@@ -94,7 +95,10 @@ async def make_ready(lab: Lab, roster: Roster, mode: str | None, carried: Path) 
         await lab.git(lab.repository.clear_locks)
         await _check_trunk(lab)
         _check_prompts(lab, carried)
+        absent = missing(lab.state, lab.slots, lab.project.slots.count)
         lab.record(_started(lab))
+        for about, message in absent.items():
+            lab.say(about, message)
         lab.say(TOPIC, lab.walls.banner)
         await _configure(lab, mode)
         if lab.state.trunk is None:

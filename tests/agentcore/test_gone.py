@@ -11,16 +11,21 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from agentcore import events as ev
+from agentcore.agents.roster import Roster
 from agentcore.engine import launch, running, telemetry
-from agentcore.engine.gone import LOOKS, PATIENCE_S, gone
+from agentcore.engine.gone import LOOKS, PATIENCE_S, gone, missing
+from agentcore.engine.opening import make_ready
 from agentcore.overview import overview
 from agentcore.overview.live import Live
 from agentcore.plan import Limits, Propose, StartRun, plan
+from agentcore.project.seed import prompts_folder
 from agentcore.synthetic.scenarios import gpus
 from agentcore.synthetic.scenarios.gpus import PlayedGpus
 from tests import toy
-from tests.agentcore import labs
+from tests.agentcore import labs, tales
 from tests.agentcore.labs import Desk, Instant
+from tests.agentcore.tales import Tale
 from worktrees.devices import Sampler, list_gpus
 from worktrees.executor import Life
 from worktrees.layout import LabPaths
@@ -201,6 +206,28 @@ async def test_an_engine_that_starts_without_any_gpu_is_refused(
     code = await asyncio.to_thread(launch.run_engine, LabPaths(tmp_path / "lab"))
     said = "no GPU answers (NVML), and this lab has worked on gpu0, gpu1: nightlab doctor" in capsys.readouterr().err
     assert (4, True) == (code, said)
+
+
+async def test_an_engine_that_starts_without_one_gpu_says_so(tmp_path: Path) -> None:
+    """Whether it was gone before or fell silent in between; once it is there again nothing is said."""
+    async with machine(tmp_path / "lab") as lab:
+        at, said = lab.desk.lab, []
+        for slots in (TWO[:1], TWO[:1], TWO):
+            at.slots = slots
+            roster = Roster(at.project, {}, {}, at.clock)
+            await make_ready(at, roster, None, prompts_folder())
+            await roster.close()
+            lab.look()
+            said.append(at.state.warnings.get("lost gpu1"))
+        text = "GPU 1 was not there as the engine started (NVML): wt1 trains on the others. nightlab doctor, or [slots]"
+        assert [f"{text} count in lab.toml", f"{text} count in lab.toml", None] == said
+
+
+def test_a_gpu_that_nobody_wants_any_more_is_not_missed() -> None:
+    """With as many as lab.toml counts all is there; a lab that went on to cores misses none."""
+    state = Tale().tell(ev.EngineStarted(1, 1, "boot", "0.1.0", TWO)).state
+    assert {"lost gpu1": ""} == missing(state, TWO[:1], count=1)
+    assert {"lost gpu0": "", "lost gpu1": ""} == missing(state, tales.slots(2), count=0)
 
 
 async def test_an_engine_that_starts_without_one_gpu_keeps_the_others(tmp_path: Path) -> None:
