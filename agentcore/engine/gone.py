@@ -56,9 +56,8 @@ def missing(state: LabState, slots: Sequence[Slot], count: int) -> dict[str, str
 def _missing(state: LabState, slot: str) -> str:
     names = ", ".join(worktree.name for worktree in state.standing if worktree.slot == slot)
     on = f": {names} trains on the others" if names else ""
-    return (
-        f"{_named(slot)} was not there as the engine started (NVML){on}. nightlab doctor, or [slots] count in lab.toml"
-    )
+    remedy = "nightlab doctor, or [slots] count in lab.toml"
+    return f"{_named(slot)} was not there as the engine started (NVML){on}. {remedy}"
 
 
 def _named(slot: str) -> str:
