@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
-OK = 0
-FAILED = 1
-USAGE = 2
-NO_LAB = 3
-PRECONDITION = 4
-REFUSED = 5
-UNREACHABLE = 7
-LIMIT = 8
-NEEDS_PERSON = 9
+from agentcore.engine.codes import (
+    FAILED,
+    LIMIT,
+    NEEDS_PERSON,
+    NO_LAB,
+    OK,
+    PRECONDITION,
+    REFUSED,
+    UNREACHABLE,
+    USAGE,
+)
 
 
 class Ending(Exception):

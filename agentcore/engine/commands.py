@@ -9,6 +9,7 @@ from typing import Any
 
 from agentcore import events as ev
 from agentcore.away.leaving import AwayDesk
+from agentcore.engine.codes import FAILED, LIMIT, REFUSED, USAGE
 from agentcore.engine.control import Answer, Command
 from agentcore.engine.housekeeping import CareDesk
 from agentcore.engine.lab import Lab
@@ -26,9 +27,6 @@ from agentcore.worktree import permits
 from agentcore.worktree.retiring import EndAgent, nobody_thinks
 from agentcore.worktree.steering import WorktreeDesk
 from worktrees.repository import RepositoryError
-
-FAILED, REFUSED, USAGE, LIMIT = 1, 5, 2, 8
-"""Exit codes of the command line, see docs."""
 
 MESSAGE_CHARACTERS = 4000
 

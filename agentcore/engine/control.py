@@ -17,6 +17,8 @@ from typing import Any
 
 import msgspec
 
+from agentcore.engine.codes import OK, USAGE
+
 LINE_LIMIT = 1 << 20
 LOOK_S = 1.0
 """How often the engine looks whether its socket is still there."""
@@ -42,7 +44,7 @@ class Answer:
     @property
     def done(self) -> bool:
         """True where the command was carried out."""
-        return self.code == 0
+        return self.code == OK
 
 
 class EngineUnreachable(Exception):
@@ -121,7 +123,7 @@ async def _reply(line: bytes, handle: Callable[[Command], Awaitable[Answer]]) ->
     try:
         command = msgspec.json.decode(line, type=Command)
     except (ValueError, RecursionError) as error:
-        return Answer(2, f"not a command: {error}")
+        return Answer(USAGE, f"not a command: {error}")
     return await handle(command)
 
 

@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from agentcore.engine.codes import FAILED, LIMIT, OK, PRECONDITION, UNREACHABLE
 from agentcore.engine.control import Answer, Command, EngineUnreachable, ask
 from worktrees import processes
 from worktrees.layout import LabPaths
@@ -18,9 +19,6 @@ from worktrees.layout import LabPaths
 if TYPE_CHECKING:
     from agentcore.engine.opening import Opening
     from agentcore.plan import Limits
-
-OK, FAILED, PRECONDITION, UNREACHABLE, LIMIT = 0, 1, 4, 7, 8
-"""Exit codes, see docs/command-line.md."""
 
 START_PATIENCE_S = 20.0
 

@@ -10,6 +10,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from typing import get_args
 
 from agentcore import events as ev
+from agentcore.engine.codes import USAGE
 from agentcore.engine.control import Answer, Command
 from agentcore.engine.lab import Lab
 from agentcore.engine.signing import SAY_WHY, because, who
@@ -18,8 +19,6 @@ from agentcore.queue.judging import more_seeds, threshold
 from agentcore.queue.stacks import besides, named
 from agentcore.state import Candidate
 from worktrees.gate import Mode
-
-USAGE = 2
 
 
 class QueueDesk:
