@@ -84,6 +84,20 @@ def test_a_wrong_word_suggests_the_nearest() -> None:
     )
 
 
+def test_flags_alone_are_those_of_the_view(tmp_path: Path) -> None:
+    """`nightlab --lab DIR` opens DIR, as the usage line says; it took DIR for a command."""
+    done = nightlab("--lab", str(tmp_path), "--theme", "mono")
+    assert (done.returncode, done.stderr) == (
+        3,
+        f"nightlab: no lab at {tmp_path} or above it: nightlab demo, or nightlab init DIR\n",
+    )
+
+
+def test_version_is_asked_in_both_ways() -> None:
+    """As of every program, and as of this one."""
+    assert nightlab("version").stdout == nightlab("--version").stdout != ""
+
+
 def test_an_unknown_key_in_lab_toml_is_named(tmp_path: Path) -> None:
     """A misspelt limit is an error with the right spelling, not a limit that does not hold."""
     paths = toy.make(tmp_path / "lab", lab=toy.LAB + "\n[limits]\ndisk_flor_gb = 5\n")

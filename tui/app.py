@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from agentcore.engine.launch import start
 from tui.options import ViewOptions
+from tui.place import typed
 from tui.theme import DUMB, choose
 from tui.view import View
 from worktrees.layout import LabPaths
@@ -58,7 +59,7 @@ def farewell(view: View) -> int:
         alive = view.scene.live.engine_alive
         goes = "worktree goes" if count == 1 else "worktrees go"
         what = f"{count} {goes} on" if alive else "The engine is not running"
-        print(f"Detached. {what}.   Return: nightlab   Stop: nightlab stop")
+        print(f"Detached. {what}.\nReturn: {typed(view.paths)}\nStop:   {typed(view.paths, 'stop')}")
     return code
 
 

@@ -606,10 +606,12 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parse(words: list[str]) -> argparse.Namespace:
     words_of = parser()
     names = [entry.name for entry in COMMANDS]
-    first = next((word for word in words if not word.startswith("-")), None)
-    if first is None and not {"-h", "--help"} & set(words):
+    first = words[0] if words else ""
+    if first == "--version":  # so it is asked of every program
+        words = ["version", *words[1:]]
+    elif not first or (first.startswith("-") and first not in ("-h", "--help")):
         words = ["view", *words]
-    elif first is not None and first == words[0] and first not in names:
+    elif not first.startswith("-") and first not in names:
         raise Ending(USAGE, _unknown(first))
     return words_of.parse_args(words)
 

@@ -281,14 +281,20 @@ async def test_a_saved_file_is_in_the_diff_pane_at_once(lab: LabMaker) -> None:
         assert "+1 -1 train.py" in person.row("wt0 live diff")
 
 
-async def test_q_leaves_and_the_lab_goes_on(lab: LabMaker, capsys: pytest.CaptureFixture[str]) -> None:
-    """`q` closes only the view; the last line says how to come back and how to stop."""
+async def test_q_leaves_and_the_lab_goes_on(
+    lab: LabMaker, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`q` closes only the view; the last lines say how to come back and how to stop, as it is typed here."""
     from tui.app import farewell
 
     async with sitting_at(lab) as person:
         await person.press("q")
     assert 0 == farewell(person.view)
-    assert "Detached. 2 worktrees go on.   Return: nightlab   Stop: nightlab stop" in capsys.readouterr().out
+    elsewhere = f"Return: nightlab --lab {lab.paths.root}\nStop:   nightlab stop --lab {lab.paths.root}\n"
+    assert f"Detached. 2 worktrees go on.\n{elsewhere}" in capsys.readouterr().out
+    monkeypatch.chdir(lab.paths.root)
+    farewell(person.view)
+    assert "Return: nightlab\nStop:   nightlab stop\n" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("stage", ["evaluate", "holdout"])

@@ -12,6 +12,7 @@ from pathlib import Path
 from agentcore.synthetic import scenarios
 from tui.commands.view import open_lab
 from tui.exits import PRECONDITION, USAGE, Ending
+from tui.place import typed
 from worktrees.layout import LabPaths
 
 
@@ -21,7 +22,8 @@ def demo(arguments: Namespace) -> int:
         raise Ending(USAGE, "--headless runs a real lab; a scenario is there to be looked at")
     scenario = _known(arguments.scenario)
     paths = _made(arguments)
-    print(f"{arguments.scenario}: {scenario.about}. Its lab is {paths.root}   Stop it: nightlab stop --now")
+    print(f"{arguments.scenario}: {scenario.about}. Its lab is {paths.root}")
+    print(f"Stop it: {typed(paths, 'stop --now')}")
     return open_lab(paths, arguments, starts=scenario.has_engine)
 
 
