@@ -106,12 +106,17 @@ def _running(window: Window) -> Answer:
         text = f"no: the engine stopped at {fmt.clock(engine.stopped)}: {engine.reason}"
     elif any(need.key == f"engine {engine.pid}" for need in window.scene.needs):
         text = f"no: the engine was killed at about {fmt.clock(window.until)}: nightlab start"
-    elif reason := standstill(window.state):
+    elif reason := standstill(window.state) or _closed(window.state):
         text = f"no: {reason}" + (f"; {len(working)} of {len(rows)} train to their end" if working else "")
     else:
-        text = f"yes: {len(working)} of {len(rows)} train"
+        text = f"yes: {len(working)} of {len(rows)} train" if working else f"yes, but none of {len(rows)} trains"
         text += f"; {_some(idle, '; ')}" if idle else ""
     return Answer("still running?", text, detail, "lab")
+
+
+def _closed(state: LabState) -> str:
+    """Return which warning says that no new run starts, or an empty string."""
+    return next((state.warnings[topic] for topic in ("limits", "disk") if topic in state.warnings), "")
 
 
 def _standing(word: str, why: str) -> str:

@@ -64,6 +64,12 @@ def test_a_lab_that_waits_for_its_person_does_not_run() -> None:
     assert (f"no: {expected}", f"1: {expected}") == (found["still running?"].text, found["needs me?"].text)
 
 
+def test_a_lab_whose_disk_is_full_does_not_run() -> None:
+    """An engine that starts nothing is no night's work, and the first line says what lets it go on."""
+    tale = calibrated().tell(ev.WarningRaised("disk", "under 5 GB are free: no new runs until there is room"))
+    assert "no: under 5 GB are free: no new runs until there is room" == answers(tale)["still running?"].text
+
+
 def test_a_lab_whose_engine_was_killed_does_not_run() -> None:
     """The journal cannot know it; who looks does."""
     state = calibrated().state
@@ -212,7 +218,7 @@ def test_a_line_that_is_cut_still_carries_the_fact() -> None:
     wait, again = (fmt.clock(tale.entries[-index].at) for index in (3, 2))
     seen = {question: answer.text[:CUT] for question, answer in answers(tale).items()}
     expected = {
-        "still running?": "yes: 0 of 2 train; wt0 IDLE; wt1 IDLE",
+        "still running?": "yes, but none of 2 trains; wt0 IDLE; wt1 IDLE",
         "better?": "trunk 1.1000 to .8500, gain +.2500 (2.6σ); 3 merges",
         "what worked?": "3: #3 widen the embedding… +.1300, #2 ",
         "what failed?": "4 of 8: 2 no gain, 1 crashed, 1 broke a rule, 1 kept but not",
