@@ -136,6 +136,21 @@ async def test_enter_opens_all_that_is_known(lab: LabMaker) -> None:
         assert "4 RESULTS" in person.rows[0]
 
 
+async def test_a_run_that_ended_before_its_first_step_has_no_curve_to_wait_for(lab: LabMaker) -> None:
+    """It said "waiting for the first step" of a run that crashed while it started."""
+    number = lab.propose("wt0", "import what is not there")
+    run = lab.screen(number)
+    async with sitting_at(lab) as person:
+        await person.press("2", "tab", "tab")
+        await person.sees("waiting for the first step")
+        lab.end_run(run, None, "ModuleNotFoundError")
+        lab.decide(number, "crash", None, "ModuleNotFoundError")
+        await person.press("4")
+        await person.sees(f" {number} wt0  x CRASH")
+        await person.press("g", "enter")
+        await person.sees(f"run {run} left no curve")
+
+
 async def test_two_marked_ones_are_compared(lab: LabMaker) -> None:
     """Facts in two columns, both curves, and the change from the one's tree to the other's."""
     for number, loss in ((1, 3.1), (2, 3.3)):

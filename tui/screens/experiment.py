@@ -131,6 +131,7 @@ class ExperimentScreen(BaseScreen):
         self.curves.follow(paths[0], paths[1])
         is_pair = len(self.numbers) == 2
         self.curve.names = tuple(f"#{number}" for number in self.numbers) if is_pair else ()
+        self.curve.is_over = self._runs[0] not in self.view.scene.state.active
         self.curve.show(self.curves.own, self.curves.rival, *self._runs)
 
 

@@ -128,6 +128,7 @@ class WorktreeScreen(BaseScreen):
             told.scene, told.row = scene, row
             told.sources, told.broken = self.view.reading.live.sources, self.diff.broken
         reading = self.view.reading
+        self.curve.is_over = reading.shown_run not in scene.state.active
         self.curve.show(reading.curves.own, reading.curves.rival, reading.shown_run, reading.rival)
         log = reading.run_log
         self.log_pane.show(log.lines, subject=log.subject, dropped=log.dropped)

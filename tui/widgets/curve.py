@@ -36,6 +36,8 @@ class CurvePane(Pane):
         self.rival: Points = ()
         self.run: int | None = None
         self.rival_run: int | None = None
+        self.is_over = False
+        """True where no more points come."""
         self.metric = "loss"
         self.is_log = False
         self._drawn: tuple[object, ...] = ()
@@ -115,7 +117,9 @@ class CurvePane(Pane):
     def _missing(self) -> str:
         if self.run is None:
             return "no run yet"
-        return f"run {self.run} tells no {self.metric}" if measured(self.own) else "waiting for the first step"
+        if measured(self.own):
+            return f"run {self.run} tells no {self.metric}"
+        return f"run {self.run} left no curve" if self.is_over else "waiting for the first step"
 
 
 def said(metric: str, now: Reading) -> str:
