@@ -41,7 +41,7 @@ class AwayDesk:
         by = who(self._lab, command)
         self._lab.record(ev.AwayStarted(until, usd, merge, questions, by, tell))  # type: ignore[arg-type]
         facts = {"until": until, "usd": usd, "merge": merge, "questions": questions, "tell": tell}
-        return Answer(0, "away: the engine holds the limits, also with no view open; nightlab back ends it", facts)
+        return Answer(0, "away: the engine holds the limits, view open or not; nightlab back ends it", facts)
 
     async def _back(self, command: Command) -> Answer:
         left = self._lab.state.away

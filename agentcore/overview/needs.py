@@ -16,7 +16,7 @@ from agentcore.queue.stacks import named
 from agentcore.state import LabState
 from worktrees.statistics import SIGMA_MIN
 
-NO_KEY = "No model key (ANTHROPIC_API_KEY is not set): the built-in search agent proposes"
+NO_KEY = "No model key (ANTHROPIC_API_KEY): the built-in search agent proposes"
 
 REMEDIES = {
     "key": "Export a valid key, then nightlab stop && nightlab start",

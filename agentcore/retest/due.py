@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from agentcore import events as ev
+from agentcore import format as fmt
 from agentcore.events import RetestEnding, RetestVerdict, Step
 from agentcore.queue.judging import is_calibrated, new_seeds, noise
 from agentcore.queue.verbs import STOPPED, busy
@@ -177,7 +178,7 @@ def _judge(state: LabState, retest: Retest, step: int) -> ev.RetestJudged:
         if run.score is not None and run.harness == state.large_harness
     )
     reason = (
-        f"gain {verdict.gain:+.4f} ({verdict.z:.1f}σ) at {retest.scale} times the size, "
+        f"gain {fmt.gain(verdict.gain)} ({fmt.sigmas(verdict.z)}σ) at {retest.scale} times the size, "
         f"{tried.commit[:7]} against {base.commit[:7]}; {source}"
     )
     return ev.RetestJudged(retest.number, step, word, verdict, tuple(sorted(runs)), reason)

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from agentcore import events as ev
+from agentcore import format as fmt
 from agentcore.engine.commands import Desk as FrontDesk
 from agentcore.engine.control import Command
 from agentcore.fold import fold
@@ -158,7 +159,10 @@ async def test_a_gain_that_holds_is_proven_and_moves_the_ref(tmp_path: Path) -> 
     async with lab(tmp_path / "lab", every=2) as at:
         await merged(at, 2)
         assert ({1: "PROVEN", 2: "PROVEN"}, at.trunk()) == (at.states(), at.lab.repository.resolve(VERIFIED))
-        assert "at 2 times the size" in at.lab.state.candidates[1].reason
+        (judged,) = at.told(ev.RetestJudged)
+        assert isinstance(judged, ev.RetestJudged)
+        told = f"gain {fmt.gain(judged.verdict.gain)} ({fmt.sigmas(judged.verdict.z)}σ) at 2 times the size"
+        assert at.lab.state.candidates[1].reason.startswith(told)
 
 
 async def test_a_gain_that_is_noise_there_fades_and_nothing_moves(tmp_path: Path) -> None:

@@ -96,7 +96,7 @@ def test_trunk_is_in_git_what_the_journal_says(name: str, stills: Callable[[str]
     ("name", "sentence"),
     [
         ("nogpu", "No GPU (no NVIDIA driver): 2 CPU slots, the small corpus and a short budget"),
-        ("nokey", "No model key (ANTHROPIC_API_KEY is not set): the built-in search agent proposes"),
+        ("nokey", "No model key (ANTHROPIC_API_KEY): the built-in search agent proposes"),
         ("diskfull", "are free on the disk of .lab: no new runs until there is room"),
         ("trunkmoved", "trunk moved outside: "),
         ("lostgpu", "GPU 3 is gone (NVML does not answer for it): wt3 stopped at #86"),

@@ -47,7 +47,7 @@ def _merge(situation: Situation) -> str:
     if lacking := [row.worktree for row in situation.marked_rows if not _has_target(situation, row)]:
         return f"{lacking[0]} has nothing to merge: none of its experiments is in the queue"
     if not situation.targets:
-        return "nothing to merge yet: a kept experiment whose gain fresh seeds confirm becomes READY"
+        return "nothing to merge yet: a kept experiment is READY once fresh seeds confirm it"
     return next((_unready(each) for each in situation.targets if each.state != "READY"), "")
 
 
