@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import suppress
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +30,7 @@ from tests import toy
 from tests.engines import end_lab, spawn, state_of, wait_for
 from tui.cli import main
 from worktrees.layout import LabPaths
+from worktrees.repository import Repository, RepositoryError
 
 SETTINGS = toy.LAB + "\n[limits]\ndisk_floor_gb = 0\n"
 
@@ -52,10 +54,15 @@ def disk(tmp_path: Path) -> Iterator[Path]:
 
 
 def fill(disk: Path) -> None:
-    """Take what room there is, to the last byte."""
-    with (disk / "big").open("ab", buffering=0) as file, suppress(OSError):
+    """Take what room there is at this moment, and never what an engine gives back while that goes on."""
+    room = shutil.disk_usage(disk).free
+    with (disk / "big").open("ab") as file:
         while True:
-            file.write(bytes(1 << 14))
+            try:
+                os.posix_fallocate(file.fileno(), 0, room)
+                break
+            except OSError:  # somebody has written in between
+                room -= 1 << 12
 
 
 def test_a_full_disk_pauses_and_goes_on_by_itself(disk: Path) -> None:
@@ -117,6 +124,47 @@ class NoRoomFor:
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._journal, name)
+
+
+@pytest.mark.parametrize("work", ["move", "branch", "swap", "add"])
+def test_git_that_finds_no_room_says_so_as_all_of_git_does(disk: Path, work: str) -> None:
+    """libgit2's error for it is one of the system without a number: it ended engines, and is tried again now."""
+    paths = toy.make(disk / "lab")
+    repository, folder = Repository(paths.root), paths.worktree("wt0")
+    head = repository.head()
+    repository.create_trunk(head)
+    repository.add_worktree(folder, "wt0", head)
+    other = repository.write({"train.py": bytes(1 << 16)}, head, "Another")
+    fill(disk)
+    works: dict[str, Callable[[], object]] = {
+        "move": lambda: repository.move_worktree(folder, "wt0", other),
+        "branch": lambda: repository.move_branch(folder, "wt0", other),
+        "swap": lambda: repository.swap_trunk(head, other),
+        "add": lambda: repository.add_worktree(paths.worktree("wt1"), "wt1", other),
+    }
+    with pytest.raises(RepositoryError):
+        works[work]()
+
+
+async def test_git_that_finds_no_room_as_a_lab_is_opened_again_is_waited_for(disk: Path) -> None:
+    """The disk was full again: the engine does not leave in the middle of a night for that."""
+    paths, opened = toy.make(disk / "lab", lab=SETTINGS), 0
+
+    async def on_a_disk_that_fills_twice(paths: LabPaths, **options: Any) -> tuple[Lab, Roster]:
+        nonlocal opened
+        opened += 1
+        if opened == 2:
+            fill(disk)
+            asyncio.get_running_loop().call_later(0.1, (disk / "big").unlink)
+            raise RepositoryError("git cannot write")
+        lab, roster = await open_lab(paths, **options)
+        NoRoomFor(lab, ev.RunStarted, full=opened == 1)
+        return lab, roster
+
+    limits = Limits(experiments=0)
+    await serve_lab(paths, limits=limits, until=None, mode=None, clock=time.time, opened=on_a_disk_that_fills_twice)
+    state = state_of(paths)
+    assert (3, True) == (opened, state.engine is not None and state.engine.stopped is not None)
 
 
 def test_who_has_nothing_left_to_do_waits_for_no_room(tmp_path: Path) -> None:

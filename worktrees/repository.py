@@ -344,6 +344,7 @@ class Repository:
         except (pygit2.GitError, OSError) as error:  # git keeps refs as files: `lab` cannot be one and a folder
             raise RepositoryError(f"cannot create lab/trunk (is there a branch named lab?): {error}") from error
 
+    @_writes
     def swap_trunk(self, old: str, new: str, patience_s: float = LOCK_PATIENCE_S) -> bool:
         """Move trunk from `old` to `new` if it is `old`, in one step; False where it is something else.
 
@@ -369,6 +370,7 @@ class Repository:
 
     # -- folders ---------------------------------------------------------------------------------------------------
 
+    @_writes
     def add_worktree(self, path: Path, name: str, commit: str) -> None:
         """Check branch ``lab/NAME`` out at `path`, standing on `commit`; one that is there already is left alone."""
         if (path / ".git").exists():
@@ -394,12 +396,14 @@ class Repository:
             (admin / "gitdir").write_text(f"{link}\n", encoding="utf-8")
             link.write_text(f"gitdir: {admin}\n", encoding="utf-8")
 
+    @_writes
     def forget_worktree(self, path: Path, trash: Path) -> None:
         """Move a worktree's folder away, and let git forget it; its branch stays."""
         trash.parent.mkdir(parents=True, exist_ok=True)
         path.rename(trash)
         _git(self._root, "worktree", "prune")
 
+    @_writes
     def recall_worktree(self, path: Path, trash: Path, name: str) -> None:
         """Bring a folder back that `forget_worktree` moved away: every file as it was, on its branch as it is."""
         branch = self.resolve(f"refs/heads/lab/{name}")
@@ -411,6 +415,7 @@ class Repository:
         trash.rename(path)
         (path / ".git").write_text(link, encoding="utf-8")
 
+    @_writes
     def move_worktree(self, path: Path, name: str, commit: str) -> None:
         """Put a worktree back on `commit`: branch, index and files; edits and untracked files in it are dropped.
 
@@ -426,6 +431,7 @@ class Repository:
         checkout.set_head(f"refs/heads/lab/{name}")
         _reset(checkout, path, commit)
 
+    @_writes
     def restore(self, worktree: Path, base: str, edit: Iterable[str]) -> tuple[str, ...]:
         """Put every file outside of `edit` back as it is in `base`, and return which were not so.
 
@@ -446,6 +452,7 @@ class Repository:
             (worktree / path).write_bytes(data)
         return tuple(foreign)
 
+    @_writes
     def move_branch(self, path: Path, name: str, commit: str) -> None:
         """Let the branch of the worktree at `path` point at `commit`, whose tree its files already are."""
         self._repo.references.create(f"refs/heads/lab/{name}", commit, force=True)

@@ -304,18 +304,20 @@ async def serve_lab(
     """
     with locked(paths.lock):
         carried, own, is_open = prompts_folder(), settings.location(os.environ), False
-        secrets = take_secrets(also=settings.token_name(own))
+        secrets, reserve = take_secrets(also=settings.token_name(own)), Reserve(paths.reserve)
         while True:
             try:
                 lab, roster = await opened(paths, mode=mode, clock=clock, secrets=secrets, carried=carried, bare=bare)
                 is_open = True
                 courier = None if paths.scenario.is_file() else Courier(lab, own)  # of what is played nobody is told
                 return await _serve(lab, roster, carried, Bounds(lab, limits, until, time.monotonic), courier)
-            except (Unwritable, OSError) as error:
-                if not is_open or not is_full(error):
+            except (Unwritable, OSError, RepositoryError) as error:
+                # git's own errors do not tell that it was for want of room
+                has_room = reserve.hold() if isinstance(error, RepositoryError) else not is_full(error)
+                if not is_open or has_room:
                     raise
                 LOG.error("%s; the engine goes on when there is room", error)
-            if stopped := await _until_room(Reserve(paths.reserve)):
+            if stopped := await _until_room(reserve):
                 return stopped
 
 
