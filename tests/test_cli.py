@@ -123,3 +123,32 @@ def test_start_and_stop_from_the_command_line(tmp_path: Path) -> None:
         stopped = nightlab("stop", "--now", lab=paths.root)
     assert stopped.returncode == 0
     assert not json.loads(nightlab("status", "--json", lab=paths.root).stdout)["engine"]["alive"]
+
+
+def test_what_a_lab_that_never_ran_says(tmp_path: Path) -> None:
+    """It named an experiment #0, and a socket's errno."""
+    paths = toy.make(tmp_path / "lab")
+    asked = [nightlab(*words, lab=paths.root) for words in (("show", "12"), ("mode", "gate"), ("gc", "--dry-run"))]
+    assert "nightlab: there is no experiment #12; none yet\n" == asked[0].stderr
+    assert "it is not running, or still starting; start it: nightlab start\n" in asked[1].stderr
+    assert "would remove nothing\n" == asked[2].stdout
+    assert nightlab("report", lab=paths.root).stdout.startswith("a new lab: ")
+
+
+def test_a_flag_that_a_command_has_not_leads_to_the_help_of_that_command() -> None:
+    """It led to the help of all commands."""
+    done = nightlab("start", "--slots", "0")
+    assert (2, "nightlab: unrecognized arguments: --slots 0; see nightlab start --help\n") == (
+        done.returncode,
+        done.stderr,
+    )
+
+
+def test_a_folder_that_cannot_be_made_is_an_error_in_a_sentence() -> None:
+    """Not a traceback; the exit code is that of what has to be mended first."""
+    done = nightlab("init", "/proc/lab")
+    assert (4, True, 1) == (
+        done.returncode,
+        "nightlab: no lab can be made at /proc/lab: " in done.stderr,
+        len(done.stderr.splitlines()),
+    )

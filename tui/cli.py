@@ -613,7 +613,10 @@ def _parse(words: list[str]) -> argparse.Namespace:
         words = ["view", *words]
     elif not first.startswith("-") and first not in names:
         raise Ending(USAGE, _unknown(first))
-    return words_of.parse_args(words)
+    arguments, strangers = words_of.parse_known_args(words)
+    if strangers:
+        raise Ending(USAGE, f"unrecognized arguments: {' '.join(strangers)}; see nightlab {words[0]} --help")
+    return arguments
 
 
 def parser() -> argparse.ArgumentParser:

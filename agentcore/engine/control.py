@@ -63,6 +63,9 @@ async def ask(socket: Path, command: Command, timeout_s: float = 10.0) -> Answer
                 line = await reader.readline()
             finally:
                 writer.close()
+    except (FileNotFoundError, ConnectionRefusedError) as error:
+        why = "it is not running, or still starting"
+        raise EngineUnreachable(f"the engine does not answer on {socket}: {why}") from error
     except (OSError, TimeoutError) as error:
         raise EngineUnreachable(
             f"the engine does not answer on {socket}: {str(error) or 'no answer in time'}"

@@ -28,7 +28,7 @@ def lines(report: Report) -> list[str]:
 def title(report: Report) -> str:
     """Return of which lab and which time it tells."""
     begin, end = (time.strftime("%Y-%m-%d %H:%M", time.localtime(at)) for at in (report.since, report.until))
-    return f"{report.name}: {begin} to {end}, {fmt.duration(report.until - report.since)}"
+    return f"{report.name or 'a new lab'}: {begin} to {end}, {fmt.duration(report.until - report.since)}"
 
 
 def markdown(report: Report) -> str:

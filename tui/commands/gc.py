@@ -83,7 +83,7 @@ def _list(observer: Observer, days: float | None, arguments: Namespace) -> int:
     going, staying = ([each for each in items if bool(each.needed_by) == stays] for stays in (False, True))
     size = sum(each.leftover.bytes for each in going)
     counted = pruning.told(pruning.counts([each.leftover for each in going]))
-    message = f"would remove {counted or 'nothing'}, {fmt.size(size)}"
+    message = f"would remove {counted}, {fmt.size(size)}" if counted else "would remove nothing"
     if arguments.json:
         facts = {"bytes": size, "items": [_item(observer.paths, each) for each in items]}
         print_json("gc", time.time(), {"dry_run": True, "message": message, **facts})

@@ -205,7 +205,8 @@ def find_experiment(state: LabState, name: str) -> Experiment:
         known = ", ".join(sorted(state.worktrees)) or "none yet"
         raise Ending(USAGE, f"{name!r} is neither a worktree ({known}) nor an experiment such as #12") from None
     if number not in state.experiments:
-        raise Ending(USAGE, f"there is no experiment #{number}; the last is #{len(state.experiments)}")
+        last = len(state.experiments)
+        raise Ending(USAGE, f"there is no experiment #{number}; " + (f"the last is #{last}" if last else "none yet"))
     return state.experiments[number]
 
 

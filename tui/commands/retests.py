@@ -30,6 +30,8 @@ def retest(arguments: Namespace) -> int:
     rows = retest_rows(observer.state)
     if arguments.json:
         print_json("retests", time.time(), {"retests": [asdict(row) for row in rows]})
+    elif not rows and observer.state.config and not observer.state.retest_settings.budget:
+        print("No retest: this lab has no larger size ([retest] budget in lab.toml)")
     elif not rows:
         print("No retest yet. One is due after so many promotions ([retest] every), or now: nightlab retest")
     else:

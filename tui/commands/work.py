@@ -91,6 +91,8 @@ def create(root: Path) -> LabPaths:
         return seed.create(root, print)
     except (seed.SeedError, ProjectError, RepositoryError) as error:
         raise Ending(PRECONDITION, str(error)) from error
+    except OSError as error:
+        raise Ending(PRECONDITION, f"no lab can be made at {root}: {error.strerror or error}") from error
 
 
 def who_proposes(paths: LabPaths) -> str:
