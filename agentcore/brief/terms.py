@@ -15,10 +15,10 @@ def terms(project: Project, state: LabState) -> tuple[tuple[str, str], ...]:
     """Return (subject, rule) in the order of what agents run into first."""
     sandbox, limits, gate = project.sandbox, project.limits, state.gate
     walls = state.engine.walls if state.engine else ""
-    local = ", ".join(project.privacy.local_only)
+    local, frozen = (", ".join(names) for names in (project.privacy.local_only, project.project.frozen))
     return (
         ("may change", f"{', '.join(project.project.edit)}; a change of anything else is no experiment"),
-        ("frozen", f"{', '.join(project.project.frozen) or 'nothing'}: taken from the harness, never from a branch"),
+        ("frozen", f"{frozen}: taken from the harness, never from a branch" if frozen else "no file"),
         ("seed", "a change of nothing but the seed is no experiment; the lab draws every seed"),
         ("score", f"{project.metric.name}, {_direction(project)}; {_scorer(project)}"),
         *(("guard", f"{name}: {limit(guard)}") for name, guard in sorted(project.guard.items())),
