@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from importlib.metadata import version
 from itertools import groupby, zip_longest
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from textual import events
@@ -86,6 +87,11 @@ class HelpPane(TextPane):
         return [*self._files, ("version", version("nightlab")), *([("tmux", self.tmux)] if self.tmux else [])]
 
 
+def _place(file: Path, root: Path) -> str:
+    """Return where a file lies, from the lab on; a replay's exports lie elsewhere."""
+    return str(file.relative_to(root) if file.is_relative_to(root) else file)
+
+
 class HelpScreen(Screen[None], inherit_bindings=False):
     """The help of one screen, over all of it."""
 
@@ -98,7 +104,7 @@ class HelpScreen(Screen[None], inherit_bindings=False):
         paths = view.paths
         files = {"settings": paths.config, "journal": paths.journal, "engine's log": paths.log, "runs": paths.runs}
         files |= {"exports": paths.exports, "worktree": paths.worktree(view.selected)}
-        below = [(name, str(file.relative_to(paths.root))) for name, file in files.items()]
+        below = [(name, _place(file, paths.root)) for name, file in files.items()]
         own = [("own settings", str(view.options.file))] if view.options.file else []
         places = [("lab", str(paths.root)), *own, *below]
         self.pane = HelpPane(view.look, screen, view.table, places)

@@ -174,6 +174,17 @@ async def test_what_is_taken_along_lies_where_the_person_is(lab: LabMaker, tmp_p
     assert 1 == len(list((tmp_path / "here").glob("results-*.tsv")))
 
 
+async def test_help_can_be_read_while_a_recording_plays(lab: LabMaker, tmp_path: Path) -> None:
+    """Its list of files ended the view: what is taken along lies outside of the copy."""
+    recording = recorded(lab, tmp_path / "copy")
+    recording.paths.exports = tmp_path / "here"
+    async with watching(recording, Watch(), 9999.0) as person:
+        await person.press("?")
+        assert "help: lab" in person.rows[0]
+        await person.press("escape")
+        assert "REPLAY nanochat" in person.rows[0]
+
+
 async def test_no_key_changes_a_recording(lab: LabMaker, tmp_path: Path) -> None:
     """Each says that this view only looks."""
     recording = recorded(lab, tmp_path / "copy")
