@@ -73,10 +73,12 @@ def _lost(seen: Evidence, events: Sequence[ev.Event], *, is_over: bool) -> Itera
 def _double(events: Sequence[ev.Event]) -> Iterator[Violation]:
     """Nothing is told twice, and no run counts twice: not by its number, not by its tree and seed."""
     proposed = [each for each in events if isinstance(each, ev.ExperimentProposed)]
+    ends = [each for each in events if isinstance(each, ev.ExperimentDecided)]
+    duplicates = {each.experiment for each in ends if each.outcome == "duplicate"}  # the same edit in the same second
     told: dict[str, Counter[object]] = {
         "#{} was proposed": Counter(each.experiment for each in proposed),
         "#{} was decided": Counter(each.experiment for each in events if isinstance(each, ev.ExperimentDecided)),
-        "the commit {} was proposed": Counter(each.commit for each in proposed),
+        "the commit {} was proposed": Counter(each.commit for each in proposed if each.experiment not in duplicates),
         "run {} was started": Counter(each.run for each in events if isinstance(each, ev.RunStarted)),
         "run {} was ended": Counter(each.run for each in events if isinstance(each, ev.RunEnded)),
     }
