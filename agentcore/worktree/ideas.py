@@ -47,7 +47,7 @@ def open_ideas(state: LabState) -> tuple[Idea, ...]:
     return tuple(idea for number, idea in sorted(state.ideas.items()) if rows[number].standing == "OPEN")
 
 
-def _idea_of(hypothesis: str) -> int | None:
+def idea_of(hypothesis: str) -> int | None:
     """Return the number of the idea that a hypothesis names."""
     found = _NAMED.search(hypothesis)
     return int(found[1]) if found else None
@@ -57,7 +57,7 @@ def _tried(state: LabState) -> dict[int, list[Experiment]]:
     found: dict[int, list[Experiment]] = {}
     if state.ideas:
         for _, experiment in sorted(state.experiments.items()):
-            if (number := _idea_of(experiment.hypothesis)) is not None:
+            if (number := idea_of(experiment.hypothesis)) is not None:
                 found.setdefault(number, []).append(experiment)
     return found
 

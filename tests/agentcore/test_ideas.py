@@ -10,7 +10,7 @@ from agentcore import events as ev
 from agentcore.brief import text as briefs
 from agentcore.engine.commands import REFUSED, USAGE, Desk
 from agentcore.engine.control import Command
-from agentcore.worktree.ideas import IdeaRow, ideas, named, open_ideas
+from agentcore.worktree.ideas import IdeaRow, idea_of, ideas, open_ideas
 from tests.agentcore import labs
 from tests.agentcore.tales import Tale, calibrated
 from tests.agentcore.test_brief import text
@@ -38,7 +38,7 @@ def only(tale: Tale) -> IdeaRow:
 )
 def test_a_hypothesis_names_its_idea(hypothesis: str, expected: int | None) -> None:
     """The word and a number, anywhere; no other number."""
-    assert expected == named(hypothesis)
+    assert expected == idea_of(hypothesis)
 
 
 def test_a_new_idea_is_open() -> None:

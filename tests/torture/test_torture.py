@@ -123,6 +123,13 @@ def forget(repo: pygit2.Repository, name: str) -> None:
     repo.references.delete(name)
 
 
+def _object(root: Path, name: str) -> Path:
+    """Return the file of a loose object."""
+    words = ["git", "-C", str(root), "rev-parse", name]
+    found = subprocess.run(words, capture_output=True, text=True, check=True).stdout.strip()
+    return root / ".git/objects" / found[:2] / found[2:]
+
+
 PLANTED: dict[str, tuple[Callable[[LabPaths], object], str]] = {
     "a proposal told twice": (lambda lab: rows(lab, doubled("ExperimentProposed")), "double"),
     "an outcome told twice": (lambda lab: rows(lab, doubled("ExperimentDecided")), "double"),
@@ -147,7 +154,7 @@ PLANTED: dict[str, tuple[Callable[[LabPaths], object], str]] = {
         "score",
     ),
     "a broken object": (
-        lambda lab: next(iter((lab.root / ".git/objects").glob("[0-9a-f]*/*"))).unlink(),
+        lambda lab: _object(lab.root, "refs/heads/lab/trunk:lab.toml").unlink(),
         "git",
     ),
     "a lock": (lambda lab: (lab.root / ".git/refs/heads/lab/wt0.lock").touch(), "git"),
