@@ -20,9 +20,9 @@ from agentcore.agents.roster import Roster
 from agentcore.engine import launch
 from agentcore.engine.control import Command, ask
 from agentcore.engine.lab import Lab
-from agentcore.engine.loop import serve_lab
 from agentcore.engine.opening import open_lab
 from agentcore.engine.reserve import BYTES, Reserve
+from agentcore.engine.serving import serve_lab
 from agentcore.events import Entry
 from agentcore.journal.rows import Unwritable
 from agentcore.plan import Limits
@@ -211,7 +211,7 @@ async def test_who_is_stopped_with_its_runs_waits_for_no_room(tmp_path: Path) ->
 def test_an_engine_that_waits_for_room_can_be_stopped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """It holds the lab and listens to nobody: `nightlab stop` ends it, and says that none runs only once that is so."""
     paths = toy.make(tmp_path / "lab")
-    waits = "import sys, time; from pathlib import Path; from agentcore.engine.loop import locked\n"
+    waits = "import sys, time; from pathlib import Path; from agentcore.engine.lock import locked\n"
     waits += "with locked(Path(sys.argv[1])): print(flush=True); time.sleep(60)"
     engine = subprocess.Popen([sys.executable, "-c", waits, paths.lock], stdout=subprocess.PIPE)
     assert engine.stdout and engine.stdout.readline()

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from agentcore.engine.lab import folded
-from agentcore.engine.loop import locked
+from agentcore.engine.lock import locked
 from tests.agentcore.test_importing import HEAD, NIGHT
 from tests.test_past_cli import said
 from tests.test_verbs_cli import shell

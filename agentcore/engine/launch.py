@@ -46,13 +46,13 @@ def run_engine(
     `bare`: without a sandbox.
     """
     from agentcore.brief.prompts import PromptError
-    from agentcore.engine.loop import (  # here: the view starts engines, and its first paint must
-        EngineRunning,
-        serve_lab,
-    )
+
+    # Here: the view starts engines, and its first paint must not wait for pygit2 and all that an engine needs.
+    from agentcore.engine.lock import EngineRunning
     from agentcore.engine.opening import open_lab
     from agentcore.engine.reserve import is_full
-    from agentcore.journal.rows import JournalError, Unwritable  # not wait for pygit2 and all that an engine needs
+    from agentcore.engine.serving import serve_lab
+    from agentcore.journal.rows import JournalError, Unwritable
     from agentcore.plan import Limits
     from worktrees.project import ProjectError
     from worktrees.repository import RepositoryError

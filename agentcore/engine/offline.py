@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from agentcore.engine.lab import folded
-from agentcore.engine.loop import locked
+from agentcore.engine.lock import locked
 from agentcore.events import Event
 from agentcore.journal.rows import Journal, JournalError
 from agentcore.state import LabState

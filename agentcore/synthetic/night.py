@@ -13,7 +13,8 @@ from dataclasses import dataclass
 
 from agentcore.engine.bounds import Bounds
 from agentcore.engine.lab import Lab
-from agentcore.engine.loop import Engine, Rest, locked, tick
+from agentcore.engine.lock import locked
+from agentcore.engine.loop import Engine, Rest, tick
 from agentcore.engine.opening import make_ready
 from agentcore.engine.walls import Containment
 from agentcore.plan import Limits

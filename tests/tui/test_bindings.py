@@ -10,6 +10,7 @@ from tests.tui.driving import sitting_at
 from tests.tui.labs import small_lab
 from tui import bindings
 from tui.bindings.own import TAKEN
+from tui.options import ViewOptions
 from tui.screens.base import BaseScreen
 
 
@@ -36,6 +37,15 @@ async def test_every_binding_of_a_screen_does_something(tmp_path: Path, screen: 
         assert isinstance(front, BaseScreen)
         listed = {binding.id for binding in bindings.on_screen(screen)}
         assert set() == listed - set(front.actions())
+
+
+async def test_a_view_that_only_looks_lends_no_editor(tmp_path: Path) -> None:
+    """What agents are told is the lab's too: `e` opened the real file in a view with --readonly."""
+    async with sitting_at(small_lab(tmp_path), options=ViewOptions(readonly=True)) as person:
+        assert person.view.front is not None
+        situation = person.view.front.situation()
+        editors = [binding for binding in bindings.TABLE if binding.id in ("edit", "edit-words")]
+        assert [True, True] == [binding.disabled(situation).startswith("read-only") for binding in editors]
 
 
 @pytest.mark.parametrize("screen", ["1", "2", "3", "4", "5", "6", "7", "8"])

@@ -33,9 +33,14 @@ SCREENS = {
 ALL = "".join(SCREENS)
 
 
+def _writing(situation: Situation) -> str:
+    """Why nothing of the lab may be written here; what agents are told can be, also where no engine runs."""
+    return "read-only: this view was opened with --readonly and changes nothing" if situation.readonly else ""
+
+
 def _changing(situation: Situation) -> str:
-    if situation.readonly:
-        return "read-only: this view was opened with --readonly and changes nothing"
+    if reason := _writing(situation):
+        return reason
     if not situation.engine_alive:
         return "the engine is not running, so nothing can be changed. Start it: nightlab start"
     return ""
@@ -167,6 +172,10 @@ def _deaf(state: LabState, name: str) -> str:
 
 def _row(situation: Situation) -> str:
     return "" if situation.row else "there is no worktree yet"
+
+
+def _editing(situation: Situation) -> str:
+    return _writing(situation) or _row(situation)
 
 
 def _imported(situation: Situation) -> str:
@@ -389,7 +398,14 @@ TABLE: tuple[Binding, ...] = (
         "shell", ("s",), "shell", "A shell in the worktree; exit comes back", "LWQ", "taking along", _row, suspends=True
     ),
     Binding(
-        "edit", ("e",), "edit", "Its direction in $EDITOR: what it is to try", "LW", "taking along", _row, suspends=True
+        "edit",
+        ("e",),
+        "edit",
+        "Its direction in $EDITOR: what it is to try",
+        "LW",
+        "taking along",
+        _editing,
+        suspends=True,
     ),
     Binding(
         "edit-words",
@@ -398,6 +414,7 @@ TABLE: tuple[Binding, ...] = (
         "This text in $EDITOR; agents read it at their next proposal",
         "I",
         "taking along",
+        _writing,
         rank=10,
         suspends=True,
     ),

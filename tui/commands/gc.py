@@ -57,7 +57,7 @@ def _alone(paths: LabPaths, command: Command) -> Answer:
     """Do as the engine would, with its lock. Raises Ending where the lab cannot be opened, or one has just started."""
     from agentcore.engine.housekeeping import asked
     from agentcore.engine.lab import Lab
-    from agentcore.engine.loop import EngineRunning, locked  # here: they import git
+    from agentcore.engine.lock import EngineRunning, locked
     from agentcore.engine.signing import who
     from agentcore.journal.rows import JournalError
     from worktrees.executor import LocalExecutor

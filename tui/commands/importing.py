@@ -51,7 +51,7 @@ def bring(arguments: Namespace) -> int:
 
 def _alone(paths: LabPaths, table: importing.Table, path: Path) -> HistoryImported:
     """Write it where no engine runs."""
-    from agentcore.engine.loop import EngineRunning  # here: where an engine answers none of it is needed
+    from agentcore.engine.lock import EngineRunning  # here: where an engine answers none of it is needed
     from agentcore.engine.offline import record
 
     try:
