@@ -13,11 +13,19 @@ def score(value: float | None) -> str:
 
 
 def gain(value: float | None) -> str:
-    """Write a gain with its sign: `+.0012`, `-.0004`, `0`; positive is better whatever the metric's direction."""
+    """Write a gain with its sign: `+.0012`, `-.0004`, `0`; positive is better whatever the metric's direction.
+
+    From 1 on with four digits in all, so that a metric in percent stays in its column: `+1.070`, `+12.50`.
+    """
     if value is None:
         return MISSING
-    text = f"{value:+.4f}"
+    text = f"{value:+.{max(0, 4 - _whole(value))}f}"
     return "0" if float(text) == 0 else _point(text)
+
+
+def _whole(value: float) -> int:
+    """Return how many digits stand before the point; none for what is smaller than 1."""
+    return len(str(int(abs(value)))) if abs(value) >= 1 else 0
 
 
 def sigmas(value: float | None) -> str:
